@@ -1,0 +1,34 @@
+"""Public ids: their kind, then the customer, then what it is within the customer.
+
+`cus_<customer>`, `gra_<customer>_<credit type>_<number>`, likewise `hld_` and `ent_`. Every id of something a
+customer owns carries the customer (the shard key), so that looking it up asks one shard and one index. Numbers
+are written in base 36.
+"""
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits or "0"
+
+
+def make(kind: str, *numbers: int) -> str:
+    """`make("ent", 42, 1, 7)` → `ent_16_1_7`."""
+    return "_".join([kind, *map(_base36, numbers)])
+
+
+def parse(kind: str, text: str, count: int) -> tuple[int, ...] | None:
+    """The numbers of a public id, or None where the text is no id of that kind: such a thing does not exist."""
+    head, *parts = text.split("_")
+    if head != kind or len(parts) != count or len(text) > 80 or not text.isascii():
+        return None
+    try:
+        numbers = tuple(int(part, 36) for part in parts)
+    except ValueError:
+        return None
+    # One spelling per id, and nothing that the database's integers cannot hold.
+    return numbers if make(kind, *numbers) == text and max(numbers) < 2**63 else None
