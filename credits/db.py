@@ -1,0 +1,142 @@
+"""The database: two doors to one PostgreSQL, each showing one workspace for the length of a database transaction.
+
+`Database.transaction` is for ordinary queries (SQLAlchemy Core); `Database.hot` is for the statements that lock,
+sweep or write batches (asyncpg as it is). Both act as the role `scrip_app`, which cannot change or delete a ledger
+entry, and both set the workspace that row-level security lets through; it ends with the database transaction, so
+that a connection back in the pool shows nothing.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+from sqlalchemy import MetaData, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from credits.errors import Unavailable
+
+metadata = MetaData()
+
+# Ordered: a statement gives up before the caller's patience ends, a forgotten database transaction soon after.
+_SESSION = {
+    "role": "scrip_app",
+    "timezone": "UTC",
+    "statement_timeout": "15s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "30s",
+    "jit": "off",  # short statements: compiling them costs more than running them
+}
+_CONNECT_TIMEOUT_S = 5.0
+_COMMAND_TIMEOUT_S = 20.0  # a black hole in the network: the server's own timeouts cannot reach us
+
+# What the store says when it is at fault, not the caller. 40001 and 40P01 are retried by the writer first.
+_UNAVAILABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """True where the store, not the statement, is at fault; SQLAlchemy wraps the driver's error once or twice."""
+    while error is not None:
+        if isinstance(error, _UNAVAILABLE | Unavailable):
+            return True
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
+class Connection(asyncpg.Connection):  # type: ignore[type-arg,misc]
+    """No reset between uses: the workspace is set per database transaction, and nothing else is ever set."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Database:
+    """The pools of one process. `connect` opens them, `close` ends them."""
+
+    def __init__(self, url: str, engine: AsyncEngine, pool: "asyncpg.Pool[Any]") -> None:
+        self.url = url
+        self.engine = engine
+        self.pool = pool
+
+    @classmethod
+    async def connect(cls, url: str, *, size: int = 10) -> "Database":
+        """Opens the pools; raises what the driver raises when the database is not there."""
+
+        async def open_connection() -> asyncpg.Connection:
+            return await asyncpg.connect(
+                url, server_settings=_SESSION, timeout=_CONNECT_TIMEOUT_S, command_timeout=_COMMAND_TIMEOUT_S
+            )
+
+        engine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=open_connection,
+            pool_size=size,
+            max_overflow=size,
+            pool_timeout=_CONNECT_TIMEOUT_S,
+            pool_pre_ping=False,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+        )
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            server_settings=_SESSION,
+            connection_class=Connection,
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=_COMMAND_TIMEOUT_S,
+            max_inactive_connection_lifetime=300,
+        )
+        return cls(url, engine, pool)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def transaction(self, workspace_id: int) -> AsyncIterator[AsyncConnection]:
+        """An ordinary database transaction that sees one workspace. Raises `Unavailable` when the store is at fault."""
+        try:
+            async with self.engine.begin() as connection:
+                await connection.execute(_SHOW_WORKSPACE, {"workspace": str(workspace_id)})
+                yield connection
+        except Exception as error:
+            if is_unavailable(error):
+                raise Unavailable(str(error)) from error
+            raise
+
+    @asynccontextmanager
+    async def hot(self, workspace_id: int) -> AsyncIterator[asyncpg.Connection]:
+        """A database transaction on the bare driver that sees one workspace; one round trip to begin it."""
+        async with self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection:
+            # An integer of ours, never a caller's text; SET takes no parameters.
+            await connection.execute(f"BEGIN; SET LOCAL scrip.workspace = '{int(workspace_id)}'")
+            try:
+                yield connection
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+                raise
+            await connection.execute("COMMIT")
+
+
+# show_workspace -- what row-level security compares with, for this database transaction alone
+_SHOW_WORKSPACE = text("SELECT set_config('scrip.workspace', :workspace, true)")
