@@ -218,7 +218,7 @@ CREATE TABLE grants (
   note           text,
   cost_amount    numeric(25, 12),              -- money paid per credit
   cost_currency  text,
-  metadata       jsonb,
+  metadata       text,                         -- canonical JSON
   key            text COLLATE "C",             -- idempotency key
   PRIMARY KEY (customer_id, credit_type_id, number),
   CONSTRAINT grant_amount_positive CHECK (amount > 0),
@@ -256,7 +256,7 @@ CREATE TABLE holds (
   rate_id        int,
   status         text NOT NULL,
   member         text,
-  dimensions     jsonb,
+  dimensions     text,                         -- canonical JSON
   parts          bigint[] NOT NULL,            -- grant, amount, grant, amount …: what each grant still sets aside; grant 0: none, overdraft
   PRIMARY KEY (customer_id, credit_type_id, number),
   CONSTRAINT hold_remaining_within_amount CHECK (remaining BETWEEN 0 AND amount),
@@ -298,7 +298,7 @@ CREATE TABLE entries (
   member         text,
   note           text,
   reason         text,
-  dimensions     json,
+  dimensions     text,                         -- canonical JSON: its bytes are hashed
   PRIMARY KEY (customer_id, credit_type_id, sequence)
 );
 CREATE UNIQUE INDEX entry_key_is_one ON entries (customer_id, key) WHERE key IS NOT NULL;          -- replay

@@ -1,0 +1,157 @@
+"""Customers: who owns and pays. They come into being by `upsert` alone."""
+
+import secrets
+import zoneinfo
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, func, or_, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from credits import bounds
+from credits.db import metadata
+from credits.errors import InvalidInput
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("workspace_id", Integer),
+    *(Column(name, Text) for name in ("key", "name", "email", "timezone", "locale", "cohort")),
+    Column("rate_card_version", Integer),
+    Column("metadata", JSONB),
+    Column("created_at", DateTime(timezone=True)),
+)
+
+_CHANGEABLE = ("name", "email", "timezone", "locale", "cohort", "rate_card_version", "metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """`rate_card_version` is the version of its cohort's rate card that it was given; None before its first burn or grant."""
+
+    id: int
+    key: str
+    name: str
+    email: str | None
+    timezone: str
+    locale: str | None
+    cohort: str
+    rate_card_version: int | None
+    metadata: dict[str, Any]
+    created_at: datetime
+
+
+async def upsert_customer(
+    connection: AsyncConnection, workspace_id: int, key: str, changes: dict[str, Any], now: datetime
+) -> tuple[Customer, bool] | InvalidInput:
+    """Makes the customer, or changes the fields given; returns it and whether it is new.
+
+    A field that is absent from `changes` keeps its value. Another cohort forgets the version of the old one, unless
+    one is given with it.
+    """
+    problem = _problem(key, changes)
+    if problem:
+        return problem
+    values = {name: value for name, value in changes.items() if name in _CHANGEABLE}
+    for name, default in (("name", key), ("timezone", "UTC"), ("cohort", "default"), ("metadata", {})):
+        if name in values and values[name] is None:
+            values[name] = default
+    statement = insert(customers).values(
+        {
+            "id": secrets.randbits(62) + 1,
+            "workspace_id": workspace_id,
+            "key": key,
+            "created_at": now,
+            "name": key,
+            "timezone": "UTC",
+            "cohort": "default",
+            "metadata": {},
+            **values,
+        }
+    )
+    if "cohort" in values and "rate_card_version" not in values:
+        kept = func.nullif(customers.c.cohort == values["cohort"], False)  # noqa: FBT003 -- SQL's own spelling
+        values["rate_card_version"] = func.coalesce(kept.cast(Integer) * customers.c.rate_card_version, None)
+    changed = values or {"key": key}
+    row = (
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=["workspace_id", "key"], set_=changed).returning(
+                customers, (customers.c.created_at == now).label("created")
+            )
+        )
+    ).one()
+    return _customer(row), bool(row.created)
+
+
+async def find_customer(connection: AsyncConnection, key: str) -> Customer | None:
+    """The customer with that key in the workspace at hand."""
+    row = (await connection.execute(select(customers).where(customers.c.key == key))).one_or_none()
+    return None if row is None else _customer(row)
+
+
+async def read_customers(connection: AsyncConnection, customer_ids: list[int]) -> dict[int, Customer]:
+    """The customers with those ids, by id."""
+    rows = await connection.execute(select(customers).where(customers.c.id.in_(customer_ids)))
+    return {row.id: _customer(row) for row in rows}
+
+
+async def search_customers(
+    connection: AsyncConnection, search: str | None, first: int, after_key: str | None
+) -> tuple[list[Customer], bool]:
+    """Customers by key, whose key, name or e-mail contains `search`; and whether there are more."""
+    query = select(customers).order_by(customers.c.key).limit(first + 1)
+    if after_key is not None:
+        query = query.where(customers.c.key > after_key)
+    if search:
+        columns = (customers.c.key, customers.c.name, customers.c.email)
+        query = query.where(or_(*(column.icontains(search, autoescape=True) for column in columns)))
+    rows = [_customer(row) for row in await connection.execute(query)]
+    return rows[:first], len(rows) > first
+
+
+def valid_text(value: str, longest: int) -> bool:
+    """One to `longest` characters, none of them a control character: PostgreSQL takes no NUL, people see no others."""
+    return 0 < len(value) <= longest and value.isprintable()
+
+
+def _problem(key: str, changes: dict[str, Any]) -> InvalidInput | None:
+    if not valid_text(key, bounds.CUSTOMER_KEY_MAX):
+        return InvalidInput(f"must be 1 to {bounds.CUSTOMER_KEY_MAX} visible characters", field="key")
+    for name in ("name", "email", "locale", "cohort"):
+        value = changes.get(name)
+        if value is not None and not valid_text(value, bounds.NAME_MAX):
+            return InvalidInput(f"must be 1 to {bounds.NAME_MAX} visible characters", field=name)
+    timezone = changes.get("timezone")
+    if timezone is not None and timezone not in zoneinfo.available_timezones():
+        return InvalidInput(f"{timezone!r} is no IANA timezone such as Europe/Berlin", field="timezone")
+    metadata_value = changes.get("metadata")
+    if metadata_value is not None:
+        if not isinstance(metadata_value, dict):
+            return InvalidInput("must be a JSON object", field="metadata")
+        if len(orjson.dumps(metadata_value, default=str)) > bounds.JSON_BYTES_MAX:
+            return InvalidInput(f"must be at most {bounds.JSON_BYTES_MAX} bytes", field="metadata")
+        if "\\u0000" in orjson.dumps(metadata_value, default=str).decode():
+            return InvalidInput("must not contain NUL characters", field="metadata")
+    version = changes.get("rate_card_version")
+    if version is not None and version < 1:
+        return InvalidInput("must be a published version", field="rateCardVersion")
+    return None
+
+
+def _customer(row: Any) -> Customer:
+    return Customer(
+        id=row.id,
+        key=row.key,
+        name=row.name,
+        email=row.email,
+        timezone=row.timezone,
+        locale=row.locale,
+        cohort=row.cohort,
+        rate_card_version=row.rate_card_version,
+        metadata=row.metadata,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,167 @@
+"""An account as the rules see it: its running totals, its open grants and holds. PURE.
+
+The rules change these objects in memory; the batch writer stores what changed, a read throws it away. Grants and
+holds that are closed for good are not loaded: no rule needs them.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from credits.ledger import burn_order
+from credits.ledger.entries import GENESIS, Allocations, Cause, Entry, Kind, chain
+
+
+@dataclass(slots=True)
+class Grant:
+    """Credits given, and what became of them. Amounts are micro-credits.
+
+    Invariant: `amount + given_back = remaining + burned + expired + voided + clawed_back`, `0 ≤ held ≤ remaining`.
+    """
+
+    number: int
+    source: str
+    state: str
+    amount: int
+    remaining: int
+    priority: int
+    effective_at: datetime
+    expires_at: datetime | None
+    created_at: datetime
+    held: int = 0
+    burned: int = 0
+    expired: int = 0
+    voided: int = 0
+    clawed_back: int = 0
+    given_back: int = 0
+    actor_id: int | None = None
+    reason: str | None = None
+    note: str | None = None
+    cost_amount: Decimal | None = None
+    cost_currency: str | None = None
+    metadata: str | None = None
+    key: str | None = None
+    fingerprint: int | None = None
+
+    @property
+    def free(self) -> int:
+        """What no open hold keeps."""
+        return self.remaining - self.held
+
+    @property
+    def open(self) -> bool:
+        """May still change: scheduled, or something remains."""
+        return self.state == "SCHEDULED" or self.remaining > 0
+
+
+@dataclass(slots=True)
+class Hold:
+    """Credits set aside. `parts` says what each grant still sets aside for it; part 0 is not covered by any."""
+
+    number: int
+    amount: int
+    remaining: int
+    opened_at: datetime
+    expires_at: datetime
+    parts: list[tuple[int, int]]
+    status: str = "OPEN"
+    settled: int = 0
+    closed_at: datetime | None = None
+    feature_id: int | None = None
+    rate_id: int | None = None
+    member: str | None = None
+    dimensions: str | None = None
+
+
+@dataclass(slots=True)
+class Account:
+    """One customer's ledger in one credit type.
+
+    Invariants: `balance = Σ remaining of open, begun grants − overdraft = granted − burned − expired`;
+    `overdraft > 0` only while no live grant has anything free.
+    """
+
+    workspace_id: int
+    customer_id: int
+    credit_type_id: int
+    burn_order: str
+    balance: int = 0
+    held: int = 0
+    overdraft: int = 0
+    granted: int = 0
+    burned: int = 0
+    expired: int = 0
+    recorded_at: datetime | None = None
+    due_at: datetime | None = None  # nothing falls due before; exact once `advance` has passed it
+    later_hold_at: datetime | None = None  # earliest end of the open holds that were not loaded
+    sequence: int = 0
+    grant_count: int = 0
+    hold_count: int = 0
+    head: bytes = GENESIS
+    grants: dict[int, Grant] = field(default_factory=dict)
+    holds: dict[int, Hold] = field(default_factory=dict)
+    # What the rules did, for whoever stores it.
+    entries: list[Entry] = field(default_factory=list)
+    changed_grants: set[int] = field(default_factory=set)
+    changed_holds: set[int] = field(default_factory=set)
+    _burnable: list[Grant] | None = None
+
+    @property
+    def available(self) -> int:
+        """What can be spent now. True only once the account is advanced to now."""
+        return self.balance - self.held
+
+    def burnable(self) -> list[Grant]:
+        """Live grants with something free, in burn order."""
+        if self._burnable is None:
+            live = [grant for grant in self.grants.values() if grant.state == "ACTIVE" and grant.remaining > grant.held]
+            self._burnable = burn_order.order(live, self.burn_order)
+        return self._burnable
+
+    def regroup(self) -> None:
+        """Grants began, ended or got something back: the burn order is to be made again."""
+        self._burnable = None
+
+    def falls_due(self, at: datetime | None) -> None:
+        """Something will fall due at that instant."""
+        if at is not None and (self.due_at is None or at < self.due_at):
+            self.due_at = at
+
+    def append(
+        self,
+        kind: Kind,
+        *,
+        amount: int,
+        held_amount: int,
+        occurred_at: datetime,
+        recorded_at: datetime,
+        allocations: Allocations,
+        cause: Cause,
+        hold_number: int | None = None,
+    ) -> Entry:
+        """Writes the next entry; the account's clock never goes back."""
+        if self.recorded_at is not None and recorded_at < self.recorded_at:
+            recorded_at = self.recorded_at
+        self.sequence += 1
+        self.balance += amount
+        self.held += held_amount
+        entry = Entry(
+            self.workspace_id,
+            self.customer_id,
+            self.credit_type_id,
+            self.sequence,
+            kind,
+            amount,
+            held_amount,
+            self.balance,
+            self.held,
+            occurred_at,
+            recorded_at,
+            allocations,
+            hold_number,
+            cause,
+        )
+        entry.hash = self.head = chain(self.head, entry)
+        self.recorded_at = recorded_at
+        self.entries.append(entry)
+        return entry

@@ -1,0 +1,69 @@
+"""The clock first: whatever fell due is booked before anything else happens to an account. PURE.
+
+Expiry, lapse and becoming effective are functions of time, not of a job. `advance` books them in order of their due
+instants, each recorded at that instant, so that a late sweep changes nothing that anyone can see. At one instant:
+expiries, lapses, then scheduled grants; within a kind by number.
+"""
+
+from datetime import datetime
+
+from credits.ledger.account import Account, Grant, Hold
+from credits.ledger.entries import BY_THE_CLOCK, Kind
+from credits.ledger.grants import begin
+from credits.ledger.holds import release
+
+_EXPIRY, _LAPSE, _START = 1, 2, 3  # their order at one instant
+
+
+def advance(account: Account, now: datetime) -> None:
+    """Books everything due up to and at `now`."""
+    if account.due_at is None or account.due_at > now:
+        return
+    while (due := _next(account)) is not None and due[0] <= now:
+        at, kind, number = due
+        if kind == _EXPIRY:
+            _expire(account, account.grants[number], at)
+        elif kind == _LAPSE:
+            release(account, account.holds[number], at=at, lapsed=True)
+        else:
+            begin(account, account.grants[number], recorded_at=at)
+    following = _next(account)
+    account.due_at = following[0] if following else None
+    account.falls_due(account.later_hold_at)
+
+
+def _next(account: Account) -> tuple[datetime, int, int] | None:
+    """The next thing to fall due: (instant, kind, number)."""
+    due = [
+        (grant.expires_at, _EXPIRY, grant.number)
+        for grant in account.grants.values()
+        if grant.expires_at is not None and grant.state == "ACTIVE"
+    ]
+    due += [(hold.expires_at, _LAPSE, hold.number) for hold in account.holds.values() if _may_lapse(hold)]
+    due += [(grant.effective_at, _START, grant.number) for grant in account.grants.values() if grant.state == "SCHEDULED"]
+    return min(due, default=None)
+
+
+def _may_lapse(hold: Hold) -> bool:
+    return hold.status == "OPEN"
+
+
+def _expire(account: Account, grant: Grant, at: datetime) -> None:
+    """The grant ends. What open holds keep of it stays until they close."""
+    amount = grant.free
+    grant.state = "EXPIRED"
+    grant.remaining -= amount
+    grant.expired += amount
+    account.changed_grants.add(grant.number)
+    account.regroup()
+    if amount:
+        account.expired += amount
+        account.append(
+            Kind.EXPIRE,
+            amount=-amount,
+            held_amount=0,
+            occurred_at=at,
+            recorded_at=at,
+            allocations=[(grant.number, amount)],
+            cause=BY_THE_CLOCK,
+        )

@@ -1,0 +1,62 @@
+"""Giving credits. PURE."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from credits.ledger.account import Account, Grant
+from credits.ledger.entries import Cause, Entry, Kind
+
+
+def give(account: Account, grant: Grant, now: datetime, cause: Cause) -> Entry | None:
+    """Takes a new grant into the account; its GRANT entry is written when it begins, so None for a scheduled one.
+
+    `grant.number` is given here. A grant effective in the past begins now, with its own `occurred_at`.
+    """
+    account.grant_count += 1
+    grant.number = account.grant_count
+    account.grants[grant.number] = grant
+    account.changed_grants.add(grant.number)
+    if grant.effective_at > now:
+        account.falls_due(grant.effective_at)
+        return None
+    return begin(account, grant, recorded_at=now, cause=cause)
+
+
+def begin(account: Account, grant: Grant, *, recorded_at: datetime, cause: Cause | None = None) -> Entry:
+    """The grant becomes live. Overdraft is debt: the grant pays it first, with an allocation that says so."""
+    repaid = min(account.overdraft, grant.amount)
+    grant.state = "ACTIVE"
+    grant.remaining = grant.amount - repaid
+    grant.burned = repaid
+    account.overdraft -= repaid
+    account.granted += grant.amount
+    allocations = [(grant.number, grant.remaining)] if grant.remaining else []
+    if repaid:
+        allocations.append((-grant.number, repaid))
+    if grant.remaining == 0:
+        grant.state = "DEPLETED"
+    else:
+        account.falls_due(grant.expires_at)
+    account.changed_grants.add(grant.number)
+    account.regroup()
+    return account.append(
+        Kind.GRANT,
+        amount=grant.amount,
+        held_amount=0,
+        occurred_at=grant.effective_at,
+        recorded_at=recorded_at,
+        allocations=allocations,
+        cause=cause or cause_of(grant),
+    )
+
+
+def cause_of(grant: Grant) -> Cause:
+    """What a scheduled grant's entry says when its hour comes: who gave it, and under which key."""
+    return Cause(
+        actor_id=grant.actor_id, reason=grant.reason, note=grant.note, key=grant.key, fingerprint=grant.fingerprint
+    )
+
+
+def snapshot(grant: Grant) -> Grant:
+    """The grant as it is now, for an answer that outlives the next command."""
+    return replace(grant)

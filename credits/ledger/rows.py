@@ -1,0 +1,133 @@
+"""Rows ↔ what the rules see. One place knows how an account, a grant, a hold and an entry lie in the tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from credits.ledger.account import Account, Grant, Hold
+from credits.ledger.entries import Cause, Entry, Kind
+
+Row = Mapping[str, Any]
+
+
+def account_of(row: Row, burn_order: str) -> Account:
+    return Account(
+        workspace_id=row["workspace_id"],
+        customer_id=row["customer_id"],
+        credit_type_id=row["credit_type_id"],
+        burn_order=burn_order,
+        balance=row["balance"],
+        held=row["held"],
+        overdraft=row["overdraft"],
+        granted=row["granted"],
+        burned=row["burned"],
+        expired=row["expired"],
+        recorded_at=row["recorded_at"],
+        due_at=row["due_at"],
+        sequence=row["sequence"],
+        grant_count=row["grants"],
+        hold_count=row["holds"],
+        head=row["head"],
+    )
+
+
+def grant_of(row: Row) -> Grant:
+    return Grant(
+        number=row["number"],
+        source=row["source"],
+        state=row["state"],
+        amount=row["amount"],
+        remaining=row["remaining"],
+        priority=row["priority"],
+        effective_at=row["effective_at"],
+        expires_at=row["expires_at"],
+        created_at=row["created_at"],
+        held=row["held"],
+        burned=row["burned"],
+        expired=row["expired"],
+        voided=row["voided"],
+        clawed_back=row["clawed_back"],
+        given_back=row["given_back"],
+        actor_id=row["actor_id"],
+        reason=row["reason"],
+        note=row["note"],
+        cost_amount=row["cost_amount"],
+        cost_currency=row["cost_currency"],
+        metadata=row["metadata"],
+        key=row["key"],
+        fingerprint=row["fingerprint"],
+    )
+
+
+def hold_of(row: Row) -> Hold:
+    return Hold(
+        number=row["number"],
+        amount=row["amount"],
+        remaining=row["remaining"],
+        opened_at=row["opened_at"],
+        expires_at=row["expires_at"],
+        parts=pairs(row["parts"]),
+        status=row["status"],
+        settled=row["settled"],
+        closed_at=row["closed_at"],
+        feature_id=row["feature_id"],
+        rate_id=row["rate_id"],
+        member=row["member"],
+        dimensions=row["dimensions"],
+    )
+
+
+def entry_of(row: Row) -> Entry:
+    allocations = pairs(row["allocations"])
+    if row["grant_number"] is not None:
+        allocations = [(row["grant_number"], max(abs(row["amount"]), abs(row["held_amount"] or 0)))]
+    return Entry(
+        workspace_id=row["workspace_id"],
+        customer_id=row["customer_id"],
+        credit_type_id=row["credit_type_id"],
+        sequence=row["sequence"],
+        kind=Kind(row["kind"]),
+        amount=row["amount"],
+        held_amount=row["held_amount"] or 0,
+        balance_after=row["balance_after"],
+        held_after=row["held_after"] or 0,
+        occurred_at=row["occurred_at"] or row["recorded_at"],
+        recorded_at=row["recorded_at"],
+        allocations=allocations,
+        hold_number=row["hold_number"],
+        cause=Cause(
+            actor_id=row["actor_id"],
+            feature_id=row["feature_id"],
+            rate_id=row["rate_id"],
+            quantity=row["quantity"],
+            exact_amount=row["exact_amount"],
+            dimensions=row["dimensions"],
+            member=row["member"],
+            event=row["event"],
+            reason=row["reason"],
+            note=row["note"],
+            key=row["key"],
+            fingerprint=row["fingerprint"],
+        ),
+        hash=row["hash"],
+    )
+
+
+def sole_grant(entry: Entry) -> int | None:
+    """The one grant that bore the whole entry, which is stored in four bytes instead of a list."""
+    if len(entry.allocations) != 1:
+        return None
+    number, part = entry.allocations[0]
+    whole = max(abs(entry.amount), abs(entry.held_amount))
+    return number if number > 0 and part == whole else None
+
+
+def pairs(flat: Sequence[int] | None) -> list[tuple[int, int]]:
+    """[1, 50, 2, 30] → [(1, 50), (2, 30)]"""
+    if not flat:
+        return []
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def flatten(parts: Sequence[tuple[int, int]]) -> list[int]:
+    """[(1, 50), (2, 30)] → [1, 50, 2, 30]"""
+    return [number for part in parts for number in part]

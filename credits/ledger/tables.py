@@ -1,0 +1,76 @@
+"""The ledger's tables for ordinary queries. Columns, CHECKs and reasons: credits/migrations/versions/0001_foundation.sql."""
+
+from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Numeric, SmallInteger, Table
+from sqlalchemy import Text as T
+from sqlalchemy.dialects.postgresql import UUID
+
+from credits.db import metadata
+
+_AT = DateTime(timezone=True)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("customer_id", BigInteger, primary_key=True),
+    Column("credit_type_id", Integer, primary_key=True),
+    Column("workspace_id", Integer),
+    *(Column(name, BigInteger) for name in ("balance", "held", "overdraft", "granted", "burned", "expired")),
+    Column("recorded_at", _AT),
+    Column("due_at", _AT),
+    *(Column(name, Integer) for name in ("sequence", "grants", "holds")),
+    Column("head", LargeBinary),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("customer_id", BigInteger, primary_key=True),
+    Column("credit_type_id", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("workspace_id", Integer),
+    *(
+        Column(name, BigInteger)
+        for name in ("amount", "remaining", "held", "burned", "expired", "voided", "clawed_back", "given_back")
+    ),
+    *(Column(name, _AT) for name in ("effective_at", "expires_at", "created_at")),
+    Column("fingerprint", BigInteger),
+    *(Column(name, Integer) for name in ("priority", "actor_id")),
+    Column("open", Boolean),
+    *(Column(name, T) for name in ("state", "source", "reason", "note", "cost_currency", "metadata", "key")),
+    Column("cost_amount", Numeric),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("customer_id", BigInteger, primary_key=True),
+    Column("credit_type_id", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("workspace_id", Integer),
+    *(Column(name, BigInteger) for name in ("amount", "remaining", "settled")),
+    *(Column(name, _AT) for name in ("opened_at", "expires_at", "closed_at")),
+    *(Column(name, Integer) for name in ("feature_id", "rate_id")),
+    *(Column(name, T) for name in ("status", "member", "dimensions")),
+    Column("parts", ARRAY(BigInteger)),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("customer_id", BigInteger, primary_key=True),
+    Column("credit_type_id", Integer, primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("workspace_id", Integer),
+    *(
+        Column(name, BigInteger)
+        for name in ("amount", "balance_after", "held_amount", "held_after", "fingerprint")
+    ),
+    *(Column(name, _AT) for name in ("recorded_at", "occurred_at")),
+    *(Column(name, Integer) for name in ("actor_id", "feature_id", "rate_id", "hold_number", "grant_number")),
+    Column("kind", SmallInteger),
+    Column("hash", LargeBinary),
+    Column("allocations", ARRAY(BigInteger)),
+    *(Column(name, Numeric) for name in ("quantity", "exact_amount")),
+    Column("event", UUID(as_uuid=True)),
+    *(Column(name, T) for name in ("key", "member", "note", "reason", "dimensions")),
+)
