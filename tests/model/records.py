@@ -1,0 +1,92 @@
+"""What the reference model keeps: grants, holds, entries. Whole micro-credits, whole microseconds."""
+
+from dataclasses import dataclass
+
+NEVER = 2**62  # later than any expiry
+OVERDRAFT = 0  # stands for the grant where there is none
+
+
+@dataclass(slots=True)
+class Grant:
+    """Credits given. `begun` from its effective instant on, `ended` from its expiry on."""
+
+    number: int
+    amount: int
+    effective: int
+    expires: int | None
+    priority: int = 50
+    paid: bool = False
+    begun: bool = False
+    ended: bool = False
+    remaining: int = 0
+    held: int = 0
+    burned: int = 0
+    expired: int = 0
+
+    @property
+    def status(self) -> str:
+        if not self.begun:
+            return "SCHEDULED"
+        if self.ended:
+            return "EXPIRED"
+        return "ACTIVE" if self.remaining else "DEPLETED"
+
+    @property
+    def free(self) -> int:
+        return self.remaining - self.held if self.begun and not self.ended else 0
+
+    def rank(self, order: str) -> tuple[int, ...]:
+        """Its place in the burn order; smaller burns first."""
+        expiry = NEVER if self.expires is None else self.expires
+        return {
+            "PRIORITY_THEN_EXPIRY": (self.priority, expiry, self.effective, self.number),
+            "EXPIRY_FIRST": (expiry, self.priority, self.effective, self.number),
+            "PAID_LAST": (int(self.paid), expiry, self.priority, self.effective, self.number),
+            "OLDEST_FIRST": (self.effective, self.number),
+        }[order]
+
+
+@dataclass(slots=True)
+class Hold:
+    """Credits set aside: `parts` in the order they were drawn; what no grant backs is `unbacked`."""
+
+    number: int
+    amount: int
+    expires: int
+    parts: list[tuple[Grant, int]]
+    unbacked: int
+    status: str = "OPEN"
+    settled: int = 0
+
+    @property
+    def left(self) -> int:
+        return sum(amount for _, amount in self.parts) + self.unbacked
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger. `allocations`: (grant number, amount), `OVERDRAFT` for none.
+
+    `repaid`: the part of the entry's credits that paid old overdraft, by grant.
+    """
+
+    sequence: int
+    kind: str
+    amount: int
+    held_amount: int
+    balance_after: int
+    held_after: int
+    occurred: int
+    recorded: int
+    allocations: tuple[tuple[int, int], ...] = ()
+    repaid: tuple[tuple[int, int], ...] = ()
+    subject: int = 0  # number of the grant or hold it is about
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An expected answer that changes nothing."""
+
+    code: str
+    needed: int = 0
+    available: int = 0
