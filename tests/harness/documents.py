@@ -1,0 +1,113 @@
+"""The GraphQL documents of the tests. Constants, so that the server parses each of them once."""
+
+ENTRY = """fragment E on LedgerEntry {
+  id sequence kind creditType { key } amount heldAmount balanceAfter heldAfter occurredAt recordedAt late
+  quantity idempotencyKey hold { id } allocations { grant { id } amount overdraft } hash previousHash
+}"""
+GRANT = """fragment G on Grant {
+  id status amount remaining held priority effectiveAt expiresAt source
+}"""
+HOLD = """fragment H on Hold { id status amount settled openedAt expiresAt closedAt }"""
+BALANCE = """fragment B on Balance {
+  creditType { key } balance held available overdraftLimit granted burned expired version asOf
+}"""
+DECISION = """fragment D on Decision { allowed wouldBlock mode cost reason { __typename code } }"""
+REFUSAL = """fragment R on Refusal {
+  code message
+  ... on InvalidInput { field }
+  ... on InsufficientCredits { needed available shortfall overdraftLeft }
+  ... on IdempotencyConflict { firstSeenAt }
+}"""
+
+_BURN_OK = "__typename ... on BurnOk { replayed entry { ...E } balance { ...B } decision { ...D } } ...R"
+_GRANT_OK = "__typename ... on GrantOk { replayed grant { ...G } entry { ...E } balance { ...B } } ...R"
+_HOLD_OK = "__typename ... on HoldOk { replayed hold { ...H } balance { ...B } decision { ...D } } ...R"
+_SETTLE_OK = "__typename ... on SettleOk { replayed hold { ...H } entry { ...E } balance { ...B } } ...R"
+_BURN_PARTS = f"{ENTRY} {BALANCE} {DECISION} {REFUSAL}"
+_GRANT_PARTS = f"{ENTRY} {GRANT} {BALANCE} {REFUSAL}"
+_HOLD_PARTS = f"{HOLD} {BALANCE} {DECISION} {REFUSAL}"
+_SETTLE_PARTS = f"{HOLD} {ENTRY} {BALANCE} {REFUSAL}"
+
+# Verb → mutation. The answer is aliased `answer`, so that one reader does for all.
+MUTATIONS = {
+    "upsertCustomer": """mutation($input: CustomerInput!) { answer: upsertCustomer(input: $input) {
+        __typename ... on CustomerOk { created customer { id key name } } ...R } } """
+    + REFUSAL,
+    "grantCredits": f"mutation($input: GrantInput!) {{ answer: grantCredits(input: $input) {{ {_GRANT_OK} }} }} {_GRANT_PARTS}",
+    "grantMany": f"mutation($inputs: [GrantInput!]!) {{ answer: grantMany(inputs: $inputs) {{ {_GRANT_OK} }} }} {_GRANT_PARTS}",
+    "burn": f"mutation($input: BurnInput!) {{ answer: burn(input: $input) {{ {_BURN_OK} }} }} {_BURN_PARTS}",
+    "burnMany": f"mutation($inputs: [BurnInput!]!) {{ answer: burnMany(inputs: $inputs) {{ {_BURN_OK} }} }} {_BURN_PARTS}",
+    "hold": f"mutation($input: HoldInput!) {{ answer: hold(input: $input) {{ {_HOLD_OK} }} }} {_HOLD_PARTS}",
+    "settle": f"mutation($input: SettleInput!) {{ answer: settle(input: $input) {{ {_SETTLE_OK} }} }} {_SETTLE_PARTS}",
+    "release": f"""mutation($hold: ID!, $idempotencyKey: String!) {{
+        answer: release(hold: $hold, idempotencyKey: $idempotencyKey) {{ {_HOLD_OK} }} }} {_HOLD_PARTS}""",
+    "extendHold": f"""mutation($hold: ID!, $ttl: String!) {{
+        answer: extendHold(hold: $hold, ttl: $ttl) {{ {_HOLD_OK} }} }} {_HOLD_PARTS}""",
+    "ingestEvents": """mutation($events: [EventInput!]!) { answer: ingestEvents(events: $events) {
+        __typename accepted duplicates rejected { index id outcome message } } }""",
+    "applyCatalog": """mutation($document: JSON!, $dryRun: Boolean = false) {
+        answer: applyCatalog(document: $document, dryRun: $dryRun) {
+        __typename ... on CatalogOk { catalog { version } changes { action path } } ...R } } """
+    + REFUSAL,
+    "setPolicy": """mutation($input: PolicyInput!) { answer: setPolicy(input: $input) {
+        __typename ... on PolicyOk { policy { id mode rolloutPercent overdraftLimit } } ...R } } """
+    + REFUSAL,
+    "removePolicy": """mutation($id: ID!) { answer: removePolicy(id: $id) {
+        __typename ... on PolicyOk { policy { id } } ...R } } """
+    + REFUSAL,
+    "createEmbedToken": """mutation($input: EmbedTokenInput!) { answer: createEmbedToken(input: $input) {
+        __typename ... on EmbedTokenOk { token expiresAt } ...R } } """
+    + REFUSAL,
+    "createApiKey": """mutation($name: String!, $role: Role!) { answer: createApiKey(name: $name, role: $role) {
+        __typename ... on ApiKeyOk { secret apiKey { id } } ...R } } """
+    + REFUSAL,
+    "advanceClock": """mutation($to: DateTime!) { answer: advanceClock(to: $to) {
+        __typename ... on ClockOk { now happened } ...R } } """
+    + REFUSAL,
+}
+
+NOW = "{ viewer { now testMode } }"
+CHECK = (
+    """query($input: SpendInput!) { check(input: $input) {
+    __typename ... on Decision { allowed wouldBlock mode cost reason { __typename code } balance { ...B } }
+    ... on InvalidInput { code message field } ... on NotFound { code message } } } """
+    + BALANCE
+)
+BALANCES = "query($key: String!) { customer(key: $key) { balances { ...B } } } " + BALANCE
+BALANCE_OF = (
+    "query($key: String!, $type: String!) { customer(key: $key) { balance(creditType: $type) { ...B } } } " + BALANCE
+)
+LEDGER = (
+    """query($key: String!, $type: String, $after: String) { customer(key: $key) {
+    ledger(filter: { creditType: $type }, first: 500, after: $after) {
+    edges { node { ...E } } pageInfo { hasNextPage endCursor } } } } """
+    + ENTRY
+)
+GRANTS = (
+    """query($key: String!, $type: String, $after: String) { customer(key: $key) {
+    grants(creditType: $type, first: 500, after: $after) {
+    edges { node { ...G } } pageInfo { hasNextPage endCursor } } } } """
+    + GRANT
+)
+HOLDS = (
+    """query($key: String!, $status: HoldStatus, $after: String) { customer(key: $key) {
+    holds(status: $status, first: 500, after: $after) {
+    edges { node { ...H creditType { key } entries { id sequence kind } } } pageInfo { hasNextPage endCursor } } } } """
+    + HOLD
+)
+EVENT = (
+    """query($source: String!, $id: String!) { event(source: $source, eventId: $id) {
+    eventId source type occurredAt receivedAt data outcome entries { ...E } } } """
+    + ENTRY
+)
+DEAD_LETTERS = """query($outcome: EventOutcome, $after: String) {
+    deadLetters(outcome: $outcome, first: 500, after: $after) {
+    edges { node { id event outcome message customer attempts resolvedAt } } pageInfo { hasNextPage endCursor } } }"""
+BALANCE_UPDATED = (
+    "subscription($customer: String, $type: String) { balanceUpdated(customer: $customer, creditType: $type) { ...B } } "
+    + BALANCE
+)
+ENTRY_ADDED = (
+    "subscription($customer: String, $type: String) { ledgerEntryAdded(customer: $customer, creditType: $type) { ...E } } "
+    + ENTRY
+)
