@@ -16,11 +16,18 @@ JSON_DEPTH_MAX = 16  # deeper documents are attacks or mistakes; json parsers re
 DIMENSIONS_MAX = 50  # scalar fields of one event
 EVENT_BYTES_MAX = 64 * 1024  # one event; a larger one is a poisoned batch, not usage
 GRANTS_OPEN_MAX = 10_000  # open grants of one account: each write reads them
-BATCH_COMMANDS_MAX = 500  # commands that share one database transaction: it bounds what one lock holder makes others wait
-BATCH_EVENTS_MAX = 1_000  # events that share one database transaction; larger requests become several, one after another
+BATCH_COMMANDS_MAX = (
+    500  # commands that share one database transaction: it bounds what one lock holder makes others wait
+)
+BATCH_EVENTS_MAX = (
+    1_000  # events that share one database transaction; larger requests become several, one after another
+)
 QUEUE_COMMANDS_MAX = 20_000  # waiting commands per workspace and process; beyond it callers are told to come back
 FUTURE_SKEW = timedelta(minutes=5)  # contract: events ahead of our clock
 LATE_AFTER = timedelta(minutes=5)  # contract: `late` marks what was recorded longer than this after it occurred
 HOLD_TTL_MAX = timedelta(days=30)  # a hold is for work in progress; a longer one is a grant taken away
 SWEEP_ACCOUNTS_MAX = 500  # accounts that one sweep books per transaction
 ATTEMPTS_MAX = 5  # how often a poisoned event is tried before it is INVALID
+DISK_FREE_MIN_BYTES = (
+    512 * 1024 * 1024
+)  # below it writes are refused: a second of writing plus a checkpoint fits well into it
