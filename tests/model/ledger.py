@@ -46,9 +46,7 @@ class Account:
     # ─── the clock ───────────────────────────────────────────────────────────────────────────────────────
     def next_due(self, now: int) -> tuple[int, int, int] | None:
         """(instant, rank, number) of what falls due first, up to and including `now`."""
-        due = [
-            (g.expires, 0, g.number) for g in self.grants.values() if g.begun and not g.ended and g.expires is not None
-        ]
+        due = [(g.expires, 0, g.number) for g in self.grants.values() if g.expires is not None and g.is_live]
         due += [(h.expires, 1, h.number) for h in self.holds.values() if h.status == "OPEN"]
         due += [(g.effective, 2, g.number) for g in self.grants.values() if not g.begun]
         return min((each for each in due if each[0] <= now), default=None)
@@ -235,12 +233,12 @@ class Account:
 
     def close(self, hold: Hold, kind: str, at: int, *, burned: int = 0, drawn: Parts = (), used: int = 0) -> Entry:
         """End a hold: what is left goes back to the grants it came from; of an expired one it expires at once."""
-        rest, left = hold.parts, hold.left
+        rest, left, unbacked = hold.parts, hold.left, hold.unbacked
         hold.parts, hold.unbacked = [], 0
         for grant, part in rest:
             grant.held -= part
         repaid = self.repay()
-        freed = tuple((grant.number, part) for grant, part in rest) if kind != "SETTLE" else ()
+        freed = [(grant.number, part) for grant, part in rest] + [(OVERDRAFT, unbacked)] if kind != "SETTLE" else []
         lost = {grant.number: part for grant, part in rest if grant.ended}
         # The EXPIRE entries follow, each with its own effect on the balance: until then it is still in there.
         entry = self.write(

@@ -8,7 +8,7 @@ OVERDRAFT = 0  # stands for the grant where there is none
 
 @dataclass(slots=True)
 class Grant:
-    """Credits given. `begun` from its effective instant on, `ended` from its expiry on."""
+    """Credits given. `begun` from its effective instant on, `ended` when it expired with something left."""
 
     number: int
     amount: int
@@ -32,18 +32,27 @@ class Grant:
         return "ACTIVE" if self.remaining else "DEPLETED"
 
     @property
+    def is_live(self) -> bool:
+        """It has begun, has not ended, and something is left of it."""
+        return self.begun and not self.ended and self.remaining > 0
+
+    @property
     def free(self) -> int:
-        return self.remaining - self.held if self.begun and not self.ended else 0
+        return self.remaining - self.held if self.is_live else 0
 
     def rank(self, order: str) -> tuple[int, ...]:
         """Its place in the burn order; smaller burns first."""
         expiry = NEVER if self.expires is None else self.expires
-        return {
-            "PRIORITY_THEN_EXPIRY": (self.priority, expiry, self.effective, self.number),
-            "EXPIRY_FIRST": (expiry, self.priority, self.effective, self.number),
-            "PAID_LAST": (int(self.paid), expiry, self.priority, self.effective, self.number),
-            "OLDEST_FIRST": (self.effective, self.number),
-        }[order]
+        match order:
+            case "PRIORITY_THEN_EXPIRY":
+                return (self.priority, expiry, self.effective, self.number)
+            case "EXPIRY_FIRST":
+                return (expiry, self.priority, self.effective, self.number)
+            case "PAID_LAST":
+                return (int(self.paid), expiry, self.priority, self.effective, self.number)
+            case "OLDEST_FIRST":
+                return (self.effective, self.number)
+        raise ValueError(order)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,163 @@
+"""The pure core of the ledger, driven by the same commands as the reference model, and the two laid side by side."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from credits.ledger import account as core
+from credits.ledger import advance, burn, grants, holds
+from credits.ledger.entries import GENESIS, Cause, chain
+from credits.ledger.entries import Entry as CoreEntry
+from tests.model.ledger import Account
+from tests.model.records import OVERDRAFT, Entry, Refused
+from tests.model.walk import Command
+
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def instant(ticks: int) -> datetime:
+    """The model counts ticks; here one is a second."""
+    return _EPOCH + timedelta(seconds=ticks)
+
+
+def ticks(at: datetime) -> int:
+    return int((at - _EPOCH).total_seconds())
+
+
+class Core:
+    """One account of the real rules, with what the batch writer does around them: the clock first, then decide."""
+
+    def __init__(self, order: str) -> None:
+        self.account = core.Account(1, 1, 1, order)
+        self.verified = 0
+        self.head = GENESIS
+
+    def apply(self, command: Command) -> str | None:
+        """Puts the command to the rules; the code of the refusal, or None where it happened."""
+        account, now = self.account, instant(command.now)
+        advance.advance(account, now)
+        if command.verb == "grant":
+            return self._grant(command, now)
+        hold = account.holds.get(command.hold)
+        if command.verb in ("settle", "release", "extend") and (hold is None or hold.status != "OPEN"):
+            return "HOLD_NOT_OPEN"
+        needed = command.amount
+        if hold is not None and command.verb == "settle":
+            needed -= hold.remaining
+        asks = command.verb in ("burn", "hold", "settle") and needed > 0
+        if asks and command.floor is not None and account.available + command.floor < needed:
+            return "INSUFFICIENT_CREDITS"
+        self._spend(command, hold, now)
+        return None
+
+    def _grant(self, command: Command, now: datetime) -> str | None:
+        effective = now if command.effective is None else instant(command.effective)
+        expires = None if command.expires is None else instant(command.expires)
+        if expires is not None and (expires <= now or expires <= effective):
+            return "INVALID_INPUT"
+        grant = core.Grant(
+            number=0,
+            source="PURCHASE" if command.paid else "MANUAL",
+            state="SCHEDULED",
+            amount=command.amount,
+            remaining=0,
+            priority=command.priority,
+            effective_at=effective,
+            expires_at=expires,
+            created_at=now,
+            cost_amount=Decimal(1) if command.paid else None,
+        )
+        grants.give(self.account, grant, now)
+        return None
+
+    def _spend(self, command: Command, hold: core.Hold | None, now: datetime) -> None:
+        account, cause = self.account, Cause()
+        if command.verb == "burn":
+            burn.burn(account, command.amount, occurred_at=now, now=now, cause=cause)
+        elif command.verb == "hold":
+            assert command.expires is not None
+            holds.open_hold(account, command.amount, expires_at=instant(command.expires), now=now, cause=cause)
+        elif command.verb == "settle":
+            assert hold is not None
+            holds.settle(account, hold, command.amount, closes=not command.partial, now=now, cause=cause)
+        elif command.verb == "release":
+            assert hold is not None
+            holds.release(account, hold, at=now, cause=cause)
+        else:
+            assert hold is not None
+            assert command.expires is not None
+            holds.extend(account, hold, instant(command.expires))
+
+    def verify_chain(self) -> None:
+        """Every entry since the last call follows from the one before."""
+        for entry in self.account.entries[self.verified :]:
+            self.head = chain(self.head, entry)
+            assert self.head == entry.hash, entry
+        self.verified = len(self.account.entries)
+        assert self.head == self.account.head
+
+
+def told(entry: CoreEntry) -> tuple[object, ...]:
+    """What an entry of the core says, in the model's words."""
+    drawn: dict[int, int] = {}
+    repaid: dict[int, int] = {}
+    for number, amount in entry.allocations:
+        side, grant = (repaid, -number) if number < 0 else (drawn, number)
+        side[grant] = side.get(grant, 0) + amount
+    return (
+        *(entry.sequence, entry.kind.name, entry.amount, entry.held_amount, entry.balance_after, entry.held_after),
+        *(ticks(entry.occurred_at), ticks(entry.recorded_at), drawn, repaid),
+    )
+
+
+def expected(entry: Entry) -> tuple[object, ...]:
+    """What the model's entry says. Of what a release gives back, what paid overdraft is not given back."""
+    drawn: dict[int, int] = {}
+    for number, amount in entry.allocations:
+        drawn[number] = drawn.get(number, 0) + amount
+    if entry.kind in ("RELEASE", "LAPSE"):
+        for number, amount in entry.repaid:
+            drawn[number] -= amount
+    drawn = {number: amount for number, amount in drawn.items() if amount}
+    return (
+        *(entry.sequence, entry.kind, entry.amount, entry.held_amount, entry.balance_after, entry.held_after),
+        *(entry.occurred, entry.recorded, drawn, dict(entry.repaid)),
+    )
+
+
+def compare(real: Core, model: Account, since: int) -> int:
+    """Asserts that both say the same, entry by entry since sequence `since`, then in everything they keep."""
+    account = real.account
+    assert len(account.entries) == len(model.entries), (account.entries[since:], model.entries[since:])
+    for found, wanted in zip(account.entries[since:], model.entries[since:], strict=True):
+        assert told(found) == expected(wanted), (told(found), expected(wanted))
+    totals = (account.balance, account.held, account.overdraft, account.granted, account.burned, account.expired)
+    assert totals == (model.balance, model.held, model.overdraft, model.granted, model.burned, model.expired), totals
+    for grant in account.grants.values():
+        other = model.grants[grant.number]
+        mine = (grant.state, grant.amount, grant.remaining, grant.held, grant.burned, grant.expired)
+        theirs = (other.status, other.amount, other.remaining, other.held, other.burned, other.expired)
+        assert mine == theirs, (mine, theirs)
+        # Law 3 on the core's own numbers: what the database's CHECKs will ask of the same row.
+        if grant.state != "SCHEDULED":
+            assert grant.amount + grant.given_back == grant.remaining + grant.burned + grant.expired
+        assert 0 <= grant.held <= grant.remaining
+    for hold in account.holds.values():
+        kept = model.holds[hold.number]
+        unbacked = sum(part for number, part in hold.parts if number == OVERDRAFT)
+        mine_ = (hold.status, hold.remaining, hold.settled, unbacked, ticks(hold.expires_at))
+        assert mine_ == (kept.status, kept.left, kept.settled, kept.unbacked, kept.expires), (mine_, kept)
+        assert hold.remaining == sum(part for _, part in hold.parts)
+    real.verify_chain()
+    return len(account.entries)
+
+
+def step(real: Core, model: Account, command: Command, answer: object, since: int) -> int:
+    """One command put to the core as well, its answer and everything after it compared with the model's."""
+    code = real.apply(command)
+    assert code == (answer.code if isinstance(answer, Refused) else None), (code, answer, command)
+    since = compare(real, model, since)
+    account = real.account
+    spent = command.verb in ("burn", "hold") or (command.verb == "settle" and code is None)
+    if spent and code is None and command.floor is not None and command.amount and command.verb != "settle":
+        assert account.available >= -command.floor, (account.available, command)
+    return since
