@@ -31,3 +31,11 @@ ATTEMPTS_MAX = 5  # how often a poisoned event is tried before it is INVALID
 DISK_FREE_MIN_BYTES = (
     512 * 1024 * 1024
 )  # below it writes are refused: a second of writing plus a checkpoint fits well into it
+CREDIT_TYPES_MAX = 100  # of one workspace: every balance list shows them
+FEATURES_MAX = 1_000  # of one workspace: `catalog` answers with all of them
+BUNDLES_MAX = 1_000  # likewise
+COHORTS_MAX = 200  # in one document
+RATES_MAX = 5_000  # of one rate card: every process keeps every version in memory
+SHAPES_MAX = 50  # different sets of dimensions that one feature's rates name: each burn may ask them all
+PROBLEMS_MAX = 10  # problems of one document that one refusal tells
+POLICIES_MAX = 10_000  # of one workspace: every process keeps all of them in memory

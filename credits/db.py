@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from credits.canonical import canonical_json
 from credits.errors import Unavailable
 
 metadata = MetaData()
@@ -92,7 +93,7 @@ class Database:
             max_overflow=size,
             pool_timeout=_CONNECT_TIMEOUT_S,
             pool_pre_ping=False,
-            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_serializer=canonical_json,
             json_deserializer=orjson.loads,
         )
         pool = await asyncpg.create_pool(

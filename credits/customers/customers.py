@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
-from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, func, or_, select
+from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, case, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import bounds
+from credits.canonical import canonical_json
 from credits.db import metadata
 from credits.errors import InvalidInput
 
@@ -73,14 +73,14 @@ async def upsert_customer(
             **values,
         }
     )
+    changed: dict[str, Any] = values or {"key": key}
     if "cohort" in values and "rate_card_version" not in values:
-        kept = func.nullif(customers.c.cohort == values["cohort"], False)  # noqa: FBT003 -- SQL's own spelling
-        values["rate_card_version"] = func.coalesce(kept.cast(Integer) * customers.c.rate_card_version, None)
-    changed = values or {"key": key}
+        same = customers.c.cohort == values["cohort"]
+        changed["rate_card_version"] = case((same, customers.c.rate_card_version), else_=None)
     row = (
         await connection.execute(
             statement.on_conflict_do_update(index_elements=["workspace_id", "key"], set_=changed).returning(
-                customers, (customers.c.created_at == now).label("created")
+                customers, literal_column("xmax = 0").label("created")  # no older row version: it was inserted
             )
         )
     ).one()
@@ -132,9 +132,10 @@ def _problem(key: str, changes: dict[str, Any]) -> InvalidInput | None:
     if metadata_value is not None:
         if not isinstance(metadata_value, dict):
             return InvalidInput("must be a JSON object", field="metadata")
-        if len(orjson.dumps(metadata_value, default=str)) > bounds.JSON_BYTES_MAX:
+        written = canonical_json(metadata_value)
+        if len(written) > bounds.JSON_BYTES_MAX:
             return InvalidInput(f"must be at most {bounds.JSON_BYTES_MAX} bytes", field="metadata")
-        if "\\u0000" in orjson.dumps(metadata_value, default=str).decode():
+        if "\\u0000" in written:
             return InvalidInput("must not contain NUL characters", field="metadata")
     version = changes.get("rate_card_version")
     if version is not None and version < 1:

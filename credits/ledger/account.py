@@ -104,6 +104,9 @@ class Account:
     entries: list[Entry] = field(default_factory=list)
     changed_grants: set[int] = field(default_factory=set)
     changed_holds: set[int] = field(default_factory=set)
+    new_grants: set[int] = field(default_factory=set)
+    new_holds: set[int] = field(default_factory=set)
+    stored_due_at: datetime | None = None
     _burnable: list[Grant] | None = None
 
     @property

@@ -1,13 +1,12 @@
 """Giving credits. PURE."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from credits.ledger.account import Account, Grant
 from credits.ledger.entries import Cause, Entry, Kind
 
 
-def give(account: Account, grant: Grant, now: datetime, cause: Cause) -> Entry | None:
+def give(account: Account, grant: Grant, now: datetime) -> Entry | None:
     """Takes a new grant into the account; its GRANT entry is written when it begins, so None for a scheduled one.
 
     `grant.number` is given here. A grant effective in the past begins now, with its own `occurred_at`.
@@ -16,13 +15,14 @@ def give(account: Account, grant: Grant, now: datetime, cause: Cause) -> Entry |
     grant.number = account.grant_count
     account.grants[grant.number] = grant
     account.changed_grants.add(grant.number)
+    account.new_grants.add(grant.number)
     if grant.effective_at > now:
         account.falls_due(grant.effective_at)
         return None
-    return begin(account, grant, recorded_at=now, cause=cause)
+    return begin(account, grant, recorded_at=now)
 
 
-def begin(account: Account, grant: Grant, *, recorded_at: datetime, cause: Cause | None = None) -> Entry:
+def begin(account: Account, grant: Grant, *, recorded_at: datetime) -> Entry:
     """The grant becomes live. Overdraft is debt: the grant pays it first, with an allocation that says so."""
     repaid = min(account.overdraft, grant.amount)
     grant.state = "ACTIVE"
@@ -46,17 +46,7 @@ def begin(account: Account, grant: Grant, *, recorded_at: datetime, cause: Cause
         occurred_at=grant.effective_at,
         recorded_at=recorded_at,
         allocations=allocations,
-        cause=cause or cause_of(grant),
+        cause=Cause(
+            actor_id=grant.actor_id, reason=grant.reason, note=grant.note, key=grant.key, fingerprint=grant.fingerprint
+        ),
     )
-
-
-def cause_of(grant: Grant) -> Cause:
-    """What a scheduled grant's entry says when its hour comes: who gave it, and under which key."""
-    return Cause(
-        actor_id=grant.actor_id, reason=grant.reason, note=grant.note, key=grant.key, fingerprint=grant.fingerprint
-    )
-
-
-def snapshot(grant: Grant) -> Grant:
-    """The grant as it is now, for an answer that outlives the next command."""
-    return replace(grant)

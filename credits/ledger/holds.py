@@ -45,6 +45,7 @@ def open_hold(
     )
     account.holds[hold.number] = hold
     account.changed_holds.add(hold.number)
+    account.new_holds.add(hold.number)
     account.falls_due(expires_at)
     entry = account.append(
         Kind.HOLD,

@@ -23,6 +23,7 @@ def account_of(row: Row, burn_order: str) -> Account:
         expired=row["expired"],
         recorded_at=row["recorded_at"],
         due_at=row["due_at"],
+        stored_due_at=row["due_at"],
         sequence=row["sequence"],
         grant_count=row["grants"],
         hold_count=row["holds"],

@@ -108,6 +108,15 @@ CREATE TABLE features (
   CONSTRAINT feature_key_is_one UNIQUE (workspace_id, key)
 );
 
+-- A group of customers with prices of its own.
+CREATE TABLE cohorts (
+  workspace_id int NOT NULL REFERENCES workspaces,
+  name         text NOT NULL,
+  archived     boolean NOT NULL DEFAULT false, -- whoever has its prices keeps them; nobody new is given them
+  position     int NOT NULL DEFAULT 0,
+  PRIMARY KEY (workspace_id, name)
+);
+
 -- One published version of a cohort's prices. Never changed: every burn points to the price that made it.
 CREATE TABLE rate_cards (
   id           int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -118,6 +127,7 @@ CREATE TABLE rate_cards (
   effective_at timestamptz NOT NULL,
   follow       boolean NOT NULL,               -- moves the cohort's customers at effective_at
   note         text,
+  FOREIGN KEY (workspace_id, cohort) REFERENCES cohorts,
   CONSTRAINT rate_card_version_is_one UNIQUE (workspace_id, cohort, version)
 );
 
@@ -145,6 +155,7 @@ CREATE TABLE bundles (
   price          numeric(19, 6) NOT NULL CHECK (price >= 0),
   currency       text NOT NULL,
   expires_after  text,
+  priority       int NOT NULL DEFAULT 50,      -- of the grants it makes
   archived       boolean NOT NULL DEFAULT false,
   position       int NOT NULL DEFAULT 0,
   CONSTRAINT bundle_key_is_one UNIQUE (workspace_id, key)
@@ -305,7 +316,7 @@ CREATE UNIQUE INDEX entry_key_is_one ON entries (customer_id, key) WHERE key IS 
 
 -- ─── usage ───────────────────────────────────────────────────────────────────────────────────────────────
 -- Events as they came. The primary key is (workspace, hash of source and id): the same source and id is a duplicate
--- whatever else it says, also under another customer. `outcome` is credits/usage/outcomes.py.
+-- whatever else it says, also under another customer. `outcome` is credits/posting/outcomes.py: EventOutcome.
 CREATE TABLE usage_events (
   key          uuid NOT NULL,                  -- SHA-256(source ‖ NUL ‖ id), first 16 bytes; random for what has neither
   customer_id  bigint,                         -- null: unknown
@@ -314,7 +325,7 @@ CREATE TABLE usage_events (
   content      bigint NOT NULL,                -- fingerprint of the envelope: tells a repeat from a contradiction
   workspace_id int NOT NULL,
   outcome      smallint NOT NULL,
-  attempts     smallint NOT NULL DEFAULT 0,
+  attempts     smallint NOT NULL DEFAULT 1,
   source       text NOT NULL,
   event_id     text NOT NULL,
   type         text NOT NULL,
@@ -326,7 +337,6 @@ CREATE TABLE usage_events (
   PRIMARY KEY (workspace_id, key)
 );
 CREATE INDEX usage_events_dead ON usage_events (workspace_id, received_at, key) WHERE message IS NOT NULL;  -- dead letters
-CREATE INDEX usage_events_pending ON usage_events (workspace_id, received_at) WHERE outcome = 0;            -- sweep
 
 -- ─── walls ───────────────────────────────────────────────────────────────────────────────────────────────
 -- Append-only also to our own code: rights first, triggers second (they stop the owner too), the chain third.
@@ -343,7 +353,7 @@ CREATE TRIGGER rates_are_never_changed     BEFORE UPDATE OR DELETE ON rates FOR 
 CREATE TRIGGER rates_are_never_truncated   BEFORE TRUNCATE ON rates FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 GRANT SELECT, INSERT ON entries, rate_cards, rates, actors, workspaces TO scrip_app;
-GRANT SELECT, INSERT, UPDATE ON customers, api_keys, accounts, grants, holds, usage_events, credit_types, features, bundles TO scrip_app;
+GRANT SELECT, INSERT, UPDATE ON customers, api_keys, accounts, grants, holds, usage_events, credit_types, features, cohorts, bundles TO scrip_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON policies TO scrip_app;
 GRANT UPDATE (clock_offset_us, config_version, catalog_version, late_cutoff_s) ON workspaces TO scrip_app;
 
@@ -351,7 +361,7 @@ GRANT UPDATE (clock_offset_us, config_version, catalog_version, late_cutoff_s) O
 DO $$
 DECLARE t text;
 BEGIN
-  FOREACH t IN ARRAY ARRAY['actors', 'api_keys', 'customers', 'credit_types', 'features', 'rate_cards', 'rates', 'bundles',
+  FOREACH t IN ARRAY ARRAY['actors', 'api_keys', 'customers', 'credit_types', 'features', 'cohorts', 'rate_cards', 'rates', 'bundles',
                            'policies', 'accounts', 'grants', 'holds', 'entries', 'usage_events'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);

@@ -1,0 +1,121 @@
+"""The page of the book that a batch has locked and read: everything its commands are decided on. PURE."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from credits.catalog.values import Catalog, CreditType, RateCard, card_for
+from credits.enforcement.decide import Effective, Policies
+from credits.ledger.account import Account
+from credits.ledger.advance import advance
+from credits.ledger.balance import Balance, balance_of
+from credits.ledger.entries import Entry
+from credits.posting.commands import TakeEvent
+from credits.posting.outcomes import EventOutcome, Replay, UsedKey
+
+
+@dataclass(slots=True)
+class LockedCustomer:
+    """What decisions need of a customer. `rate_card_version` is the tag, None before the first burn or grant."""
+
+    id: int
+    key: str
+    timezone: str
+    cohort: str
+    rate_card_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """An event that came before, or earlier in this batch."""
+
+    content: int
+    outcome: EventOutcome
+
+
+@dataclass(slots=True)
+class NewEvent:
+    """An event to be stored, with what became of it."""
+
+    command: TakeEvent
+    customer_id: int | None
+    occurred_at: datetime
+    outcome: EventOutcome
+    message: str | None
+    entries: list[Entry]
+
+
+@dataclass(slots=True)
+class Book:
+    workspace_id: int
+    now: datetime
+    late_cutoff: timedelta
+    catalog: Catalog
+    policies: Policies
+    customers: dict[int, LockedCustomer] = field(default_factory=dict)
+    customer_ids: dict[str, int] = field(default_factory=dict)
+    accounts: dict[tuple[int, int], Account] = field(default_factory=dict)
+    used_keys: dict[tuple[int, str], UsedKey] = field(default_factory=dict)
+    seen_events: dict[UUID, SeenEvent] = field(default_factory=dict)
+    # What the commands did, besides what the accounts carry.
+    new_events: list[NewEvent] = field(default_factory=list)
+    new_accounts: set[tuple[int, int]] = field(default_factory=set)
+    tagged: set[int] = field(default_factory=set)
+
+    def customer(self, key: str) -> LockedCustomer | None:
+        customer_id = self.customer_ids.get(key)
+        return None if customer_id is None else self.customers[customer_id]
+
+    def credit_type(self, credit_type_id: int) -> CreditType:
+        """A credit type that a row points to: credit types are archived, never deleted."""
+        credit_type = self.catalog.credit_type(credit_type_id)
+        if credit_type is None:
+            raise LookupError(f"credit type {credit_type_id} is not in the catalog")
+        return credit_type
+
+    def account(self, customer_id: int, credit_type: CreditType) -> Account:
+        """The account, advanced to now; a new one is stored only if something is written to it."""
+        place = (customer_id, credit_type.id)
+        account = self.accounts.get(place)
+        if account is None:
+            account = Account(self.workspace_id, customer_id, credit_type.id, credit_type.burn_order)
+            self.accounts[place] = account
+            self.new_accounts.add(place)
+        if account.due_at is not None and account.due_at <= self.now:
+            advance(account, self.now)
+        return account
+
+    def balance(self, account: Account) -> Balance:
+        limit = self.enforcement(self.customers[account.customer_id], None, account.credit_type_id)
+        return balance_of(account, self.now, limit.overdraft_limit_micro)
+
+    def enforcement(self, customer: LockedCustomer, feature_id: int | None, credit_type_id: int | None) -> Effective:
+        return self.policies.effective(customer.id, customer.key, feature_id, credit_type_id)
+
+    def rate_card(self, customer: LockedCustomer, at: datetime) -> RateCard | None:
+        return card_for(self.catalog, customer.cohort, customer.rate_card_version, at, now=self.now)
+
+    def tag(self, customer: LockedCustomer) -> None:
+        """A customer is given the newest effective version of its cohort at its first grant or burn."""
+        if customer.rate_card_version is None and (card := self.rate_card(customer, self.now)) is not None:
+            customer.rate_card_version = card.version
+            self.tagged.add(customer.id)
+
+    def replay(self, customer: LockedCustomer, key: str, meaning: int) -> Replay | None:
+        """What the key stands for already; None for a new one."""
+        used = self.used_keys.get((customer.id, key))
+        return None if used is None else Replay(used, contradicts=used.fingerprint != meaning)
+
+    def use_key(
+        self, account: Account, key: str, meaning: int, *, entry: Entry | None, hold: int | None, grant: int | None
+    ) -> None:
+        """From here on the key stands for this."""
+        self.used_keys[account.customer_id, key] = UsedKey(
+            fingerprint=meaning,
+            first_seen_at=entry.recorded_at if entry else self.now,
+            customer_id=account.customer_id,
+            credit_type_id=account.credit_type_id,
+            sequence=None if entry is None else entry.sequence,
+            grant_number=grant,
+            hold_number=hold,
+        )

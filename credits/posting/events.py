@@ -1,0 +1,90 @@
+"""A usage event becomes burns, or a dead letter with its reason. PURE.
+
+Events tell of what has happened: they always burn, in any mode, beyond any limit if need be. One event may burn for
+several features; it burns for all of them or becomes a dead letter as a whole, so that it can be tried again.
+"""
+
+from datetime import datetime
+
+from credits import bounds
+from credits.amount import INT64_MAX
+from credits.errors import InvalidInput, NotFound
+from credits.ledger.burn import burn
+from credits.ledger.entries import Cause, Entry
+from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
+from credits.posting.commands import TakeEvent
+from credits.posting.outcomes import EventOutcome, EventTaken
+from credits.posting.pricing import Price, rated
+from credits.rating.meter import dimensions_of, features_for, quantity_of
+
+_CONTRADICTS = "another event with this source and id came before, and says something else; the first one stands"
+
+
+def take_event(book: Book, event: TakeEvent) -> EventTaken:
+    """Stores the event with what became of it, and burns."""
+    seen = book.seen_events.get(event.key)
+    if seen is not None:
+        if seen.content == event.content:
+            return EventTaken(EventOutcome.DUPLICATE)
+        return EventTaken(EventOutcome.INVALID, _CONTRADICTS)
+    customer = book.customer(event.subject)
+    occurred_at = event.time or book.now
+    taken, prices = _judge(book, event, customer, occurred_at)
+    entries: list[Entry] = []
+    if taken.outcome is EventOutcome.BURNED and customer is not None:
+        book.tag(customer)
+        entries = [_burn(book, customer, event, priced, occurred_at) for priced in prices if priced.amount_micro]
+    book.seen_events[event.key] = SeenEvent(event.content, taken.outcome)
+    book.new_events.append(
+        NewEvent(event, customer.id if customer else None, occurred_at, taken.outcome, taken.message, entries)
+    )
+    return taken
+
+
+def _judge(
+    book: Book, event: TakeEvent, customer: LockedCustomer | None, occurred_at: datetime
+) -> tuple[EventTaken, list[Price]]:
+    """What becomes of the event, and at which prices."""
+    if event.problem is not None:
+        return EventTaken(EventOutcome.INVALID, event.problem), []
+    if customer is None:
+        return EventTaken(EventOutcome.UNKNOWN_CUSTOMER, f"no customer {event.subject!r}"), []
+    if occurred_at > book.now + bounds.FUTURE_SKEW:
+        return EventTaken(EventOutcome.FUTURE, "its time lies more than 5 minutes ahead"), []
+    if occurred_at < book.now - book.late_cutoff and not event.accept_late:
+        return EventTaken(EventOutcome.LATE, "its time lies before the cutoff for late usage"), []
+    card = book.rate_card(customer, occurred_at)
+    features = features_for(book.catalog, event.type, card)
+    if not features:
+        return EventTaken(EventOutcome.UNKNOWN_TYPE, f"no feature meters events of type {event.type!r}"), []
+    dimensions = dimensions_of(features, event.data)
+    prices: list[Price] = []
+    for feature in features:
+        quantity = quantity_of(feature, event.data)
+        if isinstance(quantity, str):
+            return EventTaken(EventOutcome.INVALID, quantity), []
+        priced = rated(book, card, feature, quantity, dimensions)
+        if isinstance(priced, NotFound):
+            return EventTaken(EventOutcome.UNRATED, priced.message), []
+        if isinstance(priced, InvalidInput):
+            return EventTaken(EventOutcome.INVALID, priced.message), []
+        account = book.account(customer.id, priced.credit_type)
+        if account.burned + account.held + priced.amount_micro > INT64_MAX:
+            return EventTaken(EventOutcome.INVALID, "would burn more than 64 bits of micro-credits in all"), []
+        prices.append(priced)
+    return EventTaken(EventOutcome.BURNED), prices
+
+
+def _burn(book: Book, customer: LockedCustomer, event: TakeEvent, priced: Price, occurred_at: datetime) -> Entry:
+    member = event.data.get("member")
+    cause = Cause(
+        feature_id=priced.feature.id if priced.feature else None,
+        rate_id=priced.rate_id,
+        quantity=priced.quantity,
+        exact_amount=priced.exact_amount,
+        dimensions=priced.dimensions,
+        member=member if isinstance(member, str) and member else None,
+        event=event.key,
+    )
+    account = book.account(customer.id, priced.credit_type)
+    return burn(account, priced.amount_micro, occurred_at=occurred_at, now=book.now, cause=cause)

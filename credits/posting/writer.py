@@ -1,0 +1,190 @@
+"""The batch writer: the one way into the ledger.
+
+One writer per process, one lane per workspace. A lane commits whatever is waiting as one database transaction: lock
+the customers in id order, read, decide in memory, write, commit, answer every caller, tell who listens. A single
+caller waits for nobody: the batch is what gathered while the last one was committing. Events have a queue of their
+own behind the commands, so that a backfill cannot make a burn wait for more than one batch.
+
+Invariant: a caller is answered only after the commit that holds its entry, and a command that fails fails alone.
+"""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import asyncpg
+
+from credits import bounds
+from credits.db import Database, is_unavailable
+from credits.errors import Unavailable
+from credits.ledger.account import Account
+from credits.posting.commands import Command, TakeEvent
+from credits.posting.decide import apply
+from credits.posting.outcomes import Answer, Replay
+from credits.posting.replays import resolve
+from credits.posting.store import Configuration, EventsCollide, close_book, open_book
+
+logger = logging.getLogger(__name__)
+
+_RETRIES = 3
+_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, EventsCollide)
+
+Publish = Callable[[int, int, int, int], None]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A command, and where its answer goes."""
+
+    command: Command
+    future: "asyncio.Future[Answer]"
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What waits for one workspace."""
+
+    workspace_id: int
+    commands: deque[_Waiting] = field(default_factory=deque)
+    events: deque[_Waiting] = field(default_factory=deque)
+    running: "asyncio.Task[None] | None" = None
+
+    def take(self) -> list[_Waiting]:
+        """The next batch, in the order of arrival."""
+        batch = [self.commands.popleft() for _ in range(min(len(self.commands), bounds.BATCH_COMMANDS_MAX))]
+        room = min(len(self.events), bounds.BATCH_EVENTS_MAX - len(batch))
+        return batch + [self.events.popleft() for _ in range(room)]
+
+
+class Writer:
+    """Takes commands, answers them after the commit.
+
+    `publish(workspace_id, customer_id, credit_type_id, version)` is called after each commit, once per changed
+    account; it must not block. `refuse_writes()` is asked before each batch: true below the floor of free disk space.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        late_cutoff: timedelta,
+        publish: Publish,
+        refuse_writes: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._database = database
+        self._late_cutoff = late_cutoff
+        self._publish = publish
+        self._refuse_writes = refuse_writes
+        self._configuration = Configuration()
+        self._lanes: dict[int, _Lane] = {}
+        self._closed = False
+
+    async def post(self, workspace_id: int, command: Command) -> Answer:
+        """Puts one command through. Raises `Unavailable`: then it is not known whether anything happened."""
+        return (await self.post_many(workspace_id, [command]))[0]
+
+    async def post_many(self, workspace_id: int, commands: Sequence[Command]) -> list[Answer]:
+        """Puts commands through in order, each by itself."""
+        lane = self._lanes.setdefault(workspace_id, _Lane(workspace_id))
+        if self._closed:
+            raise Unavailable("the server is shutting down")
+        if self._refuse_writes():
+            raise Unavailable("writes are refused: too little free disk space")
+        if len(lane.commands) + len(lane.events) > bounds.QUEUE_COMMANDS_MAX:
+            raise Unavailable("too many requests are waiting")
+        loop = asyncio.get_running_loop()
+        waiting = [_Waiting(command, loop.create_future()) for command in commands]
+        for item in waiting:
+            (lane.events if isinstance(item.command, TakeEvent) else lane.commands).append(item)
+        if lane.running is None:
+            lane.running = asyncio.create_task(self._run(lane))
+        answers = await asyncio.gather(*(item.future for item in waiting), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return answers  # type: ignore[return-value]  # the exceptions are gone
+
+    async def close(self) -> None:
+        """Takes no more, finishes what waits."""
+        self._closed = True
+        running = [lane.running for lane in self._lanes.values() if lane.running is not None]
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _run(self, lane: _Lane) -> None:
+        try:
+            while lane.commands or lane.events:
+                await self._commit(lane.workspace_id, lane.take())
+        finally:
+            lane.running = None
+
+    async def _commit(self, workspace_id: int, batch: list[_Waiting]) -> None:
+        """One batch through; whatever happens, every caller is answered."""
+        try:
+            answers = await self._attempt(workspace_id, [item.command for item in batch])
+        except Unavailable as error:
+            for item in batch:
+                _fail(item, error)
+        except Exception as error:
+            if len(batch) == 1:
+                await self._refuse_poison(workspace_id, batch[0], error)
+                return
+            # One of them is at fault, and nothing was committed: each by itself, so that the others succeed.
+            logger.exception("a batch of %d failed; trying each by itself", len(batch))
+            for item in batch:
+                await self._commit(workspace_id, [item])
+        else:
+            for item, answer in zip(batch, answers, strict=True):
+                if not item.future.done():
+                    item.future.set_result(answer)
+
+    async def _refuse_poison(self, workspace_id: int, item: _Waiting, error: Exception) -> None:
+        """A command that cannot be decided: an event is kept as a dead letter, the rest is the caller's to know."""
+        logger.error("a command failed by itself", exc_info=error)
+        if isinstance(item.command, TakeEvent) and item.command.problem is None:
+            poison = _poisoned(item.command)
+            await self._commit(workspace_id, [_Waiting(poison, item.future)])
+            return
+        _fail(item, error)
+
+    async def _attempt(self, workspace_id: int, commands: list[Command]) -> list[Answer]:
+        for attempt in range(_RETRIES + 1):
+            try:
+                return await self._transact(workspace_id, commands)
+            except _RETRYABLE as error:
+                if attempt == _RETRIES:
+                    raise Unavailable("the store was too busy") from error
+                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 -- jitter, no secret
+            except Exception as error:
+                if is_unavailable(error):
+                    raise Unavailable(str(error) or type(error).__name__) from error
+                raise
+        raise AssertionError("unreachable")
+
+    async def _transact(self, workspace_id: int, commands: list[Command]) -> list[Answer]:
+        async with self._database.hot(workspace_id) as connection:
+            book = await open_book(connection, self._configuration, workspace_id, commands, self._late_cutoff)
+            answers = [apply(book, command) for command in commands]
+            changed = await close_book(connection, book)
+        self._tell(changed)
+        if any(isinstance(answer, Replay) for answer in answers):
+            return await resolve(self._database, book, commands, answers)
+        return answers  # type: ignore[return-value]  # no replay among them
+
+    def _tell(self, changed: list[Account]) -> None:
+        for account in changed:
+            if account.entries:
+                self._publish(account.workspace_id, account.customer_id, account.credit_type_id, account.sequence)
+
+
+def _poisoned(event: TakeEvent) -> TakeEvent:
+    """The same event with a problem: it is stored without being looked at again."""
+    return replace(event, problem="could not be processed; the error is in the server's log")
+
+
+def _fail(item: _Waiting, error: Exception) -> None:
+    if not item.future.done():
+        item.future.set_exception(error)
