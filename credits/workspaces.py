@@ -30,14 +30,14 @@ class Workspace:
     name: str
     test_mode: bool
     clock_offset: timedelta
-    late_cutoff: timedelta | None
+    late_cutoff: timedelta
     config_version: int
     catalog_version: int
     now: datetime
 
 
-async def read_workspace(connection: AsyncConnection, workspace_id: int) -> Workspace:
-    """The workspace with its present clock."""
+async def read_workspace(connection: AsyncConnection, workspace_id: int, late_cutoff: timedelta) -> Workspace:
+    """The workspace with its present clock; `late_cutoff` is the setting, for a workspace without its own."""
     row = (
         await connection.execute(
             select(workspaces, func.clock_timestamp().label("clock")).where(workspaces.c.id == workspace_id)
@@ -49,7 +49,7 @@ async def read_workspace(connection: AsyncConnection, workspace_id: int) -> Work
         name=row.name,
         test_mode=row.test_mode,
         clock_offset=offset,
-        late_cutoff=None if row.late_cutoff_s is None else timedelta(seconds=row.late_cutoff_s),
+        late_cutoff=late_cutoff if row.late_cutoff_s is None else timedelta(seconds=row.late_cutoff_s),
         config_version=row.config_version,
         catalog_version=row.catalog_version,
         now=row.clock + offset,

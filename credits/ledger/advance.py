@@ -40,7 +40,9 @@ def _next(account: Account) -> tuple[datetime, int, int] | None:
         if grant.expires_at is not None and grant.state == "ACTIVE"
     ]
     due += [(hold.expires_at, _LAPSE, hold.number) for hold in account.holds.values() if _may_lapse(hold)]
-    due += [(grant.effective_at, _START, grant.number) for grant in account.grants.values() if grant.state == "SCHEDULED"]
+    due += [
+        (grant.effective_at, _START, grant.number) for grant in account.grants.values() if grant.state == "SCHEDULED"
+    ]
     return min(due, default=None)
 
 

@@ -135,7 +135,9 @@ async def read_entries_after(
     return [entry_of(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def read_hold_entries(connection: AsyncConnection, customer_id: int, credit_type_id: int, number: int, since: datetime) -> list[Entry]:
+async def read_hold_entries(
+    connection: AsyncConnection, customer_id: int, credit_type_id: int, number: int, since: datetime
+) -> list[Entry]:
     """The entries of one hold, oldest first. They lie between its opening and now."""
     query = (
         select(entries)

@@ -1,7 +1,18 @@
 """The ledger's tables for ordinary queries. Columns, CHECKs and reasons: credits/migrations/versions/0001_foundation.sql."""
 
-from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, Numeric, SmallInteger, Table
-from sqlalchemy import Text as T
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import UUID
 
 from credits.db import metadata
@@ -36,7 +47,7 @@ grants = Table(
     Column("fingerprint", BigInteger),
     *(Column(name, Integer) for name in ("priority", "actor_id")),
     Column("open", Boolean),
-    *(Column(name, T) for name in ("state", "source", "reason", "note", "cost_currency", "metadata", "key")),
+    *(Column(name, Text) for name in ("state", "source", "reason", "note", "cost_currency", "metadata", "key")),
     Column("cost_amount", Numeric),
 )
 
@@ -50,7 +61,7 @@ holds = Table(
     *(Column(name, BigInteger) for name in ("amount", "remaining", "settled")),
     *(Column(name, _AT) for name in ("opened_at", "expires_at", "closed_at")),
     *(Column(name, Integer) for name in ("feature_id", "rate_id")),
-    *(Column(name, T) for name in ("status", "member", "dimensions")),
+    *(Column(name, Text) for name in ("status", "member", "dimensions")),
     Column("parts", ARRAY(BigInteger)),
 )
 
@@ -61,10 +72,7 @@ entries = Table(
     Column("credit_type_id", Integer, primary_key=True),
     Column("sequence", Integer, primary_key=True),
     Column("workspace_id", Integer),
-    *(
-        Column(name, BigInteger)
-        for name in ("amount", "balance_after", "held_amount", "held_after", "fingerprint")
-    ),
+    *(Column(name, BigInteger) for name in ("amount", "balance_after", "held_amount", "held_after", "fingerprint")),
     *(Column(name, _AT) for name in ("recorded_at", "occurred_at")),
     *(Column(name, Integer) for name in ("actor_id", "feature_id", "rate_id", "hold_number", "grant_number")),
     Column("kind", SmallInteger),
@@ -72,5 +80,5 @@ entries = Table(
     Column("allocations", ARRAY(BigInteger)),
     *(Column(name, Numeric) for name in ("quantity", "exact_amount")),
     Column("event", UUID(as_uuid=True)),
-    *(Column(name, T) for name in ("key", "member", "note", "reason", "dimensions")),
+    *(Column(name, Text) for name in ("key", "member", "note", "reason", "dimensions")),
 )

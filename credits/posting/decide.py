@@ -18,8 +18,18 @@ from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.burn import burn as book_burn
 from credits.ledger.entries import Cause, Entry
 from credits.posting.book import Book, LockedCustomer
-from credits.posting.commands import Advance, Burn, Command, ExtendHold, GiveGrant, HoldId, OpenHold, Release, Settle
-from credits.posting.commands import TakeEvent
+from credits.posting.commands import (
+    Advance,
+    Burn,
+    Command,
+    ExtendHold,
+    GiveGrant,
+    HoldId,
+    OpenHold,
+    Release,
+    Settle,
+    TakeEvent,
+)
 from credits.posting.events import take_event
 from credits.posting.outcomes import Advanced, Answer, Burned, Decision, Granted, HoldTaken, Replay, Settled
 from credits.posting.pricing import Price, at_rate, price, scaled
@@ -159,9 +169,7 @@ def _settle(book: Book, command: Settle) -> Answer | Replay:
             return InvalidInput("would burn more than 64 bits of micro-credits in all", field="amount")
     meaning = command.meaning()
     cause = cause_of(priced, command, member=hold.member, note=None, fingerprint=meaning)
-    entry = holds.settle(
-        account, hold, priced.amount_micro, closes=not command.partial, now=book.now, cause=cause
-    )
+    entry = holds.settle(account, hold, priced.amount_micro, closes=not command.partial, now=book.now, cause=cause)
     book.use_key(account, command.key, meaning, entry=entry, hold=hold.number, grant=None)
     return Settled(customer.id, account.credit_type_id, replace(hold), entry, book.balance(account))
 
@@ -307,7 +315,9 @@ def cause_of(
     )
 
 
-def _hold_taken(book: Book, account: Account, hold: Hold, *, entry: Entry | None, decision: Decision | None) -> HoldTaken:
+def _hold_taken(
+    book: Book, account: Account, hold: Hold, *, entry: Entry | None, decision: Decision | None
+) -> HoldTaken:
     return HoldTaken(
         account.customer_id,
         account.credit_type_id,

@@ -40,10 +40,12 @@ class _First:
                 connection, [(k.customer_id, k.credit_type_id, k.sequence) for k in used if k.sequence is not None]
             )
             self._grants = await read_grants(
-                connection, [(k.customer_id, k.credit_type_id, k.grant_number) for k in used if k.grant_number is not None]
+                connection,
+                [(k.customer_id, k.credit_type_id, k.grant_number) for k in used if k.grant_number is not None],
             )
             self._holds = await read_holds(
-                connection, [(k.customer_id, k.credit_type_id, k.hold_number) for k in used if k.hold_number is not None]
+                connection,
+                [(k.customer_id, k.credit_type_id, k.hold_number) for k in used if k.hold_number is not None],
             )
         return self
 
@@ -79,7 +81,8 @@ def _answer(first: _First, command: Command, replay: Replay) -> Answer:
     if replay.contradicts:
         what = _difference(first, command, used)
         return IdempotencyConflict(
-            f"this idempotency key was used before with another payload: {what} differs", first_seen_at=used.first_seen_at
+            f"this idempotency key was used before with another payload: {what} differs",
+            first_seen_at=used.first_seen_at,
         )
     place = (used.customer_id, used.credit_type_id)
     balance = first.book.balance(first.account(used))

@@ -198,7 +198,9 @@ def _update(table: str, key: dict[str, str], columns: dict[str, str], *, arrays:
     """One set-based UPDATE for any number of changed rows."""
     both = key | columns
     parameters = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(both.values(), 1))
-    values = ", ".join(f"{name} = new.{name}::bigint[]" if name in arrays else f"{name} = new.{name}" for name in columns)
+    values = ", ".join(
+        f"{name} = new.{name}::bigint[]" if name in arrays else f"{name} = new.{name}" for name in columns
+    )
     matches = " AND ".join(f"old.{name} = new.{name}" for name in key)
     return f"UPDATE {table} old SET {values} FROM unnest({parameters}) AS new ({', '.join(both)}) WHERE {matches}"  # noqa: S608 -- names of our own, written above
 

@@ -6,36 +6,14 @@ from typing import Any
 
 import asyncpg
 
-from credits.catalog.load import CatalogCache, load_catalog_hot
-from credits.enforcement.decide import Policies
-from credits.enforcement.policies import PolicyCache, load_policies_hot
 from credits.ledger.account import Account
 from credits.ledger.entries import Entry
 from credits.ledger.rows import account_of, flatten, grant_of, hold_of, sole_grant
 from credits.posting import statements
 from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
+from credits.posting.configuration import Configuration
 from credits.posting.outcomes import EventOutcome, UsedKey
-
-
-class Configuration:
-    """The catalogs and policies of the workspaces at hand, as of the configuration version they carry."""
-
-    def __init__(self) -> None:
-        self._catalogs = CatalogCache()
-        self._policies = PolicyCache()
-
-    async def at(self, connection: asyncpg.Connection, workspace_id: int, version: int) -> tuple[Any, Policies]:
-        """Both at that version, read once per change."""
-        catalog = self._catalogs.get(workspace_id, version)
-        if catalog is None:
-            catalog = await load_catalog_hot(connection)
-            self._catalogs.put(workspace_id, catalog)
-        policies = self._policies.get(workspace_id, version)
-        if policies is None:
-            policies = await load_policies_hot(connection)
-            self._policies.put(workspace_id, version, policies)
-        return catalog, policies
 
 
 async def open_book(
@@ -43,7 +21,6 @@ async def open_book(
     configuration: Configuration,
     workspace_id: int,
     commands: Sequence[Command],
-    late_cutoff: timedelta,
 ) -> Book:
     """Locks the customers of the commands, then reads everything that deciding them needs."""
     customers = await _lock(connection, commands)
@@ -51,12 +28,12 @@ async def open_book(
     rows = await connection.fetch(statements.READ_ACCOUNTS, workspace_id, ids)
     first = rows[0]
     now = first["clock"] + timedelta(microseconds=first["clock_offset_us"])
-    catalog, policies = await configuration.at(connection, workspace_id, first["config_version"])
+    catalog, policies = await configuration.read_hot(connection, workspace_id, first["config_version"])
     cutoff = first["late_cutoff_s"]
     book = Book(
         workspace_id=workspace_id,
         now=now,
-        late_cutoff=late_cutoff if cutoff is None else timedelta(seconds=cutoff),
+        late_cutoff=configuration.late_cutoff if cutoff is None else timedelta(seconds=cutoff),
         catalog=catalog,
         policies=policies,
         customers=customers,
@@ -101,7 +78,9 @@ async def _read_grants(connection: asyncpg.Connection, book: Book, ids: list[int
 
 async def _read_holds(connection: asyncpg.Connection, book: Book, commands: Sequence[Command]) -> None:
     named = [command.hold for command in commands if isinstance(command, Settle | Release | ExtendHold)]
-    due = [place for place, account in book.accounts.items() if account.due_at is not None and account.due_at <= book.now]
+    due = [
+        place for place, account in book.accounts.items() if account.due_at is not None and account.due_at <= book.now
+    ]
     if not named and not due:
         return
     due_customers, due_types = [place[0] for place in due], [place[1] for place in due]
@@ -172,7 +151,9 @@ async def close_book(connection: asyncpg.Connection, book: Book) -> list[Account
         await connection.execute(statements.INSERT_ENTRIES, *_columns(map(_entry_row, entries)))
     new = [account for account in changed if (account.customer_id, account.credit_type_id) in book.new_accounts]
     if new:
-        await connection.execute(statements.INSERT_ACCOUNTS, *_columns(_account_row(account, book.now) for account in new))
+        await connection.execute(
+            statements.INSERT_ACCOUNTS, *_columns(_account_row(account, book.now) for account in new)
+        )
     if len(new) < len(changed):
         old = [account for account in changed if (account.customer_id, account.credit_type_id) not in book.new_accounts]
         await connection.execute(
@@ -294,9 +275,7 @@ async def _write_grants(connection: asyncpg.Connection, changed: list[Account]) 
                     )
                 )
             else:
-                old.append(
-                    (*place, grant.remaining, grant.held, grant.burned, grant.expired, grant.open, grant.state)
-                )
+                old.append((*place, grant.remaining, grant.held, grant.burned, grant.expired, grant.open, grant.state))
     if new:
         await connection.execute(statements.INSERT_GRANTS, *_columns(new))
     if old:

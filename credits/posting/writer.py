@@ -14,7 +14,6 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 import asyncpg
 
@@ -23,10 +22,11 @@ from credits.db import Database, is_unavailable
 from credits.errors import Unavailable
 from credits.ledger.account import Account
 from credits.posting.commands import Command, TakeEvent
+from credits.posting.configuration import Configuration
 from credits.posting.decide import apply
 from credits.posting.outcomes import Answer, Replay
 from credits.posting.replays import resolve
-from credits.posting.store import Configuration, EventsCollide, close_book, open_book
+from credits.posting.store import EventsCollide, close_book, open_book
 
 logger = logging.getLogger(__name__)
 
@@ -70,16 +70,15 @@ class Writer:
     def __init__(
         self,
         database: Database,
+        configuration: Configuration,
         *,
-        late_cutoff: timedelta,
         publish: Publish,
         refuse_writes: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
-        self._late_cutoff = late_cutoff
         self._publish = publish
         self._refuse_writes = refuse_writes
-        self._configuration = Configuration()
+        self._configuration = configuration
         self._lanes: dict[int, _Lane] = {}
         self._closed = False
 
@@ -166,7 +165,7 @@ class Writer:
 
     async def _transact(self, workspace_id: int, commands: list[Command]) -> list[Answer]:
         async with self._database.hot(workspace_id) as connection:
-            book = await open_book(connection, self._configuration, workspace_id, commands, self._late_cutoff)
+            book = await open_book(connection, self._configuration, workspace_id, commands)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
         self._tell(changed)
