@@ -1,0 +1,86 @@
+"""What an event says that is priced: which features it is usage of, how much, and its dimensions. PURE.
+
+A number is taken as the decimal it is written as: whoever parses events hands integers over as `int` and everything
+else as `Decimal`, never as a float. Text that is a plain decimal counts as the number it spells, because CSV and many
+senders know nothing else.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal, Inexact
+
+from credits.amount import QUANTITY_DECIMALS, decimals, parse_plain
+from credits.catalog.matching import Scalar
+from credits.catalog.values import COUNT, Catalog, Feature, RateCard
+
+MEMBER = "member"  # the field of data that attributes usage to a member: not a dimension
+QUANTITY_END = 10**13  # at most 13 digits before the point
+
+_ONE = Decimal(1)
+_MEANINGFUL = Context(prec=25, traps=[Inexact])  # 13 digits, 12 decimals
+_SCALARS = frozenset({str, bool, int, Decimal})
+
+
+def features_for(catalog: Catalog, event_type: str, card: RateCard | None) -> tuple[Feature, ...]:
+    """The features that events of this type are usage of, for a customer on `card`; empty: nothing meters it.
+
+    An archived feature still meters for whoever is on a card that prices it, and for nobody else.
+    """
+    features = catalog.features_metering(event_type)
+    if not any(feature.archived for feature in features):
+        return features
+    priced = {} if card is None else card.shapes
+    return tuple(feature for feature in features if not feature.archived or feature.id in priced)
+
+
+def quantity_of(feature: Feature, data: Mapping[str, object]) -> Decimal | str:
+    """How much of the feature the event tells of; text says why it tells nothing that can be counted."""
+    if feature.quantity == COUNT:
+        return _ONE
+    value = data.get(feature.quantity)
+    if type(value) is int and 0 <= value < QUANTITY_END:
+        return Decimal(value)
+    if value is None:
+        return f"data.{feature.quantity} is missing"
+    try:
+        return _within_bounds(_number(value))
+    except ValueError as error:
+        return f"data.{feature.quantity} {error}"
+
+
+def dimensions_of(features: Iterable[Feature], data: Mapping[str, object]) -> dict[str, Scalar]:
+    """The scalar fields of the event's data that are no quantity of `features` and do not name the member."""
+    taken = {MEMBER, *[feature.quantity for feature in features if feature.quantity != COUNT]}
+    return {
+        name: value  # type: ignore[misc]
+        for name, value in data.items()
+        if type(value) in _SCALARS and name not in taken
+    }
+
+
+def _number(value: object) -> Decimal:
+    if isinstance(value, str):
+        try:
+            return parse_plain(value)
+        except ValueError as error:
+            raise ValueError(f"is {error}") from error
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("is not a number")  # noqa: TRY004 -- a caller's value, not a caller's code
+    number = Decimal(value)
+    if not number.is_finite():
+        raise ValueError("is not a number")
+    return number
+
+
+def _within_bounds(quantity: Decimal) -> Decimal:
+    if quantity < 0:
+        raise ValueError("is negative")
+    if quantity >= QUANTITY_END:
+        raise ValueError("has more than 13 digits before the point")
+    try:
+        # Zeros without meaning, however many, are dropped; a digit with meaning is not.
+        quantity = _MEANINGFUL.plus(quantity)
+    except Inexact:
+        raise ValueError(f"has more than {QUANTITY_DECIMALS} decimals") from None
+    if decimals(quantity) > QUANTITY_DECIMALS:
+        raise ValueError(f"has more than {QUANTITY_DECIMALS} decimals")
+    return quantity
