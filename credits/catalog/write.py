@@ -1,19 +1,17 @@
 """A catalog document, into the tables. What is published is inserted and never touched again."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from sqlalchemy import Table, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import amount
+from credits.canonical import canonical_json
 from credits.catalog import tables
 from credits.catalog.diff import publishes
 from credits.catalog.drafts import BundleDraft, CreditTypeDraft, Document, FeatureDraft, Json, RateCardDraft
-from credits.catalog.matching import Match
 from credits.catalog.values import Catalog
 
 Ids = dict[str, int]  # by key
@@ -117,20 +115,11 @@ async def _publish(
             "rate_card_id": made.scalar_one(),
             "features": [features[rate.feature] for rate in draft.rates],
             "credit_types": [credit_types[rate.credit_type] for rate in draft.rates],
-            "matches": [_match_text(rate.match) for rate in draft.rates],
+            "matches": [canonical_json(rate.match) for rate in draft.rates],
             "per_units": [rate.per_unit for rate in draft.rates],
             "roundings": [rate.rounding for rate in draft.rates],
         },
     )
-
-
-def _match_text(match: Match) -> str:
-    """JSON in which a decimal stays the number it is; the encoders at hand know floats alone."""
-    fields = [
-        f"{json.dumps(name)}: {amount.plain(value) if isinstance(value, Decimal) else json.dumps(value)}"
-        for name, value in match.items()
-    ]
-    return "{" + ", ".join(fields) + "}"
 
 
 def _credit_type(draft: CreditTypeDraft) -> Json:

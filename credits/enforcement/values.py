@@ -1,0 +1,43 @@
+"""A policy, as a value. PURE: no SQL comes with this module."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Mode = Literal["OFF", "SHADOW", "SOFT", "ENFORCE"]
+FailurePolicy = Literal["FAIL_OPEN", "FAIL_CLOSED"]
+
+MODES: tuple[Mode, ...] = ("OFF", "SHADOW", "SOFT", "ENFORCE")
+FAILURE_POLICIES: tuple[FailurePolicy, ...] = ("FAIL_OPEN", "FAIL_CLOSED")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How spending is decided on for its scope: what is None in the scope stands for all.
+
+    `failure_policy` and `overdraft_limit_micro` None: as the next wider policy says. The keys are those of the ids.
+    """
+
+    id: str
+    customer_id: int | None
+    customer_key: str | None
+    feature_id: int | None
+    feature_key: str | None
+    credit_type_id: int | None
+    credit_type_key: str | None
+    mode: Mode
+    failure_policy: FailurePolicy | None
+    rollout_percent: int
+    overdraft_limit_micro: int | None
+    updated_at: datetime
+    updated_by: int | None  # actor; None: the system
+
+    @property
+    def scope(self) -> tuple[int | None, int | None, int | None]:
+        """Customer, feature, credit type. No two policies of a workspace share it."""
+        return (self.customer_id, self.feature_id, self.credit_type_id)
+
+    def __str__(self) -> str:
+        named = {"customer": self.customer_key, "feature": self.feature_key, "credit type": self.credit_type_key}
+        parts = [f"{name} {key}" for name, key in named.items() if key is not None]
+        return f"policy {self.id} for {', '.join(parts) or 'the workspace'}"
