@@ -61,6 +61,9 @@ MUTATIONS = {
     "createApiKey": """mutation($name: String!, $role: Role!) { answer: createApiKey(name: $name, role: $role) {
         __typename ... on ApiKeyOk { secret apiKey { id } } ...R } } """
     + REFUSAL,
+    "revokeApiKey": """mutation($id: ID!) { answer: revokeApiKey(id: $id) {
+        __typename ... on ApiKeyOk { apiKey { id revokedAt } } ...R } } """
+    + REFUSAL,
     "advanceClock": """mutation($to: DateTime!) { answer: advanceClock(to: $to) {
         __typename ... on ClockOk { now happened } ...R } } """
     + REFUSAL,

@@ -86,13 +86,14 @@ class Account:
         expires: int | None = None,
         priority: int = 50,
         paid: bool = False,
+        number: int | None = None,
     ) -> Grant | Refused:
         """Give credits: from `effective` on (default now), which may be later or, within the cutoff, earlier."""
         self.advance(now)
         effective = now if effective is None else effective
         if amount <= 0 or (expires is not None and (expires <= now or expires <= effective)):
             return Refused("INVALID_INPUT")
-        grant = Grant(len(self.grants) + 1, amount, effective, expires, priority, paid)
+        grant = Grant(number or len(self.grants) + 1, amount, effective, expires, priority, paid)
         self.grants[grant.number] = grant
         if effective <= now:
             self.begin(grant, effective, now)

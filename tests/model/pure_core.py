@@ -8,7 +8,7 @@ from credits.ledger import advance, burn, grants, holds
 from credits.ledger.entries import GENESIS, Cause, chain
 from credits.ledger.entries import Entry as CoreEntry
 from tests.model.ledger import Account
-from tests.model.records import OVERDRAFT, Entry, Refused
+from tests.model.records import OVERDRAFT, Refused
 from tests.model.walk import Command
 
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -109,27 +109,12 @@ def told(entry: CoreEntry) -> tuple[object, ...]:
     )
 
 
-def expected(entry: Entry) -> tuple[object, ...]:
-    """What the model's entry says. Of what a release gives back, what paid overdraft is not given back."""
-    drawn: dict[int, int] = {}
-    for number, amount in entry.allocations:
-        drawn[number] = drawn.get(number, 0) + amount
-    if entry.kind in ("RELEASE", "LAPSE"):
-        for number, amount in entry.repaid:
-            drawn[number] -= amount
-    drawn = {number: amount for number, amount in drawn.items() if amount}
-    return (
-        *(entry.sequence, entry.kind, entry.amount, entry.held_amount, entry.balance_after, entry.held_after),
-        *(entry.occurred, entry.recorded, drawn, dict(entry.repaid)),
-    )
-
-
 def compare(real: Core, model: Account, since: int) -> int:
     """Asserts that both say the same, entry by entry since sequence `since`, then in everything they keep."""
     account = real.account
     assert len(account.entries) == len(model.entries), (account.entries[since:], model.entries[since:])
     for found, wanted in zip(account.entries[since:], model.entries[since:], strict=True):
-        assert told(found) == expected(wanted), (told(found), expected(wanted))
+        assert told(found) == wanted.in_contract_words(), (told(found), wanted)
     totals = (account.balance, account.held, account.overdraft, account.granted, account.burned, account.expired)
     assert totals == (model.balance, model.held, model.overdraft, model.granted, model.burned, model.expired), totals
     for grant in account.grants.values():

@@ -91,6 +91,18 @@ class Entry:
     repaid: tuple[tuple[int, int], ...] = ()
     subject: int = 0  # number of the grant or hold it is about
 
+    def in_contract_words(self) -> tuple[object, ...]:
+        """What a server says of it: one allocation per grant; what of a release paid overdraft is not given back."""
+        drawn: dict[int, int] = {}
+        for number, amount in self.allocations:
+            drawn[number] = drawn.get(number, 0) + amount
+        if self.kind in ("RELEASE", "LAPSE"):
+            for number, amount in self.repaid:
+                drawn[number] -= amount
+        drawn = {number: amount for number, amount in drawn.items() if amount}
+        numbers = (self.amount, self.held_amount, self.balance_after, self.held_after)
+        return (self.sequence, self.kind, *numbers, self.occurred, self.recorded, drawn, dict(self.repaid))
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

@@ -1,0 +1,64 @@
+"""A small world to test in: one credit type per burn order, two metered features, customers by key."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tests.harness.client import Client
+
+# Credit type → burn order; `ai` is what features burn.
+TYPES = {
+    "ai": "PRIORITY_THEN_EXPIRY",
+    "soonest": "EXPIRY_FIRST",
+    "free-first": "PAID_LAST",
+    "oldest": "OLDEST_FIRST",
+}
+PER_INPUT = "0.001"
+PER_OUTPUT = "0.002"
+SCALE = 3
+
+CATALOG: dict[str, Any] = {
+    "creditTypes": [
+        {
+            "key": key,
+            "name": key.title(),
+            "unitSingular": "credit",
+            "unitPlural": "credits",
+            "scale": SCALE,
+            "burnOrder": order,
+        }
+        for key, order in TYPES.items()
+    ],
+    "features": [
+        {
+            "key": f"{side}-tokens",
+            "name": f"{side.title()} tokens",
+            "eventType": "llm.tokens",
+            "quantity": f"{side}_tokens",
+            "unit": "token",
+        }
+        for side in ("input", "output")
+    ],
+    "rateCards": [
+        {
+            "cohort": "default",
+            "effectiveAt": "2023-01-01T00:00:00Z",
+            "rates": [
+                {"feature": "input-tokens", "creditType": "ai", "perUnit": PER_INPUT},
+                {"feature": "output-tokens", "creditType": "ai", "perUnit": PER_OUTPUT},
+            ],
+        }
+    ],
+}
+
+
+async def build_world(client: Client, customers: Iterable[str]) -> None:
+    """Applies the catalog and makes the customers."""
+    await client.must("applyCatalog", document=CATALOG)
+    for key in customers:
+        await client.must("upsertCustomer", key=key)
+
+
+async def give(client: Client, customer: str, amount: str, key: str, credit_type: str = "ai", **fields: Any) -> str:
+    """Grants credits; the grant's id."""
+    fields = {"customer": customer, "creditType": credit_type, "amount": amount, "idempotencyKey": key, **fields}
+    return str((await client.must("grantCredits", **fields))["grant"]["id"])

@@ -1,0 +1,129 @@
+"""Sixteen concurrent clients over the real API, then their whole history through the reference model.
+
+Each account's acknowledged operations are replayed in the order the ledger gives them; entries, grants, holds,
+balances and answers must be the model's. Sequences must respect real time, and a refusal must leave no trace.
+`SCRIP_SEED` replays the same draws.
+"""
+
+import asyncio
+import copy
+import os
+from collections import Counter
+
+import pytest
+
+from tests.harness.client import Client
+from tests.harness.history import History
+from tests.harness.order import check_real_time_order, check_refusals
+from tests.harness.replay import Pages, compare_state, instant, read_account, replay
+from tests.harness.traffic import Account, Traffic, run_clients
+from tests.harness.world import TYPES
+
+CLIENTS = 16
+STEPS = int(os.environ.get("SCRIP_API_STEPS", "600"))
+SOAK_STEPS = int(os.environ.get("SCRIP_API_SOAK_STEPS", "60000"))
+SEED = int(os.environ.get("SCRIP_SEED", "20260202"))
+
+# Customer → overdraft limit; None: its mode blocks nothing.
+CUSTOMERS: dict[str, int | None] = {"firm": 0, "trusted": 20_000_000, "free": None}
+
+
+async def prepare(client: Client) -> list[Account]:
+    """Policies that give each customer its own floor."""
+    await client.must("setPolicy", mode="ENFORCE", customer="trusted", overdraftLimit="20")
+    await client.must("setPolicy", mode="SOFT", customer="free")
+    return [(customer, credit_type) for customer in CUSTOMERS for credit_type in TYPES]
+
+
+async def settle_down(client: Client, history: History) -> None:
+    """Waits until everything that can fall due by itself has: short holds and grants end within seconds."""
+    due = 0
+    for operation in history:
+        if operation.reply.ok:
+            for part in ("hold", "grant"):
+                end = operation.reply.answer.get(part, {}).get("expiresAt")
+                due = max(due, instant(end)) if end else due
+    now = instant(await client.now())
+    wait_until = min(due, now + 35_000_000)
+    while instant(await client.now()) <= wait_until:
+        await asyncio.sleep(0.25)
+
+
+async def read_accounts(client: Client, accounts: list[Account]) -> dict[Account, Pages]:
+    return {account: await read_account(client, *account) for account in accounts}
+
+
+def check_all(pages: dict[Account, Pages], history: History) -> Counter[str]:
+    """Every account against the model; what kinds of entries there were."""
+    kinds: Counter[str] = Counter()
+    for (customer, credit_type), page in pages.items():
+        floor = CUSTOMERS[customer]
+        result = replay(page, history, customer, credit_type, order=TYPES[credit_type], floor=floor)
+        compare_state(page, result.model)
+        check_real_time_order(result.made)
+        refused = [
+            operation
+            for operation in history.accounts()[customer, credit_type]
+            if operation.reply.code == "INSUFFICIENT_CREDITS"
+        ]
+        check_refusals(page.ledger, result.made, refused)
+        kinds.update(entry["kind"] for entry in page.ledger)
+    return kinds
+
+
+@pytest.fixture
+async def played(world, steps):
+    """A whole run: traffic, then quiet, then everything the server tells."""
+    client = await world.client()
+    for customer in CUSTOMERS:
+        await client.must("upsertCustomer", key=customer)
+    accounts = await prepare(client)
+    traffic = Traffic(SEED, accounts)
+    await run_clients(traffic, [await world.client() for _ in range(CLIENTS)], steps)
+    await traffic.history.resolve(client)
+    await settle_down(client, traffic.history)
+    return traffic.history, await read_accounts(client, accounts)
+
+
+@pytest.fixture
+def steps():
+    return STEPS
+
+
+async def test_what_sixteen_clients_did_is_what_the_model_says(played):
+    history, pages = played
+    print(history.tally())
+    kinds = check_all(pages, history)
+    assert set(kinds) == {"GRANT", "BURN", "HOLD", "SETTLE", "RELEASE", "LAPSE", "EXPIRE"}, kinds
+    assert min(kinds.values()) > STEPS // 40, f"the traffic does not reach enough: {kinds}"
+    assert "unknown" not in " ".join(history.tally()), history.tally()
+    check_the_checker(pages, history)
+
+
+def check_the_checker(pages: dict[Account, Pages], history: History) -> None:
+    """What was altered by hand is found: a comparison that cannot fail proves nothing."""
+    account = max(pages, key=lambda place: len(pages[place].ledger))
+    for name, change in {
+        "an amount": lambda page: page.ledger[5].update(balanceAfter="12345"),
+        "a missing entry": lambda page: page.ledger.pop(len(page.ledger) // 2),
+        "two swapped": lambda page: page.ledger.insert(3, page.ledger.pop(4)),
+        "the balance": lambda page: page.balance.update(held="77"),
+        "a grant's held": lambda page: page.grants[0].update(held="0.001"),
+        "a hold's end": lambda page: page.holds[0].update(status="OPEN", settled="99"),
+        "a foreign key": lambda page: page.ledger[7].update(idempotencyKey="nobody's"),
+    }.items():
+        altered = copy.deepcopy(pages[account])
+        change(altered)
+        try:
+            check_all({account: altered}, history)
+        except (AssertionError, KeyError):
+            continue
+        raise AssertionError(f"the checker does not see {name}")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(4 * 3600)
+@pytest.mark.parametrize("steps", [SOAK_STEPS])
+async def test_the_same_for_an_hour(played, steps):
+    history, pages = played
+    check_all(pages, history)
