@@ -56,7 +56,7 @@ _UNAVAILABLE = (
 def is_unavailable(error: BaseException | None) -> bool:
     """True where the store, not the statement, is at fault; SQLAlchemy wraps the driver's error once or twice."""
     while error is not None:
-        if isinstance(error, _UNAVAILABLE | Unavailable):
+        if isinstance(error, (*_UNAVAILABLE, Unavailable)):
             return True
         error = getattr(error, "orig", None) or error.__cause__
     return False
