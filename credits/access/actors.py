@@ -1,5 +1,8 @@
 """Who acts. Ledger entries point to an actor; null is the system itself."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from sqlalchemy import Column, Integer, Table, Text, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,3 +37,18 @@ async def ensure_actor(connection: AsyncConnection, workspace_id: int, kind: str
         )
     )
     return int(known.scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acted: `kind` is the contract's ActorKind, `subject` a public id."""
+
+    kind: str
+    subject: str
+    name: str
+
+
+async def read_actors(connection: AsyncConnection, actor_ids: Iterable[int]) -> dict[int, Actor]:
+    """The actors with those ids, by id."""
+    rows = await connection.execute(select(actors).where(actors.c.id.in_(list(actor_ids))))
+    return {row.id: Actor(row.kind, row.subject, row.name) for row in rows}

@@ -2,6 +2,7 @@
 
 import secrets
 import zoneinfo
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,7 +81,8 @@ async def upsert_customer(
     row = (
         await connection.execute(
             statement.on_conflict_do_update(index_elements=["workspace_id", "key"], set_=changed).returning(
-                customers, literal_column("xmax = 0").label("created")  # no older row version: it was inserted
+                customers,
+                literal_column("xmax = 0").label("created"),  # no older row version: it was inserted
             )
         )
     ).one()
@@ -93,9 +95,9 @@ async def find_customer(connection: AsyncConnection, key: str) -> Customer | Non
     return None if row is None else _customer(row)
 
 
-async def read_customers(connection: AsyncConnection, customer_ids: list[int]) -> dict[int, Customer]:
+async def read_customers(connection: AsyncConnection, customer_ids: Iterable[int]) -> dict[int, Customer]:
     """The customers with those ids, by id."""
-    rows = await connection.execute(select(customers).where(customers.c.id.in_(customer_ids)))
+    rows = await connection.execute(select(customers).where(customers.c.id.in_(list(customer_ids))))
     return {row.id: _customer(row) for row in rows}
 
 

@@ -81,7 +81,6 @@ def enforced(
         reason=reason,
         cost_micro=needed_micro,
         credit_type_id=account.credit_type_id,
-        balance=book.balance(account),
     )
 
 

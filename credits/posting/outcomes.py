@@ -20,7 +20,6 @@ class Decision:
     reason: InsufficientCredits | None
     cost_micro: int
     credit_type_id: int
-    balance: Balance
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Page:
         """The balance of an account that nothing was ever written to: zero, version 0."""
         return self.balance(customer, Account(self.workspace.id, customer.id, credit_type.id, credit_type.burn_order))
 
-    async def check(self, customer: Customer, spend: Spend) -> Decision | InvalidInput | NotFound:
+    async def check(self, customer: Customer, spend: Spend) -> tuple[Decision, Balance] | InvalidInput | NotFound:
         """Would this be allowed, and what would it cost? Changes nothing."""
         problem = spend.form()
         if problem:
@@ -74,7 +74,8 @@ class Page:
         if not isinstance(priced, Price):
             return priced
         account = book.account(customer.id, priced.credit_type)
-        return enforced(book, asked, account, priced.feature.id if priced.feature else None, priced.amount_micro)
+        feature_id = priced.feature.id if priced.feature else None
+        return enforced(book, asked, account, feature_id, priced.amount_micro), book.balance(account)
 
 
 class Reader:

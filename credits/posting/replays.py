@@ -102,7 +102,6 @@ def _answer(first: _First, command: Command, replay: Replay) -> Answer:
 def _decision(first: _First, entry: Entry) -> Decision:
     """It was allowed: only what was allowed has an entry."""
     book = first.book
-    account = first.accounts[entry.customer_id, entry.credit_type_id]
     customer = book.customers[entry.customer_id]
     return Decision(
         allowed=True,
@@ -111,7 +110,6 @@ def _decision(first: _First, entry: Entry) -> Decision:
         reason=None,
         cost_micro=max(abs(entry.amount), abs(entry.held_amount)),
         credit_type_id=entry.credit_type_id,
-        balance=book.balance(account),
     )
 
 

@@ -1,0 +1,85 @@
+"""The sweep: books what fell due. And the clock of test workspaces, which makes it fall due.
+
+A late sweep changes nothing that anyone can see: every read and every write advances the accounts it touches by
+itself, and what the clock books is recorded at its due instant. The sweep is for those who watch.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from credits import bounds, ids
+from credits.amount import plain_micro
+from credits.errors import InvalidInput, NotAllowed
+from credits.ledger.entries import Entry
+from credits.ledger.tables import accounts
+from credits.posting.commands import Advance
+from credits.posting.outcomes import Advanced
+from credits.posting.reader import Reader
+from credits.posting.writer import Writer
+from credits.workspaces import workspaces
+
+_REACH = timedelta(days=365 * 100)  # a test that needs more has a mistake in its year
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMoved:
+    """The workspace's clock now, and what happened on the way, in order."""
+
+    now: datetime
+    happened: list[str]
+
+
+async def due_customers(connection: AsyncConnection, now: datetime, first: int) -> list[int]:
+    """Customers with something due at `now`, the longest due first."""
+    rows = await connection.execute(
+        select(accounts.c.customer_id).where(accounts.c.due_at <= now).order_by(accounts.c.due_at).limit(first)
+    )
+    return list(dict.fromkeys(row.customer_id for row in rows))
+
+
+async def sweep(reader: Reader, writer: Writer, workspace_id: int) -> list[Entry]:
+    """Books everything due in the workspace now; returns the entries in order of occurrence.
+
+    One round of customers after another, so that a workspace where much falls due does not stop the others' burns.
+    """
+    booked: list[Entry] = []
+    while True:
+        async with reader.page(workspace_id) as page:
+            due = await due_customers(page.connection, page.workspace.now, bounds.SWEEP_ACCOUNTS_MAX)
+        if not due:
+            return sorted(booked, key=lambda entry: (entry.occurred_at, entry.customer_id, entry.sequence))
+        for answer in await writer.post_many(workspace_id, [Advance(customer_id) for customer_id in due]):
+            if isinstance(answer, Advanced):
+                booked += answer.entries
+
+
+async def advance_clock(
+    reader: Reader, writer: Writer, workspace_id: int, to: datetime
+) -> ClockMoved | InvalidInput | NotAllowed:
+    """Moves a test workspace's clock forward to `to`; what falls due on the way is booked at its due instant."""
+    async with reader.page(workspace_id) as page:
+        workspace = page.workspace
+        if not workspace.test_mode:
+            return NotAllowed("only the clock of a test workspace can be moved")
+        # Under the row's lock: two who move the clock at once move it one after the other, and never back.
+        offset_us = await page.connection.scalar(select(workspaces.c.clock_offset_us).with_for_update())
+        real = workspace.now - workspace.clock_offset
+        wanted = (to - real) // timedelta(microseconds=1)
+        if wanted < (offset_us or 0) or to < workspace.now:
+            return InvalidInput("lies in the past of this workspace's clock", field="to")
+        if to - workspace.now > _REACH:
+            return InvalidInput("lies more than a hundred years ahead", field="to")
+        await page.connection.execute(update(workspaces).values(clock_offset_us=wanted))
+    booked = await sweep(reader, writer, workspace_id)
+    async with reader.page(workspace_id) as page:
+        return ClockMoved(page.workspace.now, [_say(entry) for entry in booked])
+
+
+def _say(entry: Entry) -> str:
+    """`2026-02-01T00:00:00+00:00 EXPIRE 5 of cus_…`"""
+    amount = plain_micro(abs(entry.amount or entry.held_amount))
+    at = entry.occurred_at.isoformat(timespec="microseconds")
+    return f"{at} {entry.kind.name} {amount} of {ids.make('cus', entry.customer_id)}"

@@ -1,0 +1,79 @@
+"""Relay's connections: opaque cursors, `first` from 1 to 500."""
+
+import base64
+import binascii
+from datetime import UTC, datetime, timedelta
+
+import strawberry
+
+from credits.bounds import PAGE_MAX
+from schema.errors import bad_request
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@strawberry.type
+class PageInfo:
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+    @staticmethod
+    def of(cursors: list[str], *, more: bool, after: str | None) -> "PageInfo":
+        return PageInfo(
+            has_next_page=more,
+            has_previous_page=after is not None,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=cursors[-1] if cursors else None,
+        )
+
+
+def check_first(first: int) -> int:
+    """Raises the input error of the contract for anything but 1 to 500."""
+    if not 1 <= first <= PAGE_MAX:
+        raise bad_request(f"first: must be 1 to {PAGE_MAX}")
+    return first
+
+
+def cursor(*position: int | str) -> str:
+    """Where a page may go on. Opaque to clients; whole numbers or one text inside."""
+    return base64.urlsafe_b64encode(":".join(map(str, position)).encode()).decode().rstrip("=")
+
+
+def position(after: str | None, count: int) -> tuple[int, ...] | None:
+    """The whole numbers of a cursor; raises an input error for what is no cursor of ours."""
+    if after is None:
+        return None
+    try:
+        numbers = tuple(int(part) for part in _text(after).split(":"))
+    except ValueError:
+        raise bad_request("after: no cursor of this list") from None
+    if len(numbers) != count or max(map(abs, numbers)) >= 2**62:
+        raise bad_request("after: no cursor of this list")
+    return numbers
+
+
+def text_position(after: str | None) -> str | None:
+    """The text of a cursor."""
+    return None if after is None else _text(after)
+
+
+def micros(at: datetime) -> int:
+    """An instant as whole microseconds, for a cursor."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant(micro: int) -> datetime:
+    """The instant of a cursor; raises an input error beyond the calendar."""
+    try:
+        return _EPOCH + timedelta(microseconds=micro)
+    except OverflowError:
+        raise bad_request("after: no cursor of this list") from None
+
+
+def _text(after: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(after.encode() + b"=" * (-len(after) % 4)).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        raise bad_request("after: no cursor of this list") from None

@@ -1,0 +1,176 @@
+"""What can be asked."""
+
+import strawberry
+
+from credits import ids
+from credits.access.keys import list_keys
+from credits.customers.customers import Customer as CustomerValue
+from credits.customers.customers import find_customer, search_customers
+from credits.enforcement.policies import list_policies
+from credits.errors import Refusal
+from credits.ledger import reads
+from credits.posting.reader import Page
+from credits.usage import reads as usage_reads
+from schema.context import Context
+from schema.errors import bad_request
+from schema.inputs import SpendInput, spend_of
+from schema.pages import PageInfo, check_first, cursor, position, text_position
+from schema.permission import READERS, allow, customer, staff
+from schema.types.access import ApiKey, Viewer
+from schema.types.balance import Balance, Decision
+from schema.types.catalog import Catalog
+from schema.types.customer import Customer
+from schema.types.enforcement import EnforcementPolicy
+from schema.types.enums import ActorKind, EventOutcome, Role
+from schema.types.ledger import Hold, Info, LedgerEntry
+from schema.types.refusals import not_found, refusal_of
+from schema.types.results import CheckResult
+from schema.types.usage import DeadLetter, DeadLetterConnection, DeadLetterEdge, UsageEvent
+
+
+@strawberry.type
+class CustomerEdge:
+    node: Customer
+    cursor: str
+
+
+@strawberry.type
+class CustomerConnection:
+    edges: list[CustomerEdge]
+    page_info: PageInfo
+
+
+@strawberry.type
+class Query:
+    @strawberry.field(metadata=allow(staff(*READERS, "INGEST"), customer()))
+    async def viewer(self, info: Info) -> Viewer:
+        caller = info.context.caller
+        async with info.context.page() as page:
+            workspace = page.workspace
+        own = None if caller.customer_id is None else await info.context.loaders.customers.load(caller.customer_id)
+        return Viewer(
+            kind=ActorKind(caller.kind),
+            role=None if caller.role is None else Role(caller.role),
+            workspace=workspace.name,
+            test_mode=workspace.test_mode,
+            now=workspace.now,
+            customer=None if own is None else Customer.from_value(own),
+            scopes=sorted(caller.scopes),
+            late_event_cutoff=f"PT{int(workspace.late_cutoff.total_seconds())}S"
+            if workspace.late_cutoff.seconds
+            else f"P{workspace.late_cutoff.days}D",
+        )
+
+    @strawberry.field(
+        description="`key` may be left out with a customer token.", metadata=allow(staff(*READERS), customer())
+    )
+    async def customer(self, info: Info, key: str | None = None) -> Customer | None:
+        if key is None and not info.context.caller.is_customer:
+            raise bad_request("key: is missing")
+        async with info.context.page() as page:
+            found = await visible_customer(info.context, page, key)
+        return None if found is None else Customer.from_value(found)
+
+    @strawberry.field(metadata=allow(staff(*READERS)))
+    async def customers(
+        self, info: Info, search: str | None = None, first: int = 50, after: str | None = None
+    ) -> CustomerConnection:
+        check_first(first)
+        async with info.context.page() as page:
+            found, more = await search_customers(page.connection, search, first, text_position(after))
+        edges = [CustomerEdge(node=Customer.from_value(item), cursor=cursor(item.key)) for item in found]
+        return CustomerConnection(
+            edges=edges, page_info=PageInfo.of([edge.cursor for edge in edges], more=more, after=after)
+        )
+
+    @strawberry.field(metadata=allow(staff(*READERS), customer()))
+    async def catalog(self, info: Info) -> Catalog:
+        async with info.context.page() as page:
+            return Catalog.from_value(page.catalog)
+
+    @strawberry.field(metadata=allow(staff(*READERS), customer("ledger:read")))
+    async def entry(self, info: Info, id: strawberry.ID) -> LedgerEntry | None:
+        place = _own_place(info.context, "ent", id)
+        found = None if place is None else await info.context.loaders.entries.load(place)
+        return None if found is None else LedgerEntry.from_value(found)
+
+    @strawberry.field(metadata=allow(staff(*READERS), customer("usage:read")))
+    async def event(self, info: Info, source: str, event_id: str) -> UsageEvent | None:
+        async with info.context.page() as page:
+            found = await usage_reads.find_event_by_source(page.connection, source, event_id)
+        if found is None or _is_foreign(info.context, found.customer_id):
+            return None
+        return UsageEvent.from_value(found)
+
+    @strawberry.field(metadata=allow(staff(*READERS), customer("ledger:read")))
+    async def hold(self, info: Info, id: strawberry.ID) -> Hold | None:
+        place = _own_place(info.context, "hld", id)
+        if place is None:
+            return None
+        async with info.context.page() as page:
+            stored = (await reads.read_holds(page.connection, [place])).get(place)
+            accounts = await reads.read_accounts(page.connection, page.catalog, [place[0]], page.workspace.now)
+        if stored is None:
+            return None
+        return Hold.from_value(*place[:2], accounts[place[0], place[1]].holds.get(place[2], stored))
+
+    @strawberry.field(
+        description="Would this be allowed, and what would it cost? Changes nothing.",
+        metadata=allow(staff(*READERS), customer("balance:read")),
+    )
+    async def check(self, info: Info, input: SpendInput) -> CheckResult:
+        async with info.context.page() as page:
+            found = await visible_customer(info.context, page, input.customer)
+            if found is None:
+                return not_found("customer")
+            decision = await page.check(found, spend_of(input))
+        if isinstance(decision, Refusal):
+            return refusal_of(info.context, decision)  # type: ignore[return-value]  # one of the union's
+        verdict, balance = decision
+        return Decision.from_value(info.context, verdict, Balance.from_value(balance))
+
+    @strawberry.field(metadata=allow(staff("SUPPORT", "FINANCE")))
+    async def dead_letters(
+        self, info: Info, outcome: EventOutcome | None = None, first: int = 50, after: str | None = None
+    ) -> DeadLetterConnection:
+        check_first(first)
+        async with info.context.page() as page:
+            found, more = await usage_reads.list_dead_letters(
+                page.connection, outcome.value if outcome else None, first, position(after, 3)
+            )
+        edges = [DeadLetterEdge(node=DeadLetter.from_value(item), cursor=cursor(*item.position)) for item in found]
+        return DeadLetterConnection(
+            edges=edges, page_info=PageInfo.of([edge.cursor for edge in edges], more=more, after=after)
+        )
+
+    @strawberry.field(metadata=allow(staff("VIEWER", "SUPPORT", "SALES", "FINANCE")))
+    async def policies(self, info: Info) -> list[EnforcementPolicy]:
+        async with info.context.page() as page:
+            return [EnforcementPolicy.from_value(policy) for policy in await list_policies(page.connection)]
+
+    @strawberry.field(metadata=allow(staff("ADMIN")))
+    async def api_keys(self, info: Info) -> list[ApiKey]:
+        async with info.context.page() as page:
+            return [ApiKey.from_value(key) for key in await list_keys(page.connection)]
+
+
+async def visible_customer(context: Context, page: Page, key: str | None) -> CustomerValue | None:
+    """The customer with that key, as far as the caller may see it: a customer token sees its own and no other."""
+    if not context.caller.is_customer:
+        return None if key is None else await find_customer(page.connection, key)
+    own = (
+        None if context.caller.customer_id is None else await context.loaders.customers.load(context.caller.customer_id)
+    )
+    return own if own is not None and (key is None or key == own.key) else None
+
+
+def _own_place(context: Context, kind: str, text: str) -> tuple[int, int, int] | None:
+    """The place of an id that the caller may see; a foreign one does not exist."""
+    numbers = ids.parse(kind, text, 3)
+    if numbers is None or max(numbers[1:]) >= 2**31 or _is_foreign(context, numbers[0]):
+        return None
+    return (numbers[0], numbers[1], numbers[2])
+
+
+def _is_foreign(context: Context, customer_id: int | None) -> bool:
+    return context.caller.is_customer and customer_id != context.caller.customer_id

@@ -1,0 +1,30 @@
+"""The schema: the contract's types, each field with its declared rule."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.mutations.configuration import ConfigurationMutations
+from schema.mutations.customers import CustomerMutations
+from schema.mutations.spending import SpendingMutations
+from schema.mutations.usage import UsageMutations
+from schema.queries import Query
+from schema.scalars import SCALARS
+from schema.subscriptions import Subscription
+
+
+@strawberry.type
+class Mutation(SpendingMutations, UsageMutations, CustomerMutations, ConfigurationMutations):
+    pass
+
+
+def build(mutation: type = Mutation) -> strawberry.Schema:
+    """The schema; the benchmarks build one with a mutation more."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=mutation,
+        subscription=Subscription,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+schema = build()

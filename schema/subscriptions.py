@@ -1,0 +1,127 @@
+"""What is pushed. Every subscription starts with the present state and re-reads: a lost message does not matter."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import strawberry
+
+from credits.customers.customers import Customer as CustomerValue
+from credits.ledger import reads
+from credits.ledger.balance import Balance as BalanceValue
+from credits.posting.reader import Page
+from schema.context import Context
+from schema.errors import bad_request, forbidden
+from schema.permission import READERS, allow, customer, staff
+from schema.queries import visible_customer
+from schema.types.balance import Balance
+from schema.types.ledger import Info, LedgerEntry
+
+_HEARTBEAT_S = 15.0  # how stale a balance can get when every message is lost
+_ENTRIES_PER_READ = 500
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription(
+        description=(
+            "Answers at once with the present balance, then with every newer one; "
+            "versions never go back and the last one always arrives."
+        ),
+        metadata=allow(staff(*READERS), customer("balance:read")),
+    )
+    async def balance_updated(
+        self, info: Info, customer: str | None = None, credit_type: str | None = None
+    ) -> AsyncGenerator[Balance, None]:
+        context = info.context
+        watched, credit_type_id = await _watched(context, customer, credit_type)
+        sent: dict[int, BalanceValue] = {}
+        async with context.services.watch(context.workspace_id, watched.id, credit_type_id) as signals:
+            signal = "changed"
+            while signal != "stopped":
+                async with context.page() as page:
+                    balances, wait_s = await _balances(page, watched, credit_type_id)
+                for balance in balances:
+                    before = sent.get(balance.credit_type_id)
+                    if before is None or _is_news(before, balance):
+                        sent[balance.credit_type_id] = balance
+                        yield Balance.from_value(balance)
+                signal = await signals.next(wait_s)
+
+    @strawberry.subscription(metadata=allow(staff(*READERS), customer("ledger:read")))
+    async def ledger_entry_added(
+        self, info: Info, customer: str | None = None, credit_type: str | None = None
+    ) -> AsyncGenerator[LedgerEntry, None]:
+        context = info.context
+        watched, credit_type_id = await _watched(context, customer, credit_type)
+        seen: dict[int, int] = {}
+        async with context.services.watch(context.workspace_id, watched.id, credit_type_id) as signals:
+            async with context.page() as page:
+                for (_, of_type), account in (await page.accounts(watched)).items():
+                    seen[of_type] = account.sequence - len(account.entries)  # what is due is not booked yet
+            signal = "changed"
+            while signal != "stopped":
+                for entry in await _news(context, watched, credit_type_id, seen):
+                    yield entry
+                signal = await signals.next(_HEARTBEAT_S)
+
+
+async def _watched(
+    context: Context, customer_key: str | None, credit_type: str | None
+) -> tuple[CustomerValue, int | None]:
+    """Whom and what to watch. A foreign customer is FORBIDDEN; the socket lives on."""
+    async with context.page() as page:
+        found = await visible_customer(context, page, customer_key)
+        known = None if credit_type is None else page.catalog.credit_type_by_key(credit_type)
+    if found is None:
+        raise forbidden("no such customer for this credential")
+    if credit_type is not None and known is None:
+        raise bad_request(f"creditType: no credit type {credit_type!r} in the catalog")
+    return found, known.id if known else None
+
+
+async def _balances(page: Page, watched: CustomerValue, credit_type_id: int | None) -> tuple[list[BalanceValue], float]:
+    """The present balances, and how long they stay true by themselves: until something falls due."""
+    accounts = {
+        of_type: account
+        for (_, of_type), account in (await page.accounts(watched)).items()
+        if credit_type_id in (None, of_type)
+    }
+    balances = [page.balance(watched, account) for account in accounts.values()]
+    if credit_type_id is not None and credit_type_id not in accounts:
+        known = page.catalog.credit_type(credit_type_id)
+        balances += [page.empty_balance(watched, known)] if known else []
+    due = [account.due_at for account in accounts.values() if account.due_at is not None]
+    left = min(due, default=page.workspace.now + timedelta(days=1)) - page.workspace.now
+    return balances, min(_HEARTBEAT_S, max(0.05, left.total_seconds()))
+
+
+def _is_news(before: BalanceValue, after: BalanceValue) -> bool:
+    """Newer, and saying something else. At a due instant `available` changes before its entry is booked."""
+    if after.version < before.version:
+        return False
+    return (after.version, after.available, after.held, after.lots) != (
+        before.version,
+        before.available,
+        before.held,
+        before.lots,
+    ) or after.overdraft_limit != before.overdraft_limit
+
+
+async def _news(
+    context: Context, watched: CustomerValue, credit_type_id: int | None, seen: dict[int, int]
+) -> list[LedgerEntry]:
+    """Every entry since the last look, in order, none left out and none twice."""
+    news: list[LedgerEntry] = []
+    async with context.page() as page:
+        of_types = [t.id for t in page.catalog.credit_types] if credit_type_id is None else [credit_type_id]
+        for of_type in of_types:
+            more = True
+            while more:
+                found = await reads.read_entries_after(
+                    page.connection, watched.id, of_type, seen.get(of_type, 0), _ENTRIES_PER_READ
+                )
+                news += [LedgerEntry.from_value(entry) for entry in found]
+                more = len(found) == _ENTRIES_PER_READ
+                if found:
+                    seen[of_type] = found[-1].sequence
+    return news

@@ -1,0 +1,249 @@
+"""A customer, and everything that is read through it."""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from credits.usage.reads import find_event
+
+from credits import durations, ids
+from credits.customers.customers import Customer as CustomerValue
+from credits.ledger import reads
+from credits.ledger.burn_order import NEVER
+from credits.ledger.entries import Kind
+from schema.errors import bad_request
+from schema.pages import PageInfo, check_first, cursor, instant, micros, position
+from schema.permission import READERS, allow, customer, staff
+from schema.scalars import JSON
+from schema.types.balance import Balance
+from schema.types.catalog import Bundle
+from schema.types.enforcement import EffectiveEnforcement
+from schema.types.enums import EntryKind, GrantStatus, HoldStatus
+from schema.types.ledger import (
+    Expiration,
+    Grant,
+    GrantConnection,
+    GrantEdge,
+    Hold,
+    HoldConnection,
+    HoldEdge,
+    Info,
+    LedgerConnection,
+    LedgerEdge,
+    LedgerEntry,
+)
+
+_BALANCE = allow(staff(*READERS), customer("balance:read"))
+_LEDGER = allow(staff(*READERS), customer("ledger:read"))
+_LIMITS = allow(staff(*READERS), customer("limits:read"))
+
+
+@strawberry.input
+class LedgerFilter:
+    credit_type: str | None = None
+    kinds: list[EntryKind] | None = None
+    feature: str | None = None
+    member: str | None = None
+    from_: datetime | None = strawberry.field(default=None, name="from")
+    to: datetime | None = None
+    event: str | None = None
+
+
+@strawberry.type
+class Customer:
+    of: strawberry.Private[CustomerValue]
+    id: strawberry.ID
+    key: str
+    name: str
+    email: str | None
+    timezone: str
+    locale: str | None
+    cohort: str
+    rate_card_version: int | None
+    metadata: JSON
+    created_at: datetime
+
+    @strawberry.field(metadata=_BALANCE)
+    async def balances(self, info: Info) -> list[Balance]:
+        async with info.context.page() as page:
+            accounts = await page.accounts(self.of)
+            return [Balance.from_value(page.balance(self.of, account)) for _, account in sorted(accounts.items())]
+
+    @strawberry.field(metadata=_BALANCE)
+    async def balance(self, info: Info, credit_type: str) -> Balance | None:
+        async with info.context.page() as page:
+            known = page.catalog.credit_type_by_key(credit_type)
+            if known is None:
+                return None
+            account = (await page.accounts(self.of)).get((self.of.id, known.id))
+            if account is None:
+                return Balance.from_value(page.empty_balance(self.of, known))
+            return Balance.from_value(page.balance(self.of, account))
+
+    @strawberry.field(metadata=_LEDGER)
+    async def grants(
+        self,
+        info: Info,
+        credit_type: str | None = None,
+        status: GrantStatus | None = None,
+        first: int = 50,
+        after: str | None = None,
+    ) -> GrantConnection:
+        check_first(first)
+        async with info.context.page() as page:
+            wanted = None if credit_type is None else page.catalog.credit_type_by_key(credit_type)
+            if credit_type is not None and wanted is None:
+                return GrantConnection(edges=[], page_info=PageInfo.of([], more=False, after=after))
+            listed = await reads.list_grants(
+                page.connection,
+                self.of.id,
+                await page.accounts(self.of),
+                credit_type_id=wanted.id if wanted else None,
+                status=status.value if status else None,
+                first=first,
+                after=_listed_after(after),
+            )
+        edges = [
+            GrantEdge(
+                node=Grant.from_value(self.of.id, credit_type_id, grant),
+                cursor=cursor(micros(grant.created_at), credit_type_id, grant.number),
+            )
+            for credit_type_id, grant in listed.items
+        ]
+        return GrantConnection(edges=edges, page_info=_page_info(edges, listed.more, after))
+
+    @strawberry.field(
+        description="Live grants that expire within an ISO 8601 duration, soonest first.", metadata=_BALANCE
+    )
+    async def expirations(self, info: Info, credit_type: str, within: str = "P90D") -> list[Expiration]:
+        async with info.context.page() as page:
+            try:
+                until = durations.after(page.workspace.now, within)
+            except ValueError as error:
+                raise bad_request(f"within: {error}") from None
+            known = page.catalog.credit_type_by_key(credit_type)
+            account = (await page.accounts(self.of)).get((self.of.id, known.id)) if known else None
+            if account is None:
+                return []
+            ending = [
+                grant
+                for grant in account.grants.values()
+                if grant.state == "ACTIVE" and (grant.expires_at or NEVER) <= until and grant.remaining
+            ]
+        ending.sort(key=lambda grant: (grant.expires_at or NEVER, grant.number))
+        return [
+            Expiration(
+                grant=Grant.from_value(account.customer_id, account.credit_type_id, grant),
+                amount=grant.remaining,
+                expires_at=grant.expires_at or NEVER,
+            )
+            for grant in ending
+        ]
+
+    @strawberry.field(metadata=_LEDGER)
+    async def ledger(
+        self, info: Info, filter: LedgerFilter | None = None, first: int = 50, after: str | None = None
+    ) -> LedgerConnection:
+        check_first(first)
+        at = position(after, 2)
+        async with info.context.page() as page:
+            wanted = await _entry_filter(page, self.of, filter or LedgerFilter())
+            if wanted is None:
+                return LedgerConnection(edges=[], page_info=PageInfo.of([], more=False, after=after))
+            found, more = await reads.read_ledger(
+                page.connection, self.of.id, wanted, first, None if at is None else (at[0], at[1])
+            )
+        edges = [
+            LedgerEdge(node=LedgerEntry.from_value(entry), cursor=cursor(entry.sequence, entry.credit_type_id))
+            for entry in found
+        ]
+        return LedgerConnection(edges=edges, page_info=_page_info(edges, more, after))
+
+    @strawberry.field(metadata=_LEDGER)
+    async def holds(
+        self, info: Info, status: HoldStatus | None = HoldStatus.OPEN, first: int = 50, after: str | None = None
+    ) -> HoldConnection:
+        check_first(first)
+        async with info.context.page() as page:
+            listed = await reads.list_holds(
+                page.connection,
+                self.of.id,
+                await page.accounts(self.of),
+                status=status.value if status else None,
+                first=first,
+                after=_listed_after(after),
+            )
+        edges = [
+            HoldEdge(
+                node=Hold.from_value(self.of.id, credit_type_id, hold),
+                cursor=cursor(micros(hold.opened_at), credit_type_id, hold.number),
+            )
+            for credit_type_id, hold in listed.items
+        ]
+        return HoldConnection(edges=edges, page_info=_page_info(edges, listed.more, after))
+
+    @strawberry.field(metadata=_LIMITS)
+    async def enforcement(self, info: Info, feature: str | None = None) -> EffectiveEnforcement:
+        async with info.context.page() as page:
+            known = None if feature is None else page.catalog.feature_by_key(feature)
+            if feature is not None and known is None:
+                raise bad_request(f"feature: no feature {feature!r} in the catalog")
+            return EffectiveEnforcement.from_value(page.enforcement(self.of, known.id if known else None, None))
+
+    @strawberry.field(description="What is on sale for this customer.")
+    async def bundles(self, info: Info, credit_type: str | None = None) -> list[Bundle]:
+        async with info.context.page() as page:
+            wanted = None if credit_type is None else page.catalog.credit_type_by_key(credit_type)
+            return [
+                Bundle.from_value(page.catalog, bundle, available=True)
+                for bundle in page.catalog.on_sale()
+                if credit_type is None or (wanted is not None and bundle.credit_type_id == wanted.id)
+            ]
+
+    @staticmethod
+    def from_value(of: CustomerValue) -> "Customer":
+        return Customer(
+            of=of,
+            id=strawberry.ID(ids.make("cus", of.id)),
+            key=of.key,
+            name=of.name,
+            email=of.email,
+            timezone=of.timezone,
+            locale=of.locale,
+            cohort=of.cohort,
+            rate_card_version=of.rate_card_version,
+            metadata=of.metadata,
+            created_at=of.created_at,
+        )
+
+
+async def _entry_filter(page: Any, of: CustomerValue, wanted: LedgerFilter) -> reads.EntryFilter | None:
+    """The filter with its names looked up; None where it can match nothing."""
+    credit_type = None if wanted.credit_type is None else page.catalog.credit_type_by_key(wanted.credit_type)
+    feature = None if wanted.feature is None else page.catalog.feature_by_key(wanted.feature)
+    if (wanted.credit_type is not None and credit_type is None) or (wanted.feature is not None and feature is None):
+        return None
+    places: tuple[tuple[int, int], ...] | None = None
+    if wanted.event is not None:
+        events = await find_event(page.connection, event_id=wanted.event, customer_id=of.id)
+        places = tuple((credit_type_id, sequence) for event in events for _, credit_type_id, sequence in event.entries)
+        if not places:
+            return None
+    return reads.EntryFilter(
+        credit_type_id=credit_type.id if credit_type else None,
+        kinds=None if wanted.kinds is None else tuple(Kind[kind.value] for kind in wanted.kinds),
+        feature_id=feature.id if feature else None,
+        member=wanted.member,
+        since=wanted.from_,
+        until=wanted.to,
+        places=places,
+    )
+
+
+def _listed_after(after: str | None) -> tuple[datetime, int, int] | None:
+    at = position(after, 3)
+    return None if at is None else (instant(at[0]), at[1], at[2])
+
+
+def _page_info(edges: list[Any], more: bool, after: str | None) -> PageInfo:
+    return PageInfo.of([edge.cursor for edge in edges], more=more, after=after)

@@ -1,0 +1,153 @@
+"""The contract's enumerations. Their values are the words that the domain uses, so nothing is translated."""
+
+from enum import Enum
+
+import strawberry
+
+
+@strawberry.enum(description="How credits came to the customer.")
+class CreditSource(Enum):
+    PURCHASE = "PURCHASE"
+    RECHARGE = "RECHARGE"
+    PLAN = "PLAN"
+    TRIAL = "TRIAL"
+    PROMOTION = "PROMOTION"
+    MANUAL = "MANUAL"
+    REFUND = "REFUND"
+    ROLLOVER = "ROLLOVER"
+    ADJUSTMENT = "ADJUSTMENT"
+
+
+@strawberry.enum(description="Where a grant stands.")
+class GrantStatus(Enum):
+    PENDING_APPROVAL = "PENDING_APPROVAL"
+    SCHEDULED = "SCHEDULED"
+    ACTIVE = "ACTIVE"
+    DEPLETED = "DEPLETED"
+    EXPIRED = "EXPIRED"
+    VOIDED = "VOIDED"
+    REJECTED = "REJECTED"
+
+
+@strawberry.enum(description="What a ledger entry records.")
+class EntryKind(Enum):
+    GRANT = "GRANT"
+    BURN = "BURN"
+    HOLD = "HOLD"
+    SETTLE = "SETTLE"
+    RELEASE = "RELEASE"
+    LAPSE = "LAPSE"
+    EXPIRE = "EXPIRE"
+    UNEXPIRE = "UNEXPIRE"
+    REALLOCATE = "REALLOCATE"
+    VOID = "VOID"
+    REVERSE = "REVERSE"
+    CLAWBACK = "CLAWBACK"
+    ADJUST = "ADJUST"
+
+
+@strawberry.enum(description="Where a hold stands.")
+class HoldStatus(Enum):
+    OPEN = "OPEN"
+    SETTLED = "SETTLED"
+    RELEASED = "RELEASED"
+    LAPSED = "LAPSED"
+
+
+@strawberry.enum(
+    description="OFF decides nothing (kill switch); SHADOW decides and counts; SOFT also warns; ENFORCE blocks."
+)
+class EnforcementMode(Enum):
+    OFF = "OFF"
+    SHADOW = "SHADOW"
+    SOFT = "SOFT"
+    ENFORCE = "ENFORCE"
+
+
+@strawberry.enum(description="What a host does when Scrip cannot be asked.")
+class FailurePolicy(Enum):
+    FAIL_OPEN = "FAIL_OPEN"
+    FAIL_CLOSED = "FAIL_CLOSED"
+
+
+@strawberry.enum(description="PENDING is stored and about to burn; from LATE on they are dead letters, or were.")
+class EventOutcome(Enum):
+    PENDING = "PENDING"
+    BURNED = "BURNED"
+    DUPLICATE = "DUPLICATE"
+    LATE = "LATE"
+    FUTURE = "FUTURE"
+    INVALID = "INVALID"
+    UNKNOWN_CUSTOMER = "UNKNOWN_CUSTOMER"
+    UNKNOWN_TYPE = "UNKNOWN_TYPE"
+    UNRATED = "UNRATED"
+    DISCARDED = "DISCARDED"
+
+
+@strawberry.enum(description="What a secret key or an operator may do.")
+class Role(Enum):
+    VIEWER = "VIEWER"
+    INGEST = "INGEST"
+    BACKEND = "BACKEND"
+    SUPPORT = "SUPPORT"
+    SALES = "SALES"
+    FINANCE = "FINANCE"
+    ADMIN = "ADMIN"
+
+
+@strawberry.enum(description="Why an operator or a host gave, ended or moved credits.")
+class ReasonCode(Enum):
+    OUTAGE = "OUTAGE"
+    GOODWILL = "GOODWILL"
+    DISPUTE_UPHELD = "DISPUTE_UPHELD"
+    SALES_PROMOTION = "SALES_PROMOTION"
+    CONTRACT = "CONTRACT"
+    MIGRATION = "MIGRATION"
+    CORRECTION = "CORRECTION"
+    REFERRAL = "REFERRAL"
+    OTHER = "OTHER"
+
+
+@strawberry.enum(description="Why a request was refused.")
+class RefusalCode(Enum):
+    INVALID_INPUT = "INVALID_INPUT"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+    LIMIT_REACHED = "LIMIT_REACHED"
+    UNKNOWN_FEATURE = "UNKNOWN_FEATURE"
+    NO_RATE = "NO_RATE"
+    HOLD_NOT_OPEN = "HOLD_NOT_OPEN"
+    GRANT_NOT_ACTIVE = "GRANT_NOT_ACTIVE"
+    TOO_LATE = "TOO_LATE"
+    OVER_REVERSED = "OVER_REVERSED"
+    APPROVAL_REQUIRED = "APPROVAL_REQUIRED"
+    PAYMENT_FAILED = "PAYMENT_FAILED"
+    PAYMENT_ACTION_REQUIRED = "PAYMENT_ACTION_REQUIRED"
+    CONFLICT = "CONFLICT"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+@strawberry.enum(description="How grants are ordered when credits burn. Every order ends in: effective date, then id.")
+class BurnOrder(Enum):
+    PRIORITY_THEN_EXPIRY = "PRIORITY_THEN_EXPIRY"
+    EXPIRY_FIRST = "EXPIRY_FIRST"
+    PAID_LAST = "PAID_LAST"
+    OLDEST_FIRST = "OLDEST_FIRST"
+
+
+@strawberry.enum(description="How a rated amount is rounded, once, to the scale of its credit type.")
+class Rounding(Enum):
+    UP = "UP"
+    HALF_EVEN = "HALF_EVEN"
+    DOWN = "DOWN"
+
+
+@strawberry.enum(description="Who acts.")
+class ActorKind(Enum):
+    API_KEY = "API_KEY"
+    OPERATOR = "OPERATOR"
+    CUSTOMER = "CUSTOMER"
+    SYSTEM = "SYSTEM"
+    STRIPE = "STRIPE"

@@ -1,0 +1,306 @@
+"""Grants, holds, and the entries of the book."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import orjson
+import strawberry
+
+from credits import bounds, ids
+from credits.amount import from_micro
+from credits.ledger import account, entries, reads
+from schema.context import Context
+from schema.pages import PageInfo
+from schema.scalars import JSON, Credits
+from schema.types.actor import Actor, actor_of, note_for
+from schema.types.catalog import CreditType, Feature, Money, match_of
+from schema.types.enums import CreditSource, EntryKind, GrantStatus, HoldStatus, ReasonCode
+
+if TYPE_CHECKING:
+    from schema.types.usage import UsageEvent
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type
+class Grant:
+    of: strawberry.Private[account.Grant]
+    place: strawberry.Private[tuple[int, int]]
+    id: strawberry.ID
+    source: CreditSource
+    status: GrantStatus
+    amount: Credits
+    remaining: Credits
+    held: Credits
+    priority: int
+    effective_at: datetime
+    expires_at: datetime | None
+    reason: ReasonCode | None
+    created_at: datetime
+
+    @strawberry.field
+    def credit_type(self, info: Info) -> CreditType:
+        return CreditType.of(info.context.catalog, self.place[1])
+
+    @strawberry.field
+    async def note(self, info: Info) -> str | None:
+        return await note_for(info.context, self.of.actor_id, self.of.note)
+
+    @strawberry.field
+    async def issued_by(self, info: Info) -> Actor:
+        return await actor_of(info.context, self.of.actor_id)
+
+    @strawberry.field(description="Money paid per credit; null where none was paid.")
+    def cost_basis(self) -> Money | None:
+        if self.of.cost_amount is None:
+            return None
+        return Money(amount=self.of.cost_amount, currency=self.of.cost_currency or "")
+
+    @strawberry.field
+    def metadata(self) -> JSON:
+        return orjson.Fragment(self.of.metadata or "{}")
+
+    @staticmethod
+    def from_value(customer_id: int, credit_type_id: int, of: account.Grant) -> "Grant":
+        return Grant(
+            of=of,
+            place=(customer_id, credit_type_id),
+            id=strawberry.ID(ids.make("gra", customer_id, credit_type_id, of.number)),
+            source=CreditSource(of.source),
+            status=GrantStatus(of.state),
+            amount=of.amount,
+            remaining=of.remaining,
+            held=of.held,
+            priority=of.priority,
+            effective_at=of.effective_at,
+            expires_at=of.expires_at,
+            reason=None if of.reason is None else ReasonCode(of.reason),
+            created_at=of.created_at,
+        )
+
+
+@strawberry.type(description="Which price made this amount: cohort, version and the rate that matched.")
+class AppliedRate:
+    cohort: str
+    version: int
+    match: JSON
+    per_unit: Decimal | None
+    exact_amount: Decimal
+
+
+@strawberry.type(
+    description="The part of an entry that one grant bore: positive; the entry's kind gives the direction."
+)
+class Allocation:
+    grant: Grant | None
+    amount: Credits
+    overdraft: bool = strawberry.field(description="True where no grant covered it: overdraft.")
+
+
+@strawberry.type
+class Hold:
+    of: strawberry.Private[account.Hold]
+    place: strawberry.Private[tuple[int, int]]
+    id: strawberry.ID
+    status: HoldStatus
+    amount: Credits
+    settled: Credits
+    opened_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+
+    @strawberry.field
+    def credit_type(self, info: Info) -> CreditType:
+        return CreditType.of(info.context.catalog, self.place[1])
+
+    @strawberry.field
+    def feature(self, info: Info) -> Feature | None:
+        return Feature.of(info.context.catalog, self.of.feature_id)
+
+    @strawberry.field
+    async def entries(self, info: Info) -> list["LedgerEntry"]:
+        async with info.context.page() as page:
+            found = await reads.read_hold_entries(page.connection, *self.place, self.of.number, self.of.opened_at)
+        return [LedgerEntry.from_value(entry) for entry in found]
+
+    @staticmethod
+    def from_value(customer_id: int, credit_type_id: int, of: account.Hold) -> "Hold":
+        return Hold(
+            of=of,
+            place=(customer_id, credit_type_id),
+            id=strawberry.ID(ids.make("hld", customer_id, credit_type_id, of.number)),
+            status=HoldStatus(of.status),
+            amount=of.amount,
+            settled=of.settled,
+            opened_at=of.opened_at,
+            expires_at=of.expires_at,
+            closed_at=of.closed_at,
+        )
+
+
+@strawberry.type
+class LedgerEntry:
+    of: strawberry.Private[entries.Entry]
+    id: strawberry.ID
+    sequence: int
+    kind: EntryKind
+    amount: Credits = strawberry.field(description="Signed effect on the posted balance.")
+    held_amount: Credits = strawberry.field(description="Signed effect on what is held.")
+    balance_after: Credits
+    held_after: Credits
+    occurred_at: datetime = strawberry.field(description="When it happened.")
+    recorded_at: datetime = strawberry.field(description="When we learned of it.")
+
+    @strawberry.field
+    def credit_type(self, info: Info) -> CreditType:
+        return CreditType.of(info.context.catalog, self.of.credit_type_id)
+
+    @strawberry.field
+    def late(self) -> bool:
+        return self.of.recorded_at - self.of.occurred_at > bounds.LATE_AFTER
+
+    @strawberry.field
+    def feature(self, info: Info) -> Feature | None:
+        return Feature.of(info.context.catalog, self.of.cause.feature_id)
+
+    @strawberry.field
+    def quantity(self) -> Decimal | None:
+        return self.of.cause.quantity
+
+    @strawberry.field
+    def dimensions(self) -> JSON | None:
+        return None if self.of.cause.dimensions is None else orjson.Fragment(self.of.cause.dimensions)
+
+    @strawberry.field
+    async def event(self, info: Info) -> Annotated["UsageEvent", strawberry.lazy("schema.types.usage")] | None:
+        from schema.types.usage import UsageEvent  # noqa: PLC0415 -- an entry knows its event, an event its entries
+
+        return None if self.of.cause.event is None else await UsageEvent.load(info.context, self.of.cause.event)
+
+    @strawberry.field
+    async def hold(self, info: Info) -> Hold | None:
+        if self.of.hold_number is None:
+            return None
+        place = (self.of.customer_id, self.of.credit_type_id)
+        found = await info.context.loaders.holds.load((*place, self.of.hold_number))
+        return None if found is None else Hold.from_value(*place, found)
+
+    @strawberry.field
+    def rate(self, info: Info) -> AppliedRate | None:
+        cause = self.of.cause
+        applied = None if cause.rate_id is None else info.context.catalog.rate(cause.rate_id)
+        card = None if applied is None else info.context.catalog.card(applied.rate_card_id)
+        if applied is None or card is None:
+            return None
+        whole = from_micro(max(abs(self.of.amount), abs(self.of.held_amount)))
+        return AppliedRate(
+            cohort=card.cohort,
+            version=card.version,
+            match=match_of(applied),
+            per_unit=applied.per_unit,
+            exact_amount=whole if cause.exact_amount is None else cause.exact_amount,
+        )
+
+    @strawberry.field
+    async def allocations(self, info: Info) -> list[Allocation]:
+        place = (self.of.customer_id, self.of.credit_type_id)
+        parts = self.of.allocations
+        grants = await info.context.loaders.grants.load_many([(*place, abs(n)) for n, _ in parts if n])
+        known = {grant.number: grant for grant in grants if grant is not None}
+        return [
+            Allocation(
+                grant=Grant.from_value(*place, known[abs(number)]) if abs(number) in known else None,
+                amount=amount,
+                overdraft=number <= 0,
+            )
+            for number, amount in parts
+        ]
+
+    @strawberry.field
+    async def actor(self, info: Info) -> Actor:
+        return await actor_of(info.context, self.of.cause.actor_id)
+
+    @strawberry.field
+    def reason(self) -> ReasonCode | None:
+        return None if self.of.cause.reason is None else ReasonCode(self.of.cause.reason)
+
+    @strawberry.field
+    async def note(self, info: Info) -> str | None:
+        return await note_for(info.context, self.of.cause.actor_id, self.of.cause.note)
+
+    @strawberry.field
+    def idempotency_key(self) -> str | None:
+        return self.of.cause.key
+
+    @strawberry.field
+    def hash(self) -> str:
+        return self.of.hash.hex()
+
+    @strawberry.field
+    async def previous_hash(self, info: Info) -> str:
+        if self.of.sequence == 1:
+            return entries.GENESIS.hex()
+        place = (self.of.customer_id, self.of.credit_type_id, self.of.sequence - 1)
+        before = await info.context.loaders.entries.load(place)
+        if before is None:
+            raise LookupError(f"entry {place} is missing")
+        return before.hash.hex()
+
+    @staticmethod
+    def from_value(of: entries.Entry) -> "LedgerEntry":
+        return LedgerEntry(
+            of=of,
+            id=strawberry.ID(ids.make("ent", of.customer_id, of.credit_type_id, of.sequence)),
+            sequence=of.sequence,
+            kind=EntryKind(of.kind.name),
+            amount=of.amount,
+            held_amount=of.held_amount,
+            balance_after=of.balance_after,
+            held_after=of.held_after,
+            occurred_at=of.occurred_at,
+            recorded_at=of.recorded_at,
+        )
+
+
+@strawberry.type
+class Expiration:
+    grant: Grant
+    amount: Credits
+    expires_at: datetime
+
+
+@strawberry.type
+class GrantEdge:
+    node: Grant
+    cursor: str
+
+
+@strawberry.type
+class GrantConnection:
+    edges: list[GrantEdge]
+    page_info: PageInfo
+
+
+@strawberry.type
+class HoldEdge:
+    node: Hold
+    cursor: str
+
+
+@strawberry.type
+class HoldConnection:
+    edges: list[HoldEdge]
+    page_info: PageInfo
+
+
+@strawberry.type
+class LedgerEdge:
+    node: LedgerEntry
+    cursor: str
+
+
+@strawberry.type
+class LedgerConnection:
+    edges: list[LedgerEdge]
+    page_info: PageInfo

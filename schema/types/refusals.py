@@ -1,0 +1,104 @@
+"""Expected refusals as types of the contract, and the one place where a refusal of the domain becomes one."""
+
+from datetime import datetime
+
+import strawberry
+
+from credits import errors
+from schema.context import Context
+from schema.scalars import Credits
+from schema.types.catalog import CreditType
+from schema.types.enums import RefusalCode
+
+
+@strawberry.interface(description="An expected answer that changed nothing.")
+class Refusal:
+    code: RefusalCode
+    message: str
+
+
+@strawberry.type
+class InvalidInput(Refusal):
+    field: str | None
+
+
+@strawberry.type
+class NotFound(Refusal):
+    pass
+
+
+@strawberry.type
+class NotAllowed(Refusal):
+    pass
+
+
+@strawberry.type
+class Conflict(Refusal):
+    pass
+
+
+@strawberry.type(description="The same idempotency key was used before with another payload.")
+class IdempotencyConflict(Refusal):
+    first_seen_at: datetime
+
+
+@strawberry.type
+class InsufficientCredits(Refusal):
+    credit_type: CreditType
+    needed: Credits
+    available: Credits
+    shortfall: Credits
+    overdraft_left: Credits
+
+
+def refusal_of(context: Context, refusal: errors.Refusal) -> Refusal:
+    """The refusal as the contract says it."""
+    match refusal:
+        case errors.InvalidInput():
+            return InvalidInput(code=RefusalCode(refusal.code), message=_say(refusal), field=refusal.field)
+        case errors.NotFound():
+            return NotFound(code=RefusalCode(refusal.code), message=refusal.message)
+        case errors.Conflict():
+            return Conflict(code=RefusalCode(refusal.code), message=refusal.message)
+        case errors.IdempotencyConflict():
+            return IdempotencyConflict(
+                code=RefusalCode(refusal.code), message=refusal.message, first_seen_at=refusal.first_seen_at
+            )
+        case errors.InsufficientCredits():
+            credit_type = CreditType.of(context.catalog, refusal.credit_type_id)
+            return InsufficientCredits(
+                code=RefusalCode(refusal.code),
+                message=refusal.message,
+                credit_type=credit_type,
+                needed=refusal.needed_micro,
+                available=refusal.available_micro,
+                shortfall=refusal.shortfall_micro,
+                overdraft_left=refusal.overdraft_left_micro,
+            )
+        case errors.NotAllowed():
+            return NotAllowed(code=RefusalCode(refusal.code), message=refusal.message)
+        case _:
+            raise TypeError(f"no type of the contract for {type(refusal).__name__}")
+
+
+def _say(refusal: errors.InvalidInput) -> str:
+    """`amount: must be more than zero`, so that the message alone names the field, too."""
+    return f"{refusal.field}: {refusal.message}" if refusal.field else refusal.message
+
+
+def not_found(what: str) -> NotFound:
+    """What was asked for does not exist here; what belongs to somebody else is not told apart from it."""
+    return NotFound(code=RefusalCode.NOT_FOUND, message=f"no such {what}")
+
+
+__all__ = [
+    "Conflict",
+    "IdempotencyConflict",
+    "InsufficientCredits",
+    "InvalidInput",
+    "NotAllowed",
+    "NotFound",
+    "Refusal",
+    "not_found",
+    "refusal_of",
+]
