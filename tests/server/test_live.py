@@ -102,6 +102,7 @@ async def test_who_joins_while_the_last_one_leaves_is_heard_100_times(
             await leaving  # now and then nobody is left at all
     await joining
     assert watched.state().subscribers == 0
+    assert watched._by_account == {}, "who left leaves nothing behind"
 
 
 async def test_only_who_watches_it_is_woken(hubs: tuple[Hub, Hub]) -> None:
@@ -217,6 +218,29 @@ async def test_stopping_ends_every_subscription_and_publishing_stays_silent(post
         assert await late.next(WAIT_S) == "stopped"
     hub.publish(1, 2, 3, 2)
     hub.publish_config(1, 1)
+
+
+async def test_who_subscribed_before_the_start_reads_again_after_it(postgres: OwnPostgres) -> None:
+    hub = Hub(postgres.url, postgres.url)
+    async with hub.subscribe(1, 2) as signals, running(hub):
+        assert await signals.next(WAIT_S) == "changed"
+        assert signals.everything
+
+
+async def test_stopping_sends_what_came_while_a_message_was_on_its_way(postgres: OwnPostgres) -> None:
+    watched, publishing = Hub("memory://", postgres.url), Hub.publisher("memory://", postgres.url)
+    async with running(watched), watched.subscribe(1, 2) as signals:
+        await publishing.start()
+        publishing.publish(1, 2, 3, 1)
+        for _ in range(5):  # steps of the loop: the first message now waits for its connection
+            await asyncio.sleep(0)
+        publishing.publish(1, 2, 4, 1)
+        await publishing.stop()
+        heard: dict[int, int] = {}
+        async with asyncio.timeout(WAIT_S):
+            while heard != {3: 1, 4: 1}:
+                assert await signals.next(WAIT_S) == "changed"
+                heard |= signals.versions
 
 
 async def test_a_hub_that_never_started_stops(postgres: OwnPostgres) -> None:
