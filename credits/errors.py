@@ -73,8 +73,8 @@ class InsufficientCredits(Refusal):
 
     @property
     def shortfall_micro(self) -> int:
-        """What is missing, overdraft counted."""
-        return self.needed_micro - self.available_micro - self.overdraft_left_micro
+        """What is missing, overdraft counted. What is left of it has been lessened by the debt already."""
+        return self.needed_micro - max(0, self.available_micro) - self.overdraft_left_micro
 
 
 class Unavailable(Exception):
