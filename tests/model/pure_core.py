@@ -59,7 +59,7 @@ class Core:
             source="PURCHASE" if command.paid else "MANUAL",
             state="SCHEDULED",
             amount=command.amount,
-            remaining=0,
+            remaining=command.amount,
             priority=command.priority,
             effective_at=effective,
             expires_at=expires,
@@ -120,11 +120,11 @@ def compare(real: Core, model: Account, since: int) -> int:
     for grant in account.grants.values():
         other = model.grants[grant.number]
         mine = (grant.state, grant.amount, grant.remaining, grant.held, grant.burned, grant.expired)
-        theirs = (other.status, other.amount, other.remaining, other.held, other.burned, other.expired)
+        remaining = other.remaining if other.begun else other.amount
+        theirs = (other.status, other.amount, remaining, other.held, other.burned, other.expired)
         assert mine == theirs, (mine, theirs)
         # Law 3 on the core's own numbers: what the database's CHECKs will ask of the same row.
-        if grant.state != "SCHEDULED":
-            assert grant.amount + grant.given_back == grant.remaining + grant.burned + grant.expired
+        assert grant.amount + grant.given_back == grant.remaining + grant.burned + grant.expired
         assert 0 <= grant.held <= grant.remaining
     for hold in account.holds.values():
         kept = model.holds[hold.number]

@@ -36,10 +36,11 @@ class Command:
 
 
 class Walk:
-    """An endless history over ever new accounts."""
+    """An endless history over ever new accounts. `burn_min` 0: also burns that cost nothing."""
 
-    def __init__(self, draw: random.Random) -> None:
+    def __init__(self, draw: random.Random, *, burn_min: int = 0) -> None:
         self.draw = draw
+        self.burn_min = burn_min
         self.tally: Counter[str] = Counter()
         self.accounts = 0
         self.begin_account()
@@ -77,7 +78,7 @@ class Walk:
                 paid=draw.random() < 0.5,
             )
         if verb == "burn":
-            return replace(command, amount=draw.randint(0, 12))
+            return replace(command, amount=draw.randint(self.burn_min, 12))
         if verb == "hold" or not account.holds:
             return replace(command, verb="hold", expires=now + draw.randint(1, 15))
         numbers = [number for number, hold in account.holds.items() if hold.status == "OPEN"]
