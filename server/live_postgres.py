@@ -1,7 +1,7 @@
 """Carrying changes between processes by PostgreSQL's LISTEN and NOTIFY, over connections of their own.
 
-Never inside the database transaction that spends: NOTIFY takes a lock that all notifying commits share, and a full queue fails
-the commit. Nothing here raises into a caller, and a lost message does not matter: after every (re)connect
+Never inside the database transaction that spends: NOTIFY takes a lock that all notifying commits share, and a full
+queue fails the commit. Nothing here raises into a caller, and a lost message does not matter: after every (re)connect
 everything is read again.
 """
 

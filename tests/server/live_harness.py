@@ -57,9 +57,11 @@ class OwnPostgres:
 @contextlib.contextmanager
 def own_postgres() -> Iterator[OwnPostgres]:
     server = get_server(tempfile.mkdtemp(prefix="live-"), cleanup_mode="delete")
+    own = OwnPostgres(server)
     try:
-        yield OwnPostgres(server)
+        yield own
     finally:
+        own.stop()  # the wheel only knows the process that it started itself, not one that a test restarted
         server.cleanup()
 
 
