@@ -138,6 +138,17 @@ class Database:
                 raise
             await connection.execute("COMMIT")
 
+    @asynccontextmanager
+    async def snapshot(self, workspace_id: int) -> AsyncIterator[asyncpg.Connection]:
+        """One unmoving view of a workspace for a long read, without the time limit of ordinary statements."""
+        async with self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                await connection.execute(
+                    f"SET LOCAL scrip.workspace = '{int(workspace_id)}'; SET LOCAL statement_timeout = 0; "
+                    "SET LOCAL idle_in_transaction_session_timeout = 0"
+                )
+                yield connection
+
 
 # show_workspace -- what row-level security compares with, for this database transaction alone
 _SHOW_WORKSPACE = text("SELECT set_config('scrip.workspace', :workspace, true)")

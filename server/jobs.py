@@ -1,0 +1,46 @@
+"""What happens by itself: the sweep, which books what fell due for whoever watches."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from credits.db import Database
+from credits.errors import Unavailable
+from credits.posting.clock import sweep
+from credits.posting.reader import Reader
+from credits.posting.writer import Writer
+from credits.workspaces import list_workspaces
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 0.5  # contract: booking follows within a second where somebody is subscribed
+
+
+@asynccontextmanager
+async def sweeping(database: Database, reader: Reader, writer: Writer) -> AsyncIterator[None]:
+    """Sweeps every workspace, again and again, for as long as the context lasts.
+
+    Every process sweeps: the customers' locks make two sweeps of one account one after the other, and the second
+    finds nothing due.
+    """
+    task = asyncio.create_task(_sweep_for_ever(database, reader, writer), name="sweep")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _sweep_for_ever(database: Database, reader: Reader, writer: Writer) -> None:
+    while True:
+        try:
+            for workspace in await list_workspaces(database):
+                await sweep(reader, writer, workspace.id)
+        except Unavailable as error:
+            logger.warning("the sweep waits for the store: %s", error)
+        except Exception:
+            logger.exception("a sweep failed; the next one tries again")
+        await asyncio.sleep(_EVERY_S)

@@ -1,0 +1,18 @@
+"""`/metrics`: what operators watch, for Prometheus. One process's own figures."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.responses import Response
+
+REGISTRY = CollectorRegistry()
+
+ENTRIES = Counter("scrip_entries_total", "Ledger entries written", registry=REGISTRY)
+BATCHES = Counter("scrip_batches_total", "Database transactions of the writer", registry=REGISTRY)
+BATCH_SIZE = Histogram(
+    "scrip_batch_commands", "Commands per batch", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000), registry=REGISTRY
+)
+SUBSCRIBERS = Gauge("scrip_subscribers", "Open subscriptions", registry=REGISTRY)
+DISK_FREE_BYTES = Gauge("scrip_disk_free_bytes", "Free bytes under the embedded database", registry=REGISTRY)
+
+
+async def metrics(_: object) -> Response:
+    return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")
