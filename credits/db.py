@@ -8,10 +8,11 @@ that a connection back in the pool shows nothing.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import MetaData, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -62,7 +63,11 @@ def is_unavailable(error: BaseException | None) -> bool:
     return False
 
 
-class Connection(asyncpg.Connection):  # type: ignore[type-arg,misc]
+# What the pool hands out: a connection, in asyncpg's wrapping.
+HotConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+
+class Connection(asyncpg.Connection):
     """No reset between uses: the workspace is set per database transaction, and nothing else is ever set."""
 
     def get_reset_query(self) -> str:
@@ -125,7 +130,7 @@ class Database:
             raise
 
     @asynccontextmanager
-    async def hot(self, workspace_id: int) -> AsyncIterator[asyncpg.Connection]:
+    async def hot(self, workspace_id: int) -> AsyncIterator[HotConnection]:
         """A database transaction on the bare driver that sees one workspace; one round trip to begin it."""
         async with self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection:
             # An integer of ours, never a caller's text; SET takes no parameters.
@@ -139,15 +144,17 @@ class Database:
             await connection.execute("COMMIT")
 
     @asynccontextmanager
-    async def snapshot(self, workspace_id: int) -> AsyncIterator[asyncpg.Connection]:
+    async def snapshot(self, workspace_id: int) -> AsyncIterator[HotConnection]:
         """One unmoving view of a workspace for a long read, without the time limit of ordinary statements."""
-        async with self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                await connection.execute(
-                    f"SET LOCAL scrip.workspace = '{int(workspace_id)}'; SET LOCAL statement_timeout = 0; "
-                    "SET LOCAL idle_in_transaction_session_timeout = 0"
-                )
-                yield connection
+        async with (
+            self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await connection.execute(
+                f"SET LOCAL scrip.workspace = '{int(workspace_id)}'; SET LOCAL statement_timeout = 0; "
+                "SET LOCAL idle_in_transaction_session_timeout = 0"
+            )
+            yield connection
 
 
 # show_workspace -- what row-level security compares with, for this database transaction alone

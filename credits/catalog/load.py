@@ -5,12 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits.catalog.cache import ConfigCache
 from credits.catalog.values import Bundle, Catalog, Cohort, CreditType, Feature, Rate, RateCard
+from credits.db import HotConnection
 
 CatalogCache = ConfigCache[Catalog]
 
@@ -39,7 +39,7 @@ async def load_catalog(connection: AsyncConnection, workspace_id: int) -> Catalo
     return catalog_of(row.scalar_one())
 
 
-async def load_catalog_hot(connection: asyncpg.Connection, workspace_id: int) -> Catalog:
+async def load_catalog_hot(connection: HotConnection, workspace_id: int) -> Catalog:
     """The same, on the bare driver, for the batch writer."""
     return catalog_of(await connection.fetchval(_CATALOG + "$1", workspace_id))
 

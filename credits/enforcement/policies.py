@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-import asyncpg
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +11,7 @@ from credits import amount, bounds, ids
 from credits.catalog.cache import ConfigCache
 from credits.catalog.load import load_catalog
 from credits.customers.customers import find_customer
+from credits.db import HotConnection
 from credits.enforcement.decide import Policies
 from credits.enforcement.tables import policies
 from credits.enforcement.values import FAILURE_POLICIES, MODES, Policy
@@ -121,7 +121,7 @@ async def load_policies(connection: AsyncConnection) -> Policies:
     return Policies(await list_policies(connection))
 
 
-async def load_policies_hot(connection: asyncpg.Connection) -> Policies:
+async def load_policies_hot(connection: HotConnection) -> Policies:
     """The same, on the bare driver, for the batch writer."""
     return Policies(policy_of(row) for row in await connection.fetch(_ALL))
 

@@ -1,12 +1,16 @@
 """Rows ↔ what the rules see. One place knows how an account, a grant, a hold and an entry lie in the tables."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.entries import Cause, Entry, Kind
 
-Row = Mapping[str, Any]
+
+class Row(Protocol):
+    """A row of either driver, by column name."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 def account_of(row: Row, burn_order: str) -> Account:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from credits import ids
-from credits.db import Database
+from credits.db import Database, HotConnection
 from credits.ledger.entries import GENESIS, Entry, chain
 from credits.ledger.rows import entry_of
 
@@ -115,6 +115,6 @@ async def verify(database: Database, workspace_id: int, *, progress: Callable[[i
     return Verified(len({*chains, *heads}), count, broken)
 
 
-async def _entries(connection: asyncpg.Connection) -> AsyncIterator[Entry]:
+async def _entries(connection: HotConnection) -> AsyncIterator[Entry]:
     async for row in connection.cursor(_ALL_ENTRIES, prefetch=_PREFETCH):
         yield entry_of(row)

@@ -6,11 +6,11 @@ rows are read once per change and process.
 
 from datetime import timedelta
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits.catalog.load import CatalogCache, load_catalog, load_catalog_hot
 from credits.catalog.values import Catalog
+from credits.db import HotConnection
 from credits.enforcement.decide import Policies
 from credits.enforcement.policies import PolicyCache, load_policies, load_policies_hot
 
@@ -35,9 +35,7 @@ class Configuration:
             self._policies.put(workspace_id, version, policies)
         return catalog, policies
 
-    async def read_hot(
-        self, connection: asyncpg.Connection, workspace_id: int, version: int
-    ) -> tuple[Catalog, Policies]:
+    async def read_hot(self, connection: HotConnection, workspace_id: int, version: int) -> tuple[Catalog, Policies]:
         """The same, on the bare driver, for the batch writer."""
         catalog = self._catalogs.get(workspace_id, version)
         policies = self._policies.get(workspace_id, version)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import asyncpg
-
+from credits.db import HotConnection
 from credits.ledger.account import Account
 from credits.ledger.entries import Entry
 from credits.ledger.rows import account_of, flatten, grant_of, hold_of, sole_grant
@@ -17,7 +16,7 @@ from credits.posting.outcomes import EventOutcome, UsedKey
 
 
 async def open_book(
-    connection: asyncpg.Connection,
+    connection: HotConnection,
     configuration: Configuration,
     workspace_id: int,
     commands: Sequence[Command],
@@ -51,7 +50,7 @@ async def open_book(
     return book
 
 
-async def _lock(connection: asyncpg.Connection, commands: Sequence[Command]) -> dict[int, LockedCustomer]:
+async def _lock(connection: HotConnection, commands: Sequence[Command]) -> dict[int, LockedCustomer]:
     keys: set[str] = set()
     ids: set[int] = set()
     for command in commands:
@@ -70,13 +69,13 @@ async def _lock(connection: asyncpg.Connection, commands: Sequence[Command]) -> 
     }
 
 
-async def _read_grants(connection: asyncpg.Connection, book: Book, ids: list[int]) -> None:
+async def _read_grants(connection: HotConnection, book: Book, ids: list[int]) -> None:
     for row in await connection.fetch(statements.READ_OPEN_GRANTS, ids):
         grant = grant_of(row)
         book.accounts[row["customer_id"], row["credit_type_id"]].grants[grant.number] = grant
 
 
-async def _read_holds(connection: asyncpg.Connection, book: Book, commands: Sequence[Command]) -> None:
+async def _read_holds(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
     named = [command.hold for command in commands if isinstance(command, Settle | Release | ExtendHold)]
     due = [
         place for place, account in book.accounts.items() if account.due_at is not None and account.due_at <= book.now
@@ -101,7 +100,7 @@ async def _read_holds(connection: asyncpg.Connection, book: Book, commands: Sequ
             book.accounts[row["customer_id"], row["credit_type_id"]].later_hold_at = row["expires_at"]
 
 
-async def _read_used_keys(connection: asyncpg.Connection, book: Book, commands: Sequence[Command]) -> None:
+async def _read_used_keys(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
     used: set[tuple[int, str]] = set()
     for command in commands:
         if isinstance(command, TakeEvent | Advance | ExtendHold):
@@ -127,7 +126,7 @@ async def _read_used_keys(connection: asyncpg.Connection, book: Book, commands: 
         )
 
 
-async def _read_events(connection: asyncpg.Connection, book: Book, commands: Sequence[Command]) -> None:
+async def _read_events(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
     keys = [command.key for command in commands if isinstance(command, TakeEvent)]
     if not keys:
         return
@@ -139,7 +138,7 @@ class EventsCollide(Exception):
     """Another batch stored one of the events between our look and our insert: look again."""
 
 
-async def close_book(connection: asyncpg.Connection, book: Book) -> list[Account]:
+async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     """Writes what the commands did; returns the accounts that changed."""
     changed = [account for account in book.accounts.values() if _is_changed(book, account)]
     if book.new_events:
@@ -241,7 +240,7 @@ def _account_row(account: Account, now: datetime) -> tuple[Any, ...]:
     )
 
 
-async def _write_grants(connection: asyncpg.Connection, changed: list[Account]) -> None:
+async def _write_grants(connection: HotConnection, changed: list[Account]) -> None:
     new, old = [], []
     for account in changed:
         for number in account.changed_grants:
@@ -282,7 +281,7 @@ async def _write_grants(connection: asyncpg.Connection, changed: list[Account]) 
         await connection.execute(statements.UPDATE_GRANTS, *_columns(old))
 
 
-async def _write_holds(connection: asyncpg.Connection, changed: list[Account]) -> None:
+async def _write_holds(connection: HotConnection, changed: list[Account]) -> None:
     new, old = [], []
     for account in changed:
         for number in account.changed_holds:
@@ -316,7 +315,7 @@ async def _write_holds(connection: asyncpg.Connection, changed: list[Account]) -
         await connection.execute(statements.UPDATE_HOLDS, *_columns(old))
 
 
-async def _write_events(connection: asyncpg.Connection, book: Book) -> None:
+async def _write_events(connection: HotConnection, book: Book) -> None:
     status = await connection.execute(
         statements.INSERT_EVENTS, *_columns(_event_row(book, event) for event in book.new_events)
     )

@@ -1,6 +1,7 @@
 """The foundation: see 0001_foundation.sql."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic import op
 from sqlalchemy.util import await_only
@@ -12,7 +13,8 @@ down_revision = None
 def upgrade() -> None:
     script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
     # The driver's own execute takes many statements in one go; a prepared one would not.
-    await_only(op.get_bind().connection.driver_connection.execute(script))
+    driver: Any = op.get_bind().connection.driver_connection
+    await_only(driver.execute(script))
 
 
 def downgrade() -> None:

@@ -1,0 +1,161 @@
+"""Bodies of events → JSON values, with every number exactly as it was written. PURE.
+
+Integers of up to 64 bits are `int`, every other number is a `Decimal` with the digits it was written with, and what
+JSON does not know but some writers write (NaN, Infinity) is a `Decimal` that is not finite, for the envelope to
+refuse. Of a repeated key the last one counts, as in every common parser. orjson reads what it reads exactly, which is
+most; where a float appears, or where it gives up, the standard library reads again. What that cannot read either is
+cut into its events, and each is read by itself, so that one that is broken is refused alone.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+import orjson
+
+from credits import bounds
+
+_BOM = b"\xef\xbb\xbf"  # files from spreadsheets begin with it
+_INT64_DIGITS = 19  # an integer of fewer digits fits
+# What tells where an event of a JSON array ends: strings are skipped whole, brackets counted.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
+_OPEN, _CLOSE = b"[{", b"]}"
+
+
+class Form(Enum):
+    """How a body holds its events."""
+
+    ONE = "one event"
+    BATCH = "an array of events"
+    LINES = "one event a line"
+    EITHER = "an event or an array of events"
+
+
+class Malformed(Exception):
+    """The body as a whole cannot be read; nothing of it was taken."""
+
+
+class TooManyEvents(Exception):
+    """More events than one request may bring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What stands in the place of an event and is no JSON."""
+
+    text: str
+    reason: str
+
+
+def parse_body(body: bytes, form: Form) -> list[object]:
+    """The events of a body, in order: JSON values or `Unreadable`. Raises `Malformed`, `TooManyEvents`."""
+    body = body.removeprefix(_BOM)
+    if form is Form.LINES:
+        return _lines(body)
+    if form is Form.EITHER:
+        form = Form.BATCH if body.lstrip()[:1] == b"[" else Form.ONE
+    return _batch(body) if form is Form.BATCH else [_one(body)]
+
+
+def parse_event(raw: bytes) -> object:
+    """One event by itself (or any JSON value): read exactly, or `Unreadable`."""
+    try:
+        value = orjson.loads(raw)
+        exact = not holds_float(value)
+    except (orjson.JSONDecodeError, RecursionError):
+        exact = False
+    return value if exact else _exactly(raw)
+
+
+def holds_float(value: object) -> bool:
+    """Whether orjson has made a float of any number in it: it is no longer what was written."""
+    kind = type(value)
+    if kind is dict:
+        for item in value.values():  # type: ignore[attr-defined]
+            kind = type(item)
+            if kind is not str and kind is not int and holds_float(item):
+                return True
+        return False
+    if kind is list:
+        return any(map(holds_float, value))  # type: ignore[call-overload]
+    return kind is float
+
+
+def _one(body: bytes) -> object:
+    found = parse_event(body)
+    if isinstance(found, Unreadable):
+        raise Malformed(f"the body {found.reason}")
+    if not isinstance(found, dict):
+        raise Malformed("the body is not one event, a JSON object; several are sent as a batch")
+    return found
+
+
+def _lines(body: bytes) -> list[object]:
+    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+    if len(lines) > bounds.EVENTS_PER_REQUEST_MAX:
+        raise TooManyEvents
+    return list(map(parse_event, lines))
+
+
+def _batch(body: bytes) -> list[object]:
+    found = parse_event(body)
+    if isinstance(found, Unreadable):
+        return list(map(parse_event, _elements(body, found.reason)))
+    if not isinstance(found, list):
+        raise Malformed("the body is not a batch, a JSON array of events")
+    if len(found) > bounds.EVENTS_PER_REQUEST_MAX:
+        raise TooManyEvents
+    return found
+
+
+def _elements(body: bytes, reason: str) -> list[bytes]:
+    """The texts of an array's elements; `reason` is why it could not be read as a whole. Ten times slower than that."""
+    elements: list[bytes] = []
+    stack: list[int] = []
+    start = end = 0
+    for token in _TOKEN.finditer(body):
+        symbol = token[0]
+        if end or symbol == b'"':  # something after the array, or a string that does not end
+            break
+        if symbol == b",":
+            if len(stack) == 1:
+                elements.append(body[start : token.start()])
+                start = token.end()
+        elif symbol in _OPEN:
+            if not stack:
+                if symbol != b"[" or body[: token.start()].strip():
+                    break
+                start = token.end()
+            stack.append(_OPEN.index(symbol))
+        elif symbol in _CLOSE:
+            if not stack or stack.pop() != _CLOSE.index(symbol):
+                break
+            if not stack:
+                end = token.end()
+                elements.append(body[start : token.start()])
+        if len(elements) > bounds.EVENTS_PER_REQUEST_MAX:
+            raise TooManyEvents
+    if not end or body[end:].strip():
+        raise Malformed(f"the body {reason}")
+    if len(elements) > 1 and not all(element.strip() for element in elements):
+        raise Malformed("the body is not JSON: an event is missing between two commas")
+    return elements
+
+
+def _exactly(raw: bytes) -> object:
+    """Read by the standard library, which is slower and lets us make each number ourselves."""
+    try:
+        return json.loads(raw.decode(), parse_float=Decimal, parse_int=_whole, parse_constant=Decimal)
+    except UnicodeDecodeError:
+        reason = "is not UTF-8"
+    except RecursionError:
+        reason = "is nested far too deep"
+    except (ValueError, ArithmeticError) as error:
+        reason = f"is not JSON: {error}"
+    return Unreadable(raw.decode(errors="replace"), reason)
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) < _INT64_DIGITS else Decimal(digits)
