@@ -181,9 +181,13 @@ def _is_changed(book: Book, account: Account) -> bool:
     )
 
 
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Rows → one array per column."""
-    return list(zip(*rows, strict=True))
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[Sequence[Any]]:
+    """Rows → one array per column.
+
+    A column of nulls travels as an empty array, which `unnest` fills up with nulls beside the longer ones: most
+    entries leave half of their columns empty, and the driver looks at every element that it is given.
+    """
+    return [column if any(value is not None for value in column) else () for column in zip(*rows, strict=True)]
 
 
 def _entry_row(entry: Entry) -> tuple[Any, ...]:

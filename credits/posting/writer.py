@@ -84,10 +84,19 @@ class Writer:
 
     async def post(self, workspace_id: int, command: Command) -> Answer:
         """Puts one command through. Raises `Unavailable`: then it is not known whether anything happened."""
-        return (await self.post_many(workspace_id, [command]))[0]
+        return await self._put(workspace_id, [command])[0].future
 
     async def post_many(self, workspace_id: int, commands: Sequence[Command]) -> list[Answer]:
         """Puts commands through in order, each by itself."""
+        waiting = self._put(workspace_id, commands)
+        answers = await asyncio.gather(*(item.future for item in waiting), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return answers  # type: ignore[return-value]  # the exceptions are gone
+
+    def _put(self, workspace_id: int, commands: Sequence[Command]) -> list[_Waiting]:
+        """Puts commands into the lane, and wakes it."""
         lane = self._lanes.setdefault(workspace_id, _Lane(workspace_id))
         if self._closed:
             raise Unavailable("the server is shutting down")
@@ -101,11 +110,7 @@ class Writer:
             (lane.events if isinstance(item.command, TakeEvent) else lane.commands).append(item)
         if lane.running is None:
             lane.running = asyncio.create_task(self._run(lane))
-        answers = await asyncio.gather(*(item.future for item in waiting), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return answers  # type: ignore[return-value]  # the exceptions are gone
+        return waiting
 
     async def close(self) -> None:
         """Takes no more, finishes what waits."""
