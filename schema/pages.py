@@ -10,6 +10,7 @@ from credits.bounds import PAGE_MAX
 from schema.errors import bad_request
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = 50  # contract: the default of every list
 
 
 @strawberry.type
@@ -29,8 +30,10 @@ class PageInfo:
         )
 
 
-def check_first(first: int) -> int:
+def check_first(first: int | None) -> int:
     """Raises the input error of the contract for anything but 1 to 500."""
+    if first is None:
+        return _FIRST
     if not 1 <= first <= PAGE_MAX:
         raise bad_request(f"first: must be 1 to {PAGE_MAX}")
     return first

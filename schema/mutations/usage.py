@@ -1,7 +1,7 @@
 """Usage that already happened."""
 
 import strawberry
-from credits.usage.envelope import event_of_input
+from credits.usage.envelope import from_attributes
 from credits.usage.ingest import ingest
 
 from credits import bounds
@@ -22,13 +22,13 @@ class UsageMutations:
     async def ingest_events(self, info: Info, events: list[EventInput]) -> IngestResult:
         if len(events) > bounds.EVENTS_PER_REQUEST_MAX:
             raise bad_request(f"events: at most {bounds.EVENTS_PER_REQUEST_MAX}")
-        taken = [event_of_input(e.id, e.source, e.type, e.subject, e.time, e.data) for e in events]
+        taken = [from_attributes(e.id, e.source, e.type, e.subject, e.time, e.data) for e in events]
         result = await ingest(info.context.services.writer, info.context.workspace_id, taken)
         return IngestResult(
             accepted=result.accepted,
             duplicates=result.duplicates,
             rejected=[
-                RejectedEvent(index=r.index, id=r.id, outcome=EventOutcome(r.outcome.name), message=r.message)
+                RejectedEvent(index=r.index, id=r.event_id, outcome=EventOutcome(r.outcome.name), message=r.message)
                 for r in result.rejected
             ],
         )

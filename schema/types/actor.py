@@ -10,17 +10,17 @@ from schema.types.enums import ActorKind
 @strawberry.type
 class Actor:
     kind: ActorKind
-    id: str | None
+    id: str
     name: str
 
     @staticmethod
     def of(actor: ActorValue | None, context: Context) -> "Actor":
         """A customer sees of an operator that it was Support, and no more."""
         if actor is None:
-            return Actor(kind=ActorKind.SYSTEM, id=None, name="Scrip")
+            return Actor(kind=ActorKind.SYSTEM, id="system", name="Scrip")
         kind = ActorKind(actor.kind)
         if kind is ActorKind.OPERATOR and context.caller.is_customer:
-            return Actor(kind=kind, id=None, name="Support")
+            return Actor(kind=kind, id="support", name="Support")
         return Actor(kind=kind, id=actor.subject, name=actor.name)
 
 

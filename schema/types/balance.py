@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from credits.ledger import balance
+from credits.ledger.balance import Balance as BalanceValue
 from credits.posting import outcomes
 from schema.context import Context
 from schema.scalars import Credits
@@ -26,7 +26,7 @@ class BalanceBucket:
 
 @strawberry.type
 class Balance:
-    of: strawberry.Private[balance.Balance]
+    of: strawberry.Private[BalanceValue]
     balance: Credits = strawberry.field(
         description="Posted balance: grants that are live, less what burned, less overdraft."
     )
@@ -60,7 +60,7 @@ class Balance:
         ]
 
     @staticmethod
-    def from_value(of: balance.Balance) -> "Balance":
+    def from_value(of: BalanceValue) -> "Balance":
         return Balance(
             of=of,
             balance=of.balance,

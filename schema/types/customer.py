@@ -9,7 +9,6 @@ from credits.usage.reads import find_event
 from credits import durations, ids
 from credits.customers.customers import Customer as CustomerValue
 from credits.ledger import reads
-from credits.ledger.burn_order import NEVER
 from credits.ledger.entries import Kind
 from schema.errors import bad_request
 from schema.pages import PageInfo, check_first, cursor, instant, micros, position
@@ -86,10 +85,10 @@ class Customer:
         info: Info,
         credit_type: str | None = None,
         status: GrantStatus | None = None,
-        first: int = 50,
+        first: int | None = 50,
         after: str | None = None,
     ) -> GrantConnection:
-        check_first(first)
+        first = check_first(first)
         async with info.context.page() as page:
             wanted = None if credit_type is None else page.catalog.credit_type_by_key(credit_type)
             if credit_type is not None and wanted is None:
@@ -115,36 +114,31 @@ class Customer:
     @strawberry.field(
         description="Live grants that expire within an ISO 8601 duration, soonest first.", metadata=_BALANCE
     )
-    async def expirations(self, info: Info, credit_type: str, within: str = "P90D") -> list[Expiration]:
+    async def expirations(self, info: Info, credit_type: str | None = None, within: str | None = "P90D") -> list[Expiration]:
         async with info.context.page() as page:
             try:
-                until = durations.after(page.workspace.now, within)
+                until = durations.after(page.workspace.now, within or "P90D")
             except ValueError as error:
                 raise bad_request(f"within: {error}") from None
-            known = page.catalog.credit_type_by_key(credit_type)
-            account = (await page.accounts(self.of)).get((self.of.id, known.id)) if known else None
-            if account is None:
-                return []
+            wanted = None if credit_type is None else page.catalog.credit_type_by_key(credit_type)
             ending = [
-                grant
+                (grant.expires_at, of_type, grant)
+                for (_, of_type), account in (await page.accounts(self.of)).items()
                 for grant in account.grants.values()
-                if grant.state == "ACTIVE" and (grant.expires_at or NEVER) <= until and grant.remaining
+                if grant.state == "ACTIVE" and grant.remaining and grant.expires_at and grant.expires_at <= until
+                if credit_type is None or (wanted is not None and of_type == wanted.id)
             ]
-        ending.sort(key=lambda grant: (grant.expires_at or NEVER, grant.number))
+        ending.sort(key=lambda item: (item[0], item[1], item[2].number))
         return [
-            Expiration(
-                grant=Grant.from_value(account.customer_id, account.credit_type_id, grant),
-                amount=grant.remaining,
-                expires_at=grant.expires_at or NEVER,
-            )
-            for grant in ending
+            Expiration(grant=Grant.from_value(self.of.id, of_type, grant), amount=grant.remaining, expires_at=at)
+            for at, of_type, grant in ending
         ]
 
     @strawberry.field(metadata=_LEDGER)
     async def ledger(
-        self, info: Info, filter: LedgerFilter | None = None, first: int = 50, after: str | None = None
+        self, info: Info, filter: LedgerFilter | None = None, first: int | None = 50, after: str | None = None
     ) -> LedgerConnection:
-        check_first(first)
+        first = check_first(first)
         at = position(after, 2)
         async with info.context.page() as page:
             wanted = await _entry_filter(page, self.of, filter or LedgerFilter())
@@ -161,9 +155,9 @@ class Customer:
 
     @strawberry.field(metadata=_LEDGER)
     async def holds(
-        self, info: Info, status: HoldStatus | None = HoldStatus.OPEN, first: int = 50, after: str | None = None
+        self, info: Info, status: HoldStatus | None = HoldStatus.OPEN, first: int | None = 50, after: str | None = None
     ) -> HoldConnection:
-        check_first(first)
+        first = check_first(first)
         async with info.context.page() as page:
             listed = await reads.list_holds(
                 page.connection,

@@ -1,6 +1,7 @@
 """Expected refusals as types of the contract, and the one place where a refusal of the domain becomes one."""
 
 from datetime import datetime
+from typing import Any
 
 import strawberry
 
@@ -51,8 +52,8 @@ class InsufficientCredits(Refusal):
     overdraft_left: Credits
 
 
-def refusal_of(context: Context, refusal: errors.Refusal) -> Refusal:
-    """The refusal as the contract says it."""
+def refusal_of(context: Context, refusal: errors.Refusal) -> Any:
+    """The refusal as the contract says it: whichever member of the answer's union it is."""
     match refusal:
         case errors.InvalidInput():
             return InvalidInput(code=RefusalCode(refusal.code), message=_say(refusal), field=refusal.field)
