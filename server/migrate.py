@@ -14,15 +14,16 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-import credits.migrations
+from credits import migrations
+from server.operator_error import OperatorError
 
-VERSIONS = Path(credits.migrations.__path__[0])
-POSTGRES_MIN = 16
+VERSIONS = Path(migrations.__path__[0])
+POSTGRES_MIN, POSTGRES_TESTED = 16, 18
 LOCK_ID = 0x5C21_0001  # any number that nobody else uses: two starters take turns
 
 
-class SchemaError(Exception):
-    """The database cannot be served as it is; the message is one line that says what to run."""
+class SchemaError(OperatorError):
+    """The schema of the database is not the one this Scrip works with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credits import durations
+from server.operator_error import OperatorError
 
 PREFIX = "SCRIP_"
 ENV_FILE = ".env"
@@ -23,8 +24,8 @@ SECRET_KEY_FILE = "secret_key"  # noqa: S105 -- a file name
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 
-class SettingsError(Exception):
-    """The message is one line for the operator; it begins with the name of the setting."""
+class SettingsError(OperatorError):
+    """A setting is missing or wrong; the message begins with its name."""
 
 
 def _duration(value: object) -> object:

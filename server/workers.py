@@ -1,0 +1,98 @@
+"""Several worker processes on one listening socket: started together, replaced when one dies, drained together."""
+
+import logging
+import multiprocessing
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from server import worker
+from server.operator_error import OperatorError
+from server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+START_S = 60.0  # within which a worker answers, or has failed
+REPLACE_EVERY_S = 1.0  # a worker that dies at once is not replaced in a tight loop
+KILL_AFTER_S = worker.DRAIN_S + 3.0  # what does not drain is killed
+
+_spawn = multiprocessing.get_context("spawn")  # fork would copy the threads' locks
+
+
+class WorkersFailed(OperatorError):
+    """A worker did not start; it has said why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    process: SpawnProcess
+    ready: Connection
+
+
+class Workers:
+    """`count` workers. `run` returns when a signal arrives as KeyboardInterrupt."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, application: str, count: int) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._application = application
+        self._count = count
+        # The workers hold the reading end; ours closes with us, however we end.
+        self._life_of_worker, self._life = _spawn.Pipe(duplex=False)
+        self._workers: list[_Worker] = []
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve until interrupted. Raises `WorkersFailed` when one does not come up at the start."""
+        try:
+            self._workers = [self._start() for _ in range(self._count)]
+            for one in self._workers:
+                _await_ready(one)
+            on_ready()
+            self._replace_the_dead()
+        finally:
+            self._drain()
+
+    def _start(self) -> _Worker:
+        ready, ready_of_worker = _spawn.Pipe(duplex=False)
+        process = _spawn.Process(
+            target=worker.run_in_process,
+            args=(self._settings, self._listener, self._application, ready_of_worker, self._life_of_worker),
+        )
+        process.start()
+        ready_of_worker.close()  # now its end breaks when the worker does
+        return _Worker(process, ready)
+
+    def _replace_the_dead(self) -> None:
+        while True:
+            wait([one.process.sentinel for one in self._workers])
+            for place, one in enumerate(self._workers):
+                if not one.process.is_alive():
+                    logger.error("worker %d ended (%s); starting another", one.process.pid, one.process.exitcode)
+                    one.ready.close()
+                    time.sleep(REPLACE_EVERY_S)
+                    self._workers[place] = self._start()
+
+    def _drain(self) -> None:
+        self._listener.close()  # or callers would wait in its queue for nobody
+        for one in self._workers:
+            one.process.terminate()
+        deadline = time.monotonic() + KILL_AFTER_S
+        for one in self._workers:
+            one.process.join(max(0.0, deadline - time.monotonic()))
+            if one.process.is_alive():
+                logger.error("worker %d did not drain; killed", one.process.pid)
+                one.process.kill()
+                one.process.join()
+
+
+def _await_ready(one: _Worker) -> None:
+    try:
+        if one.ready.poll(START_S):
+            one.ready.recv()
+            return
+    except EOFError:
+        pass
+    raise WorkersFailed(f"worker {one.process.pid} did not start")
