@@ -78,7 +78,7 @@ class RateDraft:
             feature=self.feature,
             creditType=self.credit_type,
             perUnit=amount.plain(self.per_unit),
-            match=dict(self.match) or None,
+            match=dict(sorted(self.match.items())) or None,
             rounding=self.rounding,
         )
 

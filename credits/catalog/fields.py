@@ -106,7 +106,7 @@ class Fields:
                 return value
             self.problem(name, "must not contain control characters")
         else:
-            self.problem(name, f"must be text of 1 to {bounds.NOTE_MAX} characters{_hint(value)}")
+            self.problem(name, f"must be 1 to {bounds.NOTE_MAX} characters of text{_hint(value)}")
         return None
 
     def flag(self, name: str) -> bool:
@@ -114,7 +114,7 @@ class Fields:
         value = self._take(name, False)
         if isinstance(value, bool):
             return value
-        self.problem(name, f"must be true or false{_hint(value)}")
+        self.problem(name, "must be true or false")
         return False
 
     def whole(self, name: str, low: int, high: int, default: int) -> int:
@@ -122,7 +122,10 @@ class Fields:
         value = self._take(name, default)
         if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
             return value
-        self.problem(name, f"must be a whole number from {low} to {high}{_hint(value)}")
+        self.problem(
+            name,
+            f"must be a whole number from {low} to {high}{'; leave out the quotes' if isinstance(value, str) else ''}",
+        )
         return default
 
     def choice(self, name: str, options: tuple[str, ...], default: str) -> str:
@@ -143,9 +146,12 @@ class Fields:
             return Decimal(0)
         number = exact(value)
         if number is None:
-            self.problem(
-                name, f'must be a plain decimal such as "0.001": at most 13 digits and 12 decimals{_hint(value)}'
+            lost = (
+                "; this one came as a float and has lost its digits: put it in quotes"
+                if isinstance(value, float)
+                else ""
             )
+            self.problem(name, f'must be a plain decimal such as "0.001": at most 13 digits and 12 decimals{lost}')
         elif number < 0:
             self.problem(name, "must not be negative")
         else:
@@ -247,16 +253,11 @@ def exact(value: object) -> Decimal | None:
 def _kind(value: object) -> str:
     if value is None:
         return "nothing"
-    for kind, name in ((Mapping, "a mapping"), (list, "a list"), (str, "text"), (bool, "true or false")):
-        if isinstance(value, kind):
-            return name
-    return "a number"
+    names: dict[type, str] = {Mapping: "a mapping", list: "a list", str: "text", bool: "true or false"}
+    names |= {int: "a number", float: "a number", Decimal: "a number"}
+    return next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)
 
 
 def _hint(value: object) -> str:
-    """What to do about the usual slips of YAML and JSON."""
-    if isinstance(value, float):
-        return "; this one came as a float and has lost its digits: put it in quotes"
-    if isinstance(value, bool | int | Decimal):
-        return f", not {_kind(value)}; is it to be in quotes?"
-    return ""
+    """What to do about the usual slip of YAML: text that looks like something else."""
+    return "" if isinstance(value, str) else f", not {_kind(value)}; is it to be in quotes?"
