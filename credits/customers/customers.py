@@ -90,7 +90,9 @@ async def upsert_customer(
 
 
 async def find_customer(connection: AsyncConnection, key: str) -> Customer | None:
-    """The customer with that key in the workspace at hand."""
+    """The customer with that key in the workspace at hand. What can be no key is not asked for: a NUL is an error there."""
+    if not valid_text(key, bounds.CUSTOMER_KEY_MAX):
+        return None
     row = (await connection.execute(select(customers).where(customers.c.key == key))).one_or_none()
     return None if row is None else _customer(row)
 
