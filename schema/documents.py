@@ -197,7 +197,8 @@ class Documents:
             measure(self._schema, document.node, self._bounds, introspection=self._introspection, variables=variables)
 
     def _parse(self, query: str) -> DocumentNode:
-        return parse(query, max_tokens=self._bounds.tokens, allow_empty_selection_sets=False)
+        bounds = self._bounds
+        return parse(query, max_tokens=bounds.tokens, max_comments=bounds.comments, allow_empty_selection_sets=False)
 
     def _remember(self, query: str, document: Document) -> None:
         if len(query) > _DOCUMENT_CHARACTERS_MAX:

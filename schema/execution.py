@@ -1,7 +1,7 @@
 """From a request to its answer: the checked document, the coerced variables, graphql-core's executor.
 
 The executor is graphql-core's own, given what was compiled: `Selections` completes plain values, and everything it
-does not take goes the way it always went. `tests/schema/test_execution.py` holds the two against each other.
+does not take goes the way it always went. `tests/schema/test_compiled.py` holds the two against each other.
 """
 
 import asyncio

@@ -42,6 +42,7 @@ class Bounds:
     """The most that one document may hold. Counts are after expansion of fragments unless they say otherwise."""
 
     characters: int
+    comments: int
     tokens: int  # lexical, of the whole document
     skeleton: int  # names outside of arguments: what validation pays for, however long inlined inputs are
     written_fields: int  # as written; validation compares them with each other
@@ -61,6 +62,7 @@ _DEPTH = 12
 
 CUSTOMER_BOUNDS = Bounds(
     characters=TOKEN_BODY_BYTES_MAX,
+    comments=1_000,
     tokens=1_000,
     skeleton=1_000,
     written_fields=300,
@@ -76,6 +78,7 @@ CUSTOMER_BOUNDS = Bounds(
 )
 SERVER_BOUNDS = Bounds(
     characters=1_000_000,
+    comments=1_000,
     tokens=50_000,  # burnMany with a thousand inputs written into the document; variables have no such bound
     skeleton=3_000,
     written_fields=500,
@@ -219,9 +222,9 @@ class _Walk:
 
     def operation(self, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         roots = {(node.alias or node.name).value for node in root_fields(document, operation)}
-        self.within("root_fields", len(roots))
         if operation.operation.value == "mutation":
             self.within("mutations", len(roots))
+        self.within("root_fields", len(roots))
         self.directives += len(operation.directives or ())
         size = self.selections(operation.selection_set, self.schema.get_root_type(operation.operation), False, 0)
         self.within("depth", size.depth)

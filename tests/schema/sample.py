@@ -78,6 +78,7 @@ class Entry:
     data: JSON
     allocations: list[Allocation]
     reverses: "Entry | None" = None
+    missing: NotFound | None = None
     note: str | None = strawberry.field(default=None, metadata=allow(staff(*READERS)))
     reasons: list[Annotated[NotFound | InvalidInput, strawberry.union("Reason")]] = strawberry.field(
         default_factory=list
@@ -118,6 +119,7 @@ BurnResult = Annotated[BurnOk | NotFound | InvalidInput, strawberry.union("BurnR
 @strawberry.input
 class Money:
     amount: Decimal
+    memo: str | None
     currency: str = "USD"
 
 
@@ -194,6 +196,7 @@ class Query:
             "no list": {"allocations": "abc"},
             "bad enum": {"kind": "NEITHER"},
             "bad scalar": {"occurred_at": datetime(2026, 1, 1)},  # noqa: DTZ001 -- what must not come out
+            "bad class": {"missing": entry(2)},
             "bad member": {"reasons": [NotFound(code="NOT_FOUND", message="gone"), entry(1)]},
         }
         return entry(1, **wrong[how])
@@ -212,6 +215,11 @@ class Mutation:
     async def burn_many(self, info: Info, inputs: list[BurnInput]) -> list[BurnResult]:
         info.context.seen.append(inputs)
         return [BurnOk(entry=entry(number), replayed=False) for number, _ in enumerate(inputs)]
+
+    @strawberry.mutation(metadata=allow(staff("BACKEND")))
+    async def apply(self, info: Info, document: JSON) -> bool:
+        info.context.seen.append(document)
+        return True
 
     @strawberry.mutation(metadata=allow(staff("BACKEND"), customer("topup:create")))
     async def noop(self, input: BurnInput) -> bool:  # noqa: A002
