@@ -58,6 +58,11 @@ async def build_world(client: Client, customers: Iterable[str]) -> None:
         await client.must("upsertCustomer", key=key)
 
 
+async def extend_catalog(client: Client, **sections: list[Any]) -> None:
+    """Applies the world's catalog with more in these sections: what a given section leaves out would be archived."""
+    await client.must("applyCatalog", document={name: [*CATALOG[name], *more] for name, more in sections.items()})
+
+
 async def give(client: Client, customer: str, amount: str, key: str, credit_type: str = "ai", **fields: Any) -> str:
     """Grants credits; the grant's id."""
     fields = {"customer": customer, "creditType": credit_type, "amount": amount, "idempotencyKey": key, **fields}

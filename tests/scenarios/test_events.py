@@ -14,7 +14,7 @@ import pytest
 
 from tests.harness.client import EVENT_TYPES, Client, Json
 from tests.harness.wire import Response
-from tests.harness.world import CATALOG, PER_INPUT, PER_OUTPUT, SCALE, give
+from tests.harness.world import PER_INPUT, PER_OUTPUT, SCALE, extend_catalog, give
 from tests.model.rating import micro, rated_micro
 
 BURNED_WITHIN_S = 10.0  # the contract says a second; a busy machine gets more before the test gives up
@@ -221,14 +221,8 @@ async def test_ten_thousand_events_in_one_request_all_burn(client):
 
 async def test_what_nobody_knows_yet_is_kept_as_a_dead_letter_with_its_reason(client):
     customer = await customer_of(client, "mapped")
-    document = {
-        "features": [
-            {"key": "unpriced", "name": "Unpriced", "eventType": "gpu.seconds", "quantity": "1", "unit": "second"}
-        ]
-    }
-    before = (await client.ask("{ catalog { features { key } } }"))["catalog"]["features"]
-    assert "unpriced" not in {feature["key"] for feature in before}
-    await client.must("applyCatalog", document={"features": [*_features(), *document["features"]]})
+    words = {"eventType": "gpu.seconds", "quantity": "1", "unit": "second"}
+    await extend_catalog(client, features=[{"key": "unpriced", "name": "Unpriced", **words}])
     cases = {
         "UNKNOWN_CUSTOMER": usage("e11-a", "stranger"),
         "UNKNOWN_TYPE": {**usage("e11-b", customer), "type": "image.pixels"},
@@ -245,10 +239,6 @@ async def test_what_nobody_knows_yet_is_kept_as_a_dead_letter_with_its_reason(cl
         assert letter["event"]["data"] == event["data"]
         assert await outcome(client, event["id"]) == name
     assert (await client.balance(customer))["version"] == 1
-
-
-def _features() -> list[Json]:
-    return list(CATALOG["features"])
 
 
 async def test_time_decides_late_future_and_the_mark_of_lateness(client):
@@ -291,10 +281,7 @@ async def test_numbers_in_data_are_the_decimals_they_are_written_as(client):
     customer = await customer_of(client, "decimals", "1000000")
     rate = [{"feature": "exact", "creditType": "ai", "perUnit": "0.001", "rounding": "DOWN"}]
     feature = {"key": "exact", "name": "Exact", "eventType": "exact.units", "quantity": "units", "unit": "unit"}
-    await client.must(
-        "applyCatalog",
-        document={"features": [*_features(), feature], "rateCards": [{"cohort": "exact", "rates": rate}]},
-    )
+    await extend_catalog(client, features=[feature], rateCards=[{"cohort": "exact", "rates": rate}])
     await client.must("upsertCustomer", key=customer, cohort="exact")
     written = ["0.1", "0.3", "1000.999999999999", "1234567890123", "1e3", "2.50", "0.999999999999"]
     envelope = json.dumps({**usage("@id", customer, units="@units"), "type": "exact.units"})

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.harness.client import Client, Reply
-from tests.harness.world import CATALOG, give
+from tests.harness.world import CATALOG, extend_catalog, give
 from tests.model.rating import micro
 
 
@@ -253,12 +253,15 @@ async def test_a_batch_beyond_a_thousand_is_refused_as_a_whole(client):
 async def test_a_retry_across_an_expiry_and_a_price_change_is_told_what_happened_first(client):
     now = datetime.fromisoformat(await client.now())
     expires = (now + timedelta(days=2)).isoformat()
+    cohort = {"cohort": "travellers", "rates": CATALOG["rateCards"][0]["rates"]}
+    await extend_catalog(client, rateCards=[cohort])
+    await client.must("upsertCustomer", key="time-traveller", cohort="travellers")
     customer = await fresh(client, "time-traveller", expiresAt=expires)
     burn = {"customer": customer, "feature": "input-tokens", "quantity": "1000", "idempotencyKey": "rated"}
     hold = spend(customer, "held", "3", ttl="PT1H")
     first, held = await client.must("burn", **burn), await client.must("hold", **hold)
-    dearer = {"cohort": "default", "existing": "follow", "rates": [dict(r, perUnit="5") for r in _rates()]}
-    await client.must("applyCatalog", document={"rateCards": [dearer]})
+    dearer = {"cohort": "travellers", "existing": "follow", "rates": [dict(r, perUnit="5") for r in cohort["rates"]]}
+    await extend_catalog(client, rateCards=[dearer])
     await client.must("advanceClock", to=(now + timedelta(days=3)).isoformat())
     again = await client.must("burn", **burn)
     assert (again["replayed"], again["entry"]) == (True, first["entry"])
@@ -267,10 +270,6 @@ async def test_a_retry_across_an_expiry_and_a_price_change_is_told_what_happened
     assert (lapsed["replayed"], lapsed["hold"]["id"]) == (True, held["hold"]["id"])
     # Nothing is evaluated again: no credits are left, and yet it is no refusal.
     assert (await client.put("burn", **spend(customer, "new", "1"))).code == "INSUFFICIENT_CREDITS"
-
-
-def _rates() -> list[dict[str, object]]:
-    return list(CATALOG["rateCards"][0]["rates"])
 
 
 @pytest.mark.parametrize("later", [timedelta(hours=25), timedelta(days=90), timedelta(days=400)])

@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness.client import Client
 from tests.harness.documents import MUTATIONS
-from tests.harness.world import give
+from tests.harness.world import extend_catalog, give
 from tests.model.rating import micro, rated_micro
 
 INT64 = "9223372036854.775807"  # credits: 2^63 - 1 micro-credits
@@ -107,8 +107,7 @@ async def test_more_decimals_than_the_credit_type_has_are_invalid_input(client):
 
 
 async def test_what_leaves_64_bits_is_invalid_input_and_changes_nothing(client):
-    document = {"creditTypes": [_huge()]}
-    await client.must("applyCatalog", document=document)
+    await extend_catalog(client, creditTypes=[_huge()])
     await client.must("upsertCustomer", key="huge")
 
     async def put(verb: str, amount: str, key: str) -> str | None:
@@ -132,7 +131,7 @@ def _huge() -> dict[str, object]:
 
 
 async def test_large_balances_stay_exact_beyond_what_a_double_can_hold(client):
-    await client.must("applyCatalog", document={"creditTypes": [_huge()]})
+    await extend_catalog(client, creditTypes=[_huge()])
     await client.must("upsertCustomer", key="exact")
     await give(client, "exact", "9007199254740.993001", "g", "fine")  # micro-credits beyond 2^53
     fields = {"customer": "exact", "creditType": "fine", "amount": "0.000001", "idempotencyKey": "b"}
@@ -147,9 +146,7 @@ async def test_a_third_of_a_credit_three_times_and_three_at_once_round_as_the_ra
         {"feature": f"third-{rounding.lower()}", "creditType": "ai", "perUnit": "0.333333333333", "rounding": rounding}
         for rounding in _ROUNDINGS
     ]
-    await client.must(
-        "applyCatalog", document={"features": features, "rateCards": [{"cohort": "thirds", "rates": rates}]}
-    )
+    await extend_catalog(client, features=features, rateCards=[{"cohort": "thirds", "rates": rates}])
     await client.must("upsertCustomer", key="thirds", cohort="thirds")
     await give(client, "thirds", "100", "g")
     for rounding in _ROUNDINGS:
