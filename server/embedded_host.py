@@ -94,8 +94,8 @@ def let_through(user: pwd.struct_passwd, programs: Path, data: Path) -> None:
     for target in (programs / "postgres", data):
         if _may_execute(user, target):
             continue
-        for folder in reversed(target.parents):
-            if not _may_execute(user, folder):
+        for folder in (*reversed(target.parents), target):
+            if folder.is_dir() and not _may_execute(user, folder):
                 _let_pass(user, folder)
     if not _may_execute(user, programs / "postgres"):
         _open_programs(programs.parent)  # installed under a strict umask
