@@ -16,6 +16,8 @@ from credits import amount, bounds, durations
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _REQUIRED: Final = object()
+_MAGNITUDE_MAX = 40
+_NAME_SHOWN = 80  # characters of a field's name that a path tells
 
 
 class Problems:
@@ -51,7 +53,8 @@ class Fields:
 
     def at(self, name: str) -> str:
         """The path of a field."""
-        return f"{self.path}.{name}" if self.path else name
+        shown = name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}…"
+        return f"{self.path}.{shown}" if self.path else shown
 
     def problem(self, name: str, message: str) -> None:
         self._problems.note(self.at(name), message)
@@ -69,7 +72,9 @@ class Fields:
                 if value:  # an empty list or null uses nothing
                     self.problem(str(name), f"Scrip does not have {self._unbuilt[str(name)]} yet")
                 continue
-            near = difflib.get_close_matches(str(name), self._known, n=1)
+            # Only the first few are told: looking for what was meant costs more than reading it.
+            told = len(self._problems.found) < bounds.PROBLEMS_MAX
+            near = difflib.get_close_matches(str(name), self._known, n=1) if told else []
             self.problem(str(name), f"is no field of this document{f'; do you mean {near[0]}?' if near else ''}")
 
     def has(self, name: str) -> bool:
@@ -134,7 +139,7 @@ class Fields:
         if isinstance(value, str) and value in options:
             return value
         near = [option for option in options if option.lower() == str(value).lower().replace(" ", "_")]
-        near = near or difflib.get_close_matches(str(value).upper(), options, n=1)
+        near = near or difflib.get_close_matches(str(value)[:_NAME_SHOWN].upper(), options, n=1)
         meant = f"; do you mean {near[0]}?" if near else ""
         self.problem(name, f"must be one of {', '.join(options)}{meant}")
         return default
@@ -244,6 +249,8 @@ def exact(value: object) -> Decimal | None:
     """The decimal that was written, or None for what is no plain decimal."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return None
+    if isinstance(value, Decimal) and abs(value.adjusted()) > _MAGNITUDE_MAX:
+        return None  # 1e999999 would be a megabyte in plain notation
     try:
         return amount.parse_plain(value if isinstance(value, str) else format(Decimal(value), "f"))
     except ValueError:

@@ -3,6 +3,7 @@
 from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -301,3 +302,22 @@ def test_thousands_of_rates_are_checked_in_no_time_and_too_many_shapes_are_refus
     too_many = parse(card([{"model": f"model-{n}"} for n in range(bounds.RATES_MAX + 1)]))
     assert isinstance(too_many, InvalidInput)
     assert too_many.field == "rateCards[0].rates"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"x" * 1_000_000: 1},
+        {f"unknown-{n}": n for n in range(100_000)},
+        {"creditTypes": [{"key": "ai", "burnOrder": "x" * 1_000_000}]},
+        {"rateCards": [{"cohort": "c", "rates": [{"perUnit": Decimal("1e999999999")}]}]},
+        {"rateCards": [{"cohort": "c", "rates": [{"match": {"x": Decimal("1e-999999999")}}]}]},
+        {"features": [{"key": "x"}] * 1_000_000},
+    ],
+)
+def test_a_hostile_document_is_refused_shortly_and_soon(hostile: dict[str, Any]) -> None:
+    began = perf_counter()
+    refused = parse(hostile)
+    assert perf_counter() - began < 2
+    assert isinstance(refused, InvalidInput)
+    assert len(refused.message) < 5_000
