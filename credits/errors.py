@@ -10,7 +10,8 @@ Refusal
 └── LimitReached            LIMIT_REACHED
 
 The one exception of the domain is `Unavailable`: the database could not be reached or refused the write; the
-caller does not know whether anything happened and asks again with the same idempotency key.
+caller does not know whether anything happened and asks again with the same idempotency key. Its kind `Busy` is known
+to have changed nothing: too much is waiting already.
 """
 
 from dataclasses import dataclass
@@ -79,3 +80,7 @@ class InsufficientCredits(Refusal):
 
 class Unavailable(Exception):
     """The store cannot answer now. Nothing is known to have happened; the same key may be sent again."""
+
+
+class Busy(Unavailable):
+    """Too much is waiting: this was not even tried. Come back a little later."""

@@ -19,7 +19,7 @@ import asyncpg
 
 from credits import bounds
 from credits.db import Database, is_unavailable
-from credits.errors import Unavailable
+from credits.errors import Busy, Unavailable
 from credits.ledger.account import Account
 from credits.posting.commands import Command, TakeEvent
 from credits.posting.configuration import Configuration
@@ -83,7 +83,7 @@ class Writer:
         self._closed = False
 
     async def post(self, workspace_id: int, command: Command) -> Answer:
-        """Puts one command through. Raises `Unavailable`: then it is not known whether anything happened."""
+        """Puts one command through. Raises `Busy`, `Unavailable` (it is not known whether anything happened)."""
         return await self._put(workspace_id, [command])[0].future
 
     async def post_many(self, workspace_id: int, commands: Sequence[Command]) -> list[Answer]:
@@ -103,7 +103,7 @@ class Writer:
         if self._refuse_writes():
             raise Unavailable("writes are refused: too little free disk space")
         if len(lane.commands) + len(lane.events) > bounds.QUEUE_COMMANDS_MAX:
-            raise Unavailable("too many requests are waiting")
+            raise Busy("too many requests are waiting")
         loop = asyncio.get_running_loop()
         waiting = [_Waiting(command, loop.create_future()) for command in commands]
         for item in waiting:

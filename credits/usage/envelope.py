@@ -44,7 +44,7 @@ def from_cloud_event(received: object, *, accept_late: bool = False) -> TakeEven
         return _unsound(received, str(problem), accept_late=accept_late)
 
 
-def from_attributes(
+def from_attributes(  # noqa: PLR0917 -- an event's attributes, in the order of the contract
     event_id: str,
     source: str,
     event_type: str,

@@ -21,7 +21,7 @@ _BOM = b"\xef\xbb\xbf"  # files from spreadsheets begin with it
 _INT64_DIGITS = 19  # an integer of fewer digits fits
 # What tells where an event of a JSON array ends: strings are skipped whole, brackets counted.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
-_OPEN, _CLOSE = b"[{", b"]}"
+_CLOSING = {b"[": b"]", b"{": b"}"}
 
 
 class Form(Enum):
@@ -112,35 +112,29 @@ def _batch(body: bytes) -> list[object]:
 
 def _elements(body: bytes, reason: str) -> list[bytes]:
     """The texts of an array's elements; `reason` is why it could not be read as a whole. Ten times slower than that."""
+    malformed = Malformed(f"the body {reason}")
+    start = body.find(b"[") + 1
+    if body[:start].strip() != b"[":
+        raise malformed
     elements: list[bytes] = []
-    stack: list[int] = []
-    start = end = 0
-    for token in _TOKEN.finditer(body):
+    awaited = [b"]"]
+    for token in _TOKEN.finditer(body, start):
         symbol = token[0]
-        if end or symbol == b'"':  # something after the array, or a string that does not end
-            break
-        if symbol == b",":
-            if len(stack) == 1:
-                elements.append(body[start : token.start()])
-                start = token.end()
-        elif symbol in _OPEN:
-            if not stack:
-                if symbol != b"[" or body[: token.start()].strip():
-                    break
-                start = token.end()
-            stack.append(_OPEN.index(symbol))
-        elif symbol in _CLOSE:
-            if not stack or stack.pop() != _CLOSE.index(symbol):
-                break
-            if not stack:
-                end = token.end()
-                elements.append(body[start : token.start()])
+        if symbol in _CLOSING:
+            awaited.append(_CLOSING[symbol])
+        if symbol in _CLOSING or len(symbol) > 1 or (symbol == b"," and len(awaited) > 1):
+            continue
+        if symbol != b"," and symbol != awaited.pop():
+            raise malformed
+        if symbol == b"," or not awaited:
+            elements.append(body[start : token.start()])
+            start = token.end()
         if len(elements) > bounds.EVENTS_PER_REQUEST_MAX:
             raise TooManyEvents
-    if not end or body[end:].strip():
-        raise Malformed(f"the body {reason}")
-    if len(elements) > 1 and not all(element.strip() for element in elements):
-        raise Malformed("the body is not JSON: an event is missing between two commas")
+        if not awaited:
+            break
+    if awaited or body[start:].strip() or not all(element.strip() for element in elements):
+        raise malformed
     return elements
 
 
