@@ -291,13 +291,13 @@ async def test_one_workspace_knows_nothing_of_the_other(shop: Shop, database: Da
 
 
 @pytest.mark.parametrize("table", ["rates", "rate_cards"])
-async def test_the_database_refuses_to_change_what_was_published(shop: Shop, postgres_url: str, table: str) -> None:
+async def test_the_database_refuses_to_change_what_was_published(shop: Shop, owner_url: str, table: str) -> None:
     await shop.apply(BASE)
     for statement in (f"UPDATE {table} SET workspace_id = workspace_id", f"DELETE FROM {table}"):
         with pytest.raises(DBAPIError, match="permission denied"):
             async with shop.database.transaction(shop.workspace_id) as connection:
                 await connection.execute(text(statement))
-        owner = await asyncpg.connect(postgres_url)
+        owner = await asyncpg.connect(owner_url)
         with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="append-only"):
             await owner.execute(statement)
         await owner.close()
