@@ -355,6 +355,7 @@ CREATE TRIGGER rates_are_never_truncated   BEFORE TRUNCATE ON rates FOR EACH STA
 GRANT SELECT, INSERT ON entries, rate_cards, rates, actors, workspaces TO scrip_app;
 GRANT SELECT, INSERT, UPDATE ON customers, api_keys, accounts, grants, holds, usage_events, credit_types, features, cohorts, bundles TO scrip_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON policies TO scrip_app;
+GRANT USAGE ON SEQUENCE api_keys_id_seq TO scrip_app;  -- a key's actor carries the key's id, which is drawn first
 GRANT UPDATE (clock_offset_us, config_version, catalog_version, late_cutoff_s) ON workspaces TO scrip_app;
 
 -- The second fence: with the application's own checks switched off, a foreign query still sees nothing.
