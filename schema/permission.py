@@ -98,6 +98,12 @@ def refusal(rule: Rule, caller: Caller) -> GraphQLError | None:
     return None if caller.role in roles else forbidden(f"the role {caller.role} may not do that")
 
 
+def rule_in(metadata: dict[Any, Any]) -> Rule:
+    """The rule that `allow` put there, for a route that does what a field does."""
+    found: Rule = metadata[_KEY]
+    return found
+
+
 def rule_of(field: GraphQLField) -> Rule | None:
     """The rule that a field of the built schema declares."""
     definition = (field.extensions or {}).get("strawberry-definition")

@@ -1,33 +1,100 @@
-"""The application: what answers requests."""
+"""The application: what answers requests, put together.
+
+    requests → graphql, events, embed token → schema → the writer or a page of the reader → PostgreSQL
+    after each commit: the writer → the hub → subscriptions, here and in other processes
+"""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
+from sqlalchemy import text
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
+from credits.db import Database, is_unavailable
+from credits.posting.configuration import Configuration
+from credits.posting.reader import Reader
+from credits.posting.writer import Writer
+from schema.context import Services
+from schema.schema import build
+from server import metrics
+from server.auth import Authenticator
 from server.disk import DiskFloor
+from server.embed_token import create_embed_token_route
+from server.graphql import create_graphql_routes
+from server.jobs import sweeping
+from server.live import Hub
 from server.settings import Settings
+from server.tokens import minter
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The application with these settings; `database_url` and `broadcast_url` are filled in."""
+def create_app(settings: Settings, *, mutation: type | None = None) -> FastAPI:
+    """The application with these settings; `database_url` and `broadcast_url` are filled in.
+
+    `mutation` replaces the schema's mutation type: the benchmarks measure one that does nothing.
+    """
     floor = DiskFloor(settings.data_dir if settings.embedded else None)
+    schema = build() if mutation is None else build(mutation)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            services = await _open(settings, floor, stack)
+            app.state.services = services
+            yield
 
-    app = FastAPI(title="Scrip", lifespan=lifespan, openapi_url=None)
-
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/readyz")
-    async def readyz(response: Response) -> dict[str, str]:
-        if floor.low():
-            response.status_code = 503
-            return {"status": "the disk is too full"}
-        return {"status": "ok"}
-
+    app = FastAPI(title="Scrip", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.settings = settings
+    app.state.floor = floor
+    authenticator = Authenticator(settings)
+    app.router.routes += create_graphql_routes(schema, authenticator, app, settings)
+    app.router.routes += [create_embed_token_route(authenticator, app)]
+    app.add_route("/healthz", _alive)
+    app.add_route("/readyz", _ready)
+    app.add_route("/metrics", metrics.metrics)
     return app
+
+
+async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
+    """Opens everything a request needs, in the order in which it is needed; the stack closes it the other way round."""
+    database = await Database.connect(settings.database_url)
+    stack.push_async_callback(database.close)
+    hub = Hub(settings.broadcast_url, settings.database_url)
+    await hub.start()
+    stack.push_async_callback(hub.stop)
+    configuration = Configuration(settings.late_event_cutoff)
+    reader = Reader(database, configuration)
+    writer = Writer(database, configuration, publish=hub.publish, refuse_writes=floor.low)
+    stack.push_async_callback(writer.close)
+    await stack.enter_async_context(sweeping(database, reader, writer))
+    return Services(
+        database=database,
+        reader=reader,
+        writer=writer,
+        watch=hub.subscribe,
+        publish_config=hub.publish_config,
+        mint_token=minter(settings.secret_key),
+        pepper=settings.secret_key,
+    )
+
+
+async def _alive(_: Request) -> Response:
+    """The process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _ready(request: Request) -> Response:
+    """Can serve: the database answers, and there is room on the disk."""
+    problems = []
+    if request.app.state.floor.low():
+        problems.append("the disk is too full: writes are refused")
+    try:
+        async with request.app.state.services.database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except Exception as error:
+        if not is_unavailable(error):
+            raise
+        problems.append("the database does not answer")
+    status = {"status": "ok"} if not problems else {"status": "not ready", "problems": problems}
+    return JSONResponse(status, status_code=503 if problems else 200)

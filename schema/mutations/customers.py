@@ -4,9 +4,9 @@ from typing import Any
 
 import strawberry
 
-from credits import ids
 from credits.customers.customers import find_customer, upsert_customer
 from credits.errors import InvalidInput
+from schema.context import Context
 from schema.inputs import CustomerInput, EmbedTokenInput
 from schema.permission import DEFAULT_SCOPES, SCOPES, allow, staff
 from schema.types.customer import Customer
@@ -14,6 +14,7 @@ from schema.types.ledger import Info
 from schema.types.refusals import not_found, refusal_of
 from schema.types.results import CustomerOk, CustomerResult, EmbedTokenOk, EmbedTokenResult
 
+MINTING = allow(staff("BACKEND"))
 _NAMES = ("name", "email", "timezone", "locale", "cohort", "rate_card_version", "metadata")
 
 
@@ -41,25 +42,29 @@ class CustomerMutations:
         customer, created = result
         return CustomerOk(customer=Customer.from_value(customer), created=created)
 
-    @strawberry.mutation(metadata=allow(staff("BACKEND")))
+    @strawberry.mutation(metadata=MINTING)
     async def create_embed_token(self, info: Info, input: EmbedTokenInput) -> EmbedTokenResult:
-        ttl_s = 600 if input.ttl_seconds is None else input.ttl_seconds
-        if not 30 <= ttl_s <= 900:
-            return refusal_of(info.context, InvalidInput("must be 30 to 900", field="ttlSeconds"))
-        scopes = sorted(DEFAULT_SCOPES) if input.scopes is None else input.scopes
-        unknown = sorted(set(scopes) - SCOPES)
-        if unknown:
-            return refusal_of(info.context, InvalidInput(f"no such scope: {unknown[0]}", field="scopes"))
-        async with info.context.page() as page:
-            customer = await find_customer(page.connection, input.customer)
-        if customer is None:
-            return not_found("customer")
-        token, expires_at = info.context.services.mint_token(
-            workspace_id=info.context.workspace_id,
-            customer_id=customer.id,
-            subject=ids.make("cus", customer.id),
-            scopes=scopes,
-            ttl_s=ttl_s,
-            origins=input.origins or [],
-        )
-        return EmbedTokenOk(token=token, expires_at=expires_at)
+        return await embed_token(info.context, input)
+
+
+async def embed_token(context: Context, given: EmbedTokenInput) -> Any:
+    """A token for the customer, or a refusal: the one way to mint, by GraphQL and by `/v1/embed-token`."""
+    ttl_s = 600 if given.ttl_seconds is None else given.ttl_seconds
+    if not 30 <= ttl_s <= 900:
+        return refusal_of(context, InvalidInput("must be 30 to 900", field="ttlSeconds"))
+    scopes = sorted(DEFAULT_SCOPES) if given.scopes is None else given.scopes
+    unknown = sorted(set(scopes) - SCOPES)
+    if unknown:
+        return refusal_of(context, InvalidInput(f"no such scope: {unknown[0]}", field="scopes"))
+    async with context.page() as page:
+        customer = await find_customer(page.connection, given.customer)
+    if customer is None:
+        return not_found("customer")
+    token, expires_at = context.services.mint_token(
+        workspace_id=context.workspace_id,
+        customer_id=customer.id,
+        scopes=scopes,
+        ttl_s=ttl_s,
+        origins=given.origins or [],
+    )
+    return EmbedTokenOk(token=token, expires_at=expires_at)
