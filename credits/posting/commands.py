@@ -232,7 +232,9 @@ def positive(value: Decimal, name: str) -> InvalidInput | None:
 
 
 def note_form(note: str | None) -> InvalidInput | None:
-    if note is not None and (len(note) > bounds.NOTE_MAX or "\0" in note):
+    if note is None:
+        return None
+    if len(note) > bounds.NOTE_MAX or "\0" in note or not _is_text(note):
         return InvalidInput(f"must be at most {bounds.NOTE_MAX} characters, without NUL", field="note")
     return None
 
@@ -260,7 +262,10 @@ def json_form(value: Mapping[str, Any], name: str) -> InvalidInput | None:
         return InvalidInput("must be a JSON object", field=name)
     if not value:
         return None
-    written = canonical_json(value)
+    try:
+        written = canonical_json(value)
+    except TypeError:  # a lone surrogate, or what JSON has no word for
+        return InvalidInput("must be JSON in Unicode", field=name)
     if len(written) > bounds.JSON_BYTES_MAX:
         return InvalidInput(f"must be at most {bounds.JSON_BYTES_MAX} bytes", field=name)
     if "\\u0000" in written:
@@ -277,6 +282,15 @@ def ttl_form(ttl: str) -> InvalidInput | None:
     if end - reference > bounds.HOLD_TTL_MAX:
         return InvalidInput(f"must be at most {bounds.HOLD_TTL_MAX.days} days", field="ttl")
     return None
+
+
+def _is_text(text: str) -> bool:
+    """Half of a surrogate pair is no character, and cannot be stored."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _currency(text: str) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from credits import bounds
+from credits.customers.customers import valid_text
 from credits.db import HotConnection
 from credits.ledger.account import Account
 from credits.ledger.entries import Entry
@@ -62,6 +64,8 @@ async def _lock(connection: HotConnection, commands: Sequence[Command]) -> dict[
             ids.add(command.customer_id)
         else:
             keys.add(command.customer)
+    # A key that no customer can have (a NUL, a lone surrogate) is no text to PostgreSQL: it would fail the whole batch.
+    keys = {key for key in keys if valid_text(key, bounds.CUSTOMER_KEY_MAX)}
     rows = await connection.fetch(statements.LOCK_CUSTOMERS, list(keys), list(ids))
     return {
         row["id"]: LockedCustomer(row["id"], row["key"], row["timezone"], row["cohort"], row["rate_card_version"])
