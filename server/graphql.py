@@ -111,7 +111,68 @@ class GraphQLHttp:
         written, status = _encoded(answer, status)
         await _send(send, status, written, [*_COMMON, (b"content-type", content_type)])
 
-    async def _chunk(receive: Receive) -> tuple[bytes, bool]:
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive, most: int) -> bytes:
+        """The whole body; one that is too long is not read to its end."""
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and (len(length) > 18 or int(length) > most):
+            raise _Http(413, f"the body is longer than {most} bytes")
+        first, more = await _chunk(receive)
+        if not more and len(first) <= most:
+            return first
+        chunks, size = [first], len(first)
+        async with asyncio.timeout(READ_S):
+            while more and size <= most:
+                if self._held_bytes + size > HELD_BYTES_MAX:
+                    raise _Http(503, "too many large requests at once; come back")
+                chunk, more = await _chunk(receive)
+                chunks.append(chunk)
+                size += len(chunk)
+        if size > most:
+            raise _Http(413, f"the body is longer than {most} bytes")
+        return b"".join(chunks)
+
+
+def create_graphql_routes(
+    schema: strawberry.Schema, authenticator: Authenticator, app: Any, settings: "GraphQLSettings"
+) -> list[BaseRoute]:
+    """The routes of `/graphql`, HTTP and socket. `app.state.services` is there once requests come."""
+
+    async def authenticate(presented: Presented) -> Caller:
+        return await authenticator.caller(presented, app.state.services.database)
+
+    def make_context(caller: Caller) -> Context:
+        return Context(caller, app.state.services)
+
+    engine = Engine(schema, introspection=settings.development)
+    http = GraphQLHttp(engine, authenticate, make_context, development=settings.development)
+    return graphql_routes(http, Sockets(engine, authenticate, make_context))
+
+
+def graphql_routes(http: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
+    return [Route("/graphql", http), WebSocketRoute("/graphql", socket)]
+
+
+class GraphQLSettings(AuthSettings, Protocol):
+    @property
+    def development(self) -> bool: ...
+
+
+# ─── the request ───────────────────────────────────────────────────────────────────────────────────
+class _Disconnected(Exception):
+    """Nobody waits for the answer."""
+
+
+def _check_content(headers: dict[bytes, bytes]) -> None:
+    # A form or text/plain is what a foreign page may send without asking (CSRF); nothing but JSON is read.
+    kind, _, parameters = headers.get(b"content-type", b"").partition(b";")
+    charset = parameters.strip().lower().removeprefix(b"charset=").strip(b'"')
+    if kind.strip().lower() != _JSON or (parameters.strip() and charset not in (b"utf-8", b"utf8")):
+        raise _Http(415, "the body must be application/json in UTF-8")
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        raise _Http(415, "compressed bodies are not taken")
+
+
+async def _chunk(receive: Receive) -> tuple[bytes, bool]:
     message = await receive()
     if message["type"] != "http.request":
         raise _Disconnected
