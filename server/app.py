@@ -1,7 +1,7 @@
 """The application: what answers requests, put together.
 
-    requests → graphql, events, embed token → schema → the writer or a page of the reader → PostgreSQL
-    after each commit: the writer → the hub → subscriptions, here and in other processes
+requests → graphql, events, embed token → schema → the writer or a page of the reader → PostgreSQL
+after each commit: the writer → the hub → subscriptions, here and in other processes
 """
 
 from collections.abc import AsyncIterator
@@ -22,6 +22,7 @@ from server import metrics
 from server.auth import Authenticator
 from server.disk import DiskFloor
 from server.embed_token import create_embed_token_route
+from server.events import create_events_route
 from server.graphql import create_graphql_routes
 from server.jobs import sweeping
 from server.live import Hub
@@ -49,10 +50,10 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> FastAPI:
     app.state.floor = floor
     authenticator = Authenticator(settings)
     app.router.routes += create_graphql_routes(schema, authenticator, app, settings)
-    app.router.routes += [create_embed_token_route(authenticator, app)]
+    app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
-    app.add_route("/metrics", metrics.metrics)
+    app.add_route("/metrics", metrics.route)
     return app
 
 
@@ -62,10 +63,12 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     stack.push_async_callback(database.close)
     hub = Hub(settings.broadcast_url, settings.database_url)
     await hub.start()
+    metrics.SUBSCRIBERS.set_function(lambda: hub.state().subscribers)
+    metrics.DISK_FREE_BYTES.set_function(lambda: floor.free_bytes() or 0)
     stack.push_async_callback(hub.stop)
     configuration = Configuration(settings.late_event_cutoff)
     reader = Reader(database, configuration)
-    writer = Writer(database, configuration, publish=hub.publish, refuse_writes=floor.low)
+    writer = Writer(database, configuration, publish=hub.publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
     await stack.enter_async_context(sweeping(database, reader, writer))
     return Services(

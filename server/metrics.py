@@ -14,5 +14,12 @@ SUBSCRIBERS = Gauge("scrip_subscribers", "Open subscriptions", registry=REGISTRY
 DISK_FREE_BYTES = Gauge("scrip_disk_free_bytes", "Free bytes under the embedded database", registry=REGISTRY)
 
 
-async def metrics(_: object) -> Response:
+def note_batch(commands: int, entries: int) -> None:
+    """The writer's word after each commit."""
+    BATCHES.inc()
+    BATCH_SIZE.observe(commands)
+    ENTRIES.inc(entries)
+
+
+async def route(_: object) -> Response:
     return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")

@@ -64,7 +64,7 @@ class Writer:
     """Takes commands, answers them after the commit.
 
     `publish(workspace_id, customer_id, credit_type_id, version)` is called after each commit, once per changed
-    account; it must not block. `refuse_writes()` is asked before each batch: true below the floor of free disk space.
+    account; it must not block. `committed(commands, entries)` likewise, once per batch. `refuse_writes()` is asked before each batch: true below the floor of free disk space.
     """
 
     def __init__(
@@ -74,10 +74,12 @@ class Writer:
         *,
         publish: Publish,
         refuse_writes: Callable[[], bool] = lambda: False,
+        committed: Callable[[int, int], None] = lambda _commands, _entries: None,
     ) -> None:
         self._database = database
         self._publish = publish
         self._refuse_writes = refuse_writes
+        self._committed = committed
         self._configuration = configuration
         self._lanes: dict[int, _Lane] = {}
         self._closed = False
@@ -174,6 +176,7 @@ class Writer:
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
         self._tell(changed)
+        self._committed(len(commands), sum(len(account.entries) for account in changed))
         if any(isinstance(answer, Replay) for answer in answers):
             return await resolve(self._database, book, commands, answers)
         return answers  # type: ignore[return-value]  # no replay among them
