@@ -1,11 +1,12 @@
 """`scrip audit`: is the book still what it was."""
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from credits.db import Database
 from credits.ledger.verify import Verified, verify
@@ -40,6 +41,10 @@ def verify_chains(
         raise typer.Exit(1)
 
 
+def _show(bar: Progress, task: TaskID, count: int) -> None:
+    bar.update(task, completed=count)
+
+
 async def _verify(url: str, only: str | None) -> list[tuple[WorkspaceName, Verified]]:
     store = await Database.connect(url, size=1)
     try:
@@ -51,10 +56,8 @@ async def _verify(url: str, only: str | None) -> list[tuple[WorkspaceName, Verif
             results = []
             for found in wanted:
                 task = bar.add_task(found.name, total=None)
-                result = await verify(
-                    store, found.id, progress=lambda count, task=task: bar.update(task, completed=count)
-                )
-                results.append((found, result))
+                progress = partial(_show, bar, task)
+                results.append((found, await verify(store, found.id, progress=progress)))
         return results
     finally:
         await store.close()

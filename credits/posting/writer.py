@@ -64,7 +64,8 @@ class Writer:
     """Takes commands, answers them after the commit.
 
     `publish(workspace_id, customer_id, credit_type_id, version)` is called after each commit, once per changed
-    account; it must not block. `committed(commands, entries)` likewise, once per batch. `refuse_writes()` is asked before each batch: true below the floor of free disk space.
+    account; it must not block. `committed(commands, entries)` likewise, once per batch. `refuse_writes()` is asked
+    before commands are taken: true below the floor of free disk space.
     """
 
     def __init__(
