@@ -10,6 +10,7 @@ what had been taken is a duplicate then.
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -168,24 +169,24 @@ async def _refuse(send: Send, error: Exception) -> None:
             status, code, message = 503, "UNAVAILABLE", "the store cannot answer now; send the same again"
         case _:
             status, code, message = 500, "INTERNAL", "internal error; send the same again"
+    # After a 413 the connection stays: ended while the sender still sends, it would never read why.
     headers = {
         401: [(b"www-authenticate", b"Bearer")],
         405: [(b"allow", b"POST")],
+        408: [(b"connection", b"close")],
         429: [(b"retry-after", b"%d" % RETRY_AFTER_S)],
         503: [(b"retry-after", b"%d" % RETRY_AFTER_S)],
-    }.get(status, [])
-    if status in (408, 413, 429):
-        headers.append((b"connection", b"close"))  # the rest of the body may still be on its way
+    }.get(status, ())
     await _answer(send, status, orjson.dumps({"error": {"code": code, "message": message}}), headers)
 
 
-async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+async def _answer(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
     common = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"no-store"),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": [*common, *(headers or [])]})
+    await send({"type": "http.response.start", "status": status, "headers": [*common, *headers]})
     await send({"type": "http.response.body", "body": body})
 
 
