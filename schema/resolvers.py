@@ -143,7 +143,7 @@ def _straight(schema: strawberry.Schema, definition: StrawberryField) -> Resolve
     info_class = schema.config.info_class
     takes_source = resolver.self_parameter is not None
 
-    def resolve(source: Any, info: Any, **given: Any) -> Any:
+    def resolve(source: Any, info: Any, /, **given: Any) -> Any:
         arguments = {names[name]: value for name, value in given.items()}
         if info_name is not None:
             arguments[info_name] = info_class(_raw_info=info, _field=definition)
@@ -156,7 +156,7 @@ def _straight(schema: strawberry.Schema, definition: StrawberryField) -> Resolve
 def _guarded(rule: Rule, resolve: Resolve | None) -> Resolve:
     assert resolve is not None  # noqa: S101 -- Strawberry gives every field one
 
-    def guarded(source: Any, info: Any, **given: Any) -> Any:
+    def guarded(source: Any, info: Any, /, **given: Any) -> Any:
         refused = refusal(rule, info.context.caller)
         if refused is not None:
             raise refused
