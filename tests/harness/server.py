@@ -46,7 +46,7 @@ class Server:
         *,
         database_url: str = "",
         workers: int = 1,
-        program: tuple[str, ...] = ("serve",),
+        program: tuple[str, ...] = (*SCRIP, "serve"),
         **settings: str,
     ) -> None:
         self.data_dir = data_dir
@@ -90,7 +90,7 @@ class Server:
         with self.log_path.open("ab") as log:
             self._log_from = log.tell()
             self.process = subprocess.Popen(
-                [*SCRIP, *self.program, *options],
+                [*self.program, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,35 @@
+"""Print what all tests came to, on one line, and exit 1 unless everything is well.
+
+Arguments are the stages, each `NAME ok` or `NAME failed`; the numbers come from test-results/*.xml (JUnit).
+"""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+
+def count(report: Path) -> Counter[str]:
+    """Passed, failed and skipped tests of one report."""
+    counted: Counter[str] = Counter()
+    for case in ET.parse(report).iter("testcase"):  # noqa: S314 -- written by our own test run
+        kinds = {child.tag for child in case}
+        counted["failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"] += 1
+    return counted
+
+
+def main(stages: list[str]) -> int:
+    """The closing line; the exit status."""
+    counted: Counter[str] = Counter()
+    for report in sorted(Path("test-results").glob("*.xml")):
+        counted += count(report)
+    broken = [stage for stage in stages if not stage.endswith(" ok")]
+    # A stage can break without a failing test: a lint complaint, a crash before the first test.
+    failed = counted["failed"] or len(broken)
+    skipped = f", {counted['skipped']} skipped" if counted["skipped"] else ""
+    print(f"{counted['passed']} passed, {failed} failed{skipped} ({', '.join(stages)})")
+    return 1 if failed or not counted["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
