@@ -5,10 +5,10 @@ from uuid import UUID
 
 import orjson
 import strawberry
-from credits.usage.events import DeadLetter as DeadLetterValue
-from credits.usage.events import UsageEvent as UsageEventValue
 
 from credits.usage import reads
+from credits.usage.events import DeadLetter as DeadLetterValue
+from credits.usage.events import UsageEvent as UsageEventValue
 from schema.context import Context
 from schema.pages import PageInfo
 from schema.scalars import JSON
@@ -29,7 +29,7 @@ class UsageEvent:
 
     @strawberry.field
     def data(self) -> JSON:
-        return orjson.Fragment(self.of.data)
+        return _as_json(self.of.data)
 
     @strawberry.field
     async def entries(self, info: Info) -> list[LedgerEntry]:
@@ -69,7 +69,7 @@ class DeadLetter:
 
     @strawberry.field
     def event(self) -> JSON:
-        return orjson.Fragment(self.of.event)
+        return _as_json(self.of.event)
 
     @staticmethod
     def from_value(of: DeadLetterValue) -> "DeadLetter":
@@ -95,3 +95,13 @@ class DeadLetterEdge:
 class DeadLetterConnection:
     edges: list[DeadLetterEdge]
     page_info: PageInfo
+
+
+def _as_json(received: str) -> JSON:
+    """What was received, to the digit; as text where a reader of JSON could choke on it (1e999), and with it on the
+    whole answer."""
+    try:
+        orjson.loads(received)
+    except orjson.JSONDecodeError:
+        return received
+    return orjson.Fragment(received)
