@@ -21,6 +21,7 @@ from schema.schema import build
 from server import metrics
 from server.auth import Authenticator
 from server.disk import DiskFloor
+from server.embed import create_embed_routes
 from server.embed_token import create_embed_token_route
 from server.events import create_events_route
 from server.graphql import create_graphql_routes
@@ -51,6 +52,7 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> FastAPI:
     authenticator = Authenticator(settings)
     app.router.routes += create_graphql_routes(schema, authenticator, app, settings)
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
+    app.router.routes += create_embed_routes()
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
     app.add_route("/metrics", metrics.route)
