@@ -84,6 +84,7 @@ class Database:
         self.url = url
         self.engine = engine
         self.pool = pool
+        self._viewing = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @classmethod
     async def connect(cls, url: str, *, size: int = 10) -> "Database":
@@ -123,14 +124,17 @@ class Database:
     @asynccontextmanager
     async def transaction(self, workspace_id: int) -> AsyncIterator[AsyncConnection]:
         """An ordinary database transaction that sees one workspace. Raises `Unavailable` when the store is at fault."""
-        try:
-            async with self.engine.begin() as connection:
-                await connection.execute(_SHOW_WORKSPACE, {"workspace": str(workspace_id)})
-                yield connection
-        except Exception as error:
-            if is_unavailable(error):
-                raise Unavailable(str(error)) from error
-            raise
+        async with _workspace_of(self.engine, workspace_id) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def view(self, workspace_id: int) -> AsyncIterator[AsyncConnection]:
+        """One unmoving view of a workspace, for reading alone: what several statements see belongs together.
+
+        An account read before a commit and its grants read after it would make a balance that never was.
+        """
+        async with _workspace_of(self._viewing, workspace_id) as connection:
+            yield connection
 
     @asynccontextmanager
     async def hot(self, workspace_id: int) -> AsyncIterator[HotConnection]:
@@ -162,3 +166,15 @@ class Database:
 
 # show_workspace -- what row-level security compares with, for this database transaction alone
 _SHOW_WORKSPACE = text("SELECT set_config('scrip.workspace', :workspace, true)")
+
+
+@asynccontextmanager
+async def _workspace_of(engine: AsyncEngine, workspace_id: int) -> AsyncIterator[AsyncConnection]:
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(_SHOW_WORKSPACE, {"workspace": str(workspace_id)})
+            yield connection
+    except Exception as error:
+        if is_unavailable(error):
+            raise Unavailable(str(error)) from error
+        raise

@@ -84,7 +84,12 @@ class Context:
         return self.services.reader.catalog(self.caller.workspace_id)
 
     def page(self) -> AbstractAsyncContextManager[Page]:
+        """For reading; what it says belongs together."""
         return self.services.reader.page(self.caller.workspace_id)
+
+    def changing(self) -> AbstractAsyncContextManager[Page]:
+        """For changing what is not the ledger."""
+        return self.services.reader.changing(self.caller.workspace_id)
 
     @cached_property
     def loaders(self) -> Loaders:

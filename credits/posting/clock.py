@@ -60,7 +60,7 @@ async def advance_clock(
     reader: Reader, writer: Writer, workspace_id: int, to: datetime
 ) -> ClockMoved | InvalidInput | NotAllowed:
     """Moves a test workspace's clock forward to `to`; what falls due on the way is booked at its due instant."""
-    async with reader.page(workspace_id) as page:
+    async with reader.changing(workspace_id) as page:
         workspace = page.workspace
         if not workspace.test_mode:
             return NotAllowed("only the clock of a test workspace can be moved")

@@ -87,11 +87,21 @@ class Reader:
 
     @asynccontextmanager
     async def page(self, workspace_id: int) -> AsyncIterator[Page]:
-        """One database transaction for reading (or for configuration). Raises `Unavailable`."""
+        """One unmoving view, for reading alone. Raises `Unavailable`."""
+        async with self._database.view(workspace_id) as connection:
+            yield await self._open(connection, workspace_id)
+
+    @asynccontextmanager
+    async def changing(self, workspace_id: int) -> AsyncIterator[Page]:
+        """The page of a database transaction that changes what is not the ledger: customers, configuration, keys,
+        the clock. Each of its statements sees what was committed before it. Raises `Unavailable`."""
         async with self._database.transaction(workspace_id) as connection:
-            workspace = await read_workspace(connection, workspace_id, self._configuration.late_cutoff)
-            catalog, policies = await self._configuration.read(connection, workspace_id, workspace.config_version)
-            yield Page(connection, workspace, catalog, policies)
+            yield await self._open(connection, workspace_id)
+
+    async def _open(self, connection: AsyncConnection, workspace_id: int) -> Page:
+        workspace = await read_workspace(connection, workspace_id, self._configuration.late_cutoff)
+        catalog, policies = await self._configuration.read(connection, workspace_id, workspace.config_version)
+        return Page(connection, workspace, catalog, policies)
 
     def catalog(self, workspace_id: int) -> Catalog:
         """The newest catalog this process has read of the workspace: what an answer's names come from.

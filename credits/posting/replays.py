@@ -33,7 +33,7 @@ class _First:
 
     async def read(self, database: Database) -> "_First":
         used = self._used
-        async with database.transaction(self.book.workspace_id) as connection:
+        async with database.view(self.book.workspace_id) as connection:
             customer_ids = list({key.customer_id for key in used})
             self.accounts = await read_accounts(connection, self.book.catalog, customer_ids, self.book.now)
             self._entries = await read_entries(

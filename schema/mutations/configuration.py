@@ -42,7 +42,7 @@ class ConfigurationMutations:
         metadata=_ADMIN,
     )
     async def apply_catalog(self, info: Info, document: JSON, dry_run: bool | None = False) -> CatalogResult:
-        async with info.context.page() as page:
+        async with info.context.changing() as page:
             applied = await apply(
                 page.connection, info.context.workspace_id, document, page.workspace.now, dry_run=bool(dry_run)
             )
@@ -63,7 +63,7 @@ class ConfigurationMutations:
             limit = None if input.overdraft_limit is None else to_micro(input.overdraft_limit)
         except ValueError as error:
             return refusal_of(info.context, InvalidInput(str(error), field="overdraftLimit"))
-        async with info.context.page() as page:
+        async with info.context.changing() as page:
             result = await set_policy(
                 page.connection,
                 info.context.workspace_id,
@@ -84,7 +84,7 @@ class ConfigurationMutations:
 
     @strawberry.mutation(metadata=_ADMIN)
     async def remove_policy(self, info: Info, id: strawberry.ID) -> PolicyResult:
-        async with info.context.page() as page:
+        async with info.context.changing() as page:
             result = await remove_policy(page.connection, info.context.workspace_id, id)
         if isinstance(result, NotFound):
             return refusal_of(info.context, result)
@@ -95,7 +95,7 @@ class ConfigurationMutations:
     async def create_api_key(self, info: Info, name: str, role: Role) -> ApiKeyResult:
         if not valid_text(name, NAME_MAX):
             return refusal_of(info.context, InvalidInput(f"must be 1 to {NAME_MAX} visible characters", field="name"))
-        async with info.context.page() as page:
+        async with info.context.changing() as page:
             key, secret = await create_key(
                 page.connection,
                 workspace_id=info.context.workspace_id,
@@ -109,7 +109,7 @@ class ConfigurationMutations:
 
     @strawberry.mutation(metadata=_ADMIN)
     async def revoke_api_key(self, info: Info, id: strawberry.ID) -> ApiKeyResult:
-        async with info.context.page() as page:
+        async with info.context.changing() as page:
             key = await revoke_key(page.connection, id, page.workspace.now)
         return not_found("key") if key is None else ApiKeyOk(api_key=ApiKey.from_value(key), secret=None)
 

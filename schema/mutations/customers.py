@@ -23,7 +23,7 @@ class CustomerMutations:
     @strawberry.mutation(metadata=allow(staff("BACKEND", "SUPPORT", "SALES")))
     async def upsert_customer(self, info: Info, input: CustomerInput) -> CustomerResult:
         changes = {name: value for name in _NAMES if (value := getattr(input, name)) is not strawberry.UNSET}
-        async with info.context.page() as page:
+        async with info.context.changing() as page:
             version = changes.get("rate_card_version")
             cohort: Any = changes.get("cohort")
             if version is not None:
