@@ -13,8 +13,9 @@ from graphql import GraphQLError
 
 from schema.scalars import exact_number, exact_whole
 
-# A number stands after one of these. A string may look the same within; then the slower way reads it, with one result.
-_INEXACT = re.compile(rb"[:,\[]\s*-?(?:[0-9]+[.eE]|[0-9]{19})")
+# A number stands at the beginning or after one of these. A string may look the same within; then the slower way
+# reads it, with one result.
+_INEXACT = re.compile(rb"(?:^|[:,\[])\s*-?(?:[0-9]+[.eE]|[0-9]{19})")
 # PostgreSQL's text cannot hold it, and no field of ours means anything by it. Written in a GraphQL string it comes
 # here with one backslash more.
 _NUL = re.compile(rb"\\u(?:0000|\{0+\})")
