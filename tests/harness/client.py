@@ -20,7 +20,14 @@ Json = dict[str, Any]
 Outcome = Literal["ok", "refused", "unknown"]
 
 # Top-level errors that say: this was wrong, nothing happened.
-_REFUSING = {"UNAUTHENTICATED", "FORBIDDEN", "BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"}
+_REFUSING = {
+    "BAD_REQUEST",
+    "UNAUTHENTICATED",
+    "FORBIDDEN",
+    "BAD_USER_INPUT",
+    "GRAPHQL_VALIDATION_FAILED",
+    "GRAPHQL_PARSE_FAILED",
+}
 EVENT_TYPES = {
     "one": "application/cloudevents+json",
     "batch": "application/cloudevents-batch+json",

@@ -37,7 +37,7 @@ class History:
     def __init__(self) -> None:
         self.operations: list[Operation] = []
 
-    async def perform(self, client: Client, customer: str, credit_type: str, verb: str, **fields: Any) -> Operation:
+    async def perform(self, client: Client, customer: str, credit_type: str, verb: str, /, **fields: Any) -> Operation:
         """Asks once and records the answer; a lost one stays unknown."""
         operation = Operation(customer, credit_type, verb, fields)
         self.operations.append(operation)

@@ -79,6 +79,7 @@ def replay(
         answer = _apply(model, operation, entry, floor, ends)
         assert not isinstance(answer, Refused), f"the model refuses: {answer} {operation}\n{_story(pages, entry)}"
         check_laws(model)
+        _same_as_answered(entry, operation)
         result.made[entry["sequence"]] = operation
     if pages.ledger:
         model.advance(instant(pages.ledger[-1]["recordedAt"]))
@@ -136,6 +137,14 @@ def told(entry: Json) -> tuple[object, ...]:
     numbers = [micro(entry[name]) for name in ("amount", "heldAmount", "balanceAfter", "heldAfter")]
     times = (instant(entry["occurredAt"]), instant(entry["recordedAt"]))
     return (entry["sequence"], entry["kind"], *numbers, *times, drawn, repaid)
+
+
+def _same_as_answered(entry: Json, operation: Operation) -> None:
+    """The caller was told what the ledger says, and a balance no older than its own entry."""
+    answer = operation.reply.answer
+    for name, value in (answer.get("entry") or {}).items():
+        assert entry[name] == value, f"{name}: answered {value}, in the ledger {entry[name]}"
+    assert answer["balance"]["version"] >= entry["sequence"], (entry, answer)
 
 
 def _compare_entries(pages: Pages, model: Account) -> None:

@@ -164,16 +164,16 @@ async def test_a_key_is_one_to_255_visible_characters(client, key, taken):
         (entry,) = [each for each in await client.ledger(customer) if each["kind"] == "BURN"]
         assert entry["idempotencyKey"] == key
     else:
-        assert reply.code in ("INVALID_INPUT", "BAD_USER_INPUT"), reply
+        assert reply.code in ("INVALID_INPUT", "BAD_USER_INPUT", "BAD_REQUEST"), reply
 
 
 async def test_keys_that_only_look_alike_are_different(client):
     customer = await fresh(client, "alike")
-    keys = ["key", "Key", "kеy", "key\u200d", "ﬁ", "fi", "é", "e\u0301", "K", "K"]
+    keys = ["key", "Key", "k\u0435y", "key\u200d", "\ufb01", "fi", "\u00e9", "e\u0301", "K", "\u212a"]
     replies = [await client.put("burn", **spend(customer, key, "1")) for key in keys]
     took = [key for key, reply in zip(keys, replies, strict=True) if reply.ok]
     assert all(reply["replayed"] is False for reply in replies if reply.ok)
-    assert {"key", "Key", "kеy", "ﬁ", "fi", "é"} <= set(took)
+    assert {"key", "Key", "k\u0435y", "\ufb01", "fi", "\u00e9", "e\u0301", "K", "\u212a"} <= set(took)
     assert micro((await client.balance(customer))["burned"]) == micro(str(len(took)))
 
 

@@ -32,7 +32,7 @@ NOT_PLAIN = [
         "1.2.3",
         "12345678901234",
         "0.0000000000001",
-        "1\0",
+        "1\u2028",
     ),
 ]
 # The same as JSON values: a float is never taken, and nothing else is a number.
