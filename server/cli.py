@@ -13,7 +13,7 @@ import asyncpg
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from server import cli_audit, cli_catalog, cli_keys, log, migrate
+from server import cli_audit, cli_catalog, cli_demo, cli_keys, log, migrate
 from server.command import DataDir
 from server.doctor import Level, examine
 from server.embedded import EmbeddedPostgres
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.add_typer(cli_audit.app, name="audit")
 app.add_typer(cli_catalog.app, name="catalog")
 app.add_typer(cli_keys.app, name="keys")
+app.command()(cli_demo.demo)
 
 
 def _print_version(wanted: bool) -> None:

@@ -41,6 +41,11 @@ class ServeError(OperatorError):
     """The server cannot start."""
 
 
+def say_ready(address: str) -> None:
+    """`ready http://…` to the log: it answers at this address."""
+    logger.info("ready %s", address)
+
+
 def run(
     settings: Settings,
     *,
@@ -49,26 +54,26 @@ def run(
     workers: int = 1,
     application: str = APPLICATION,
     prepare: Callable[[Settings], None] | None = None,
-    page: str = "",
+    say: Callable[[str], None] = say_ready,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then return.
 
-    `prepare` runs once, after the schema is up to date and before the first request; `page` is appended to the address
-    that is logged as ready. Raises `OperatorError`.
+    `prepare` runs once, after the schema is up to date and before the first request; `say` is told the address once
+    requests are answered there. Raises `OperatorError`.
     """
     log.configure(settings.log_format)
     for line in unknown_names():
         logger.warning("%s", line)
     broadcast_url = _broadcast_url(settings, workers)
     with _signals_interrupt(), contextlib.suppress(KeyboardInterrupt), _listen(host, port) as listener:
-        address = f"{_address(listener)}{page}"
+        address = _address(listener)
         keyed = settings.with_secret_key()
         with _database(keyed) as url:
             complete = keyed.running_on(url, broadcast_url or url)
             if prepare is not None:
                 prepare(complete)
             serve_on = _one if workers == 1 else _several(workers)
-            serve_on(complete, listener, application, lambda: logger.info("ready %s", address))
+            serve_on(complete, listener, application, lambda: say(address))
 
 
 def _one(settings: Settings, listener: socket.socket, application: str, on_ready: Callable[[], None]) -> None:
