@@ -36,12 +36,15 @@ class Problem(Exception):
     """Why an event cannot be taken."""
 
 
-def from_cloud_event(received: object, *, accept_late: bool = False) -> TakeEvent:
-    """An event as `/v1/events` and files bring it: parsed JSON with exact numbers, or `Unreadable`."""
+def from_cloud_event(received: object, *, accept_late: bool = False, place: str | None = None) -> TakeEvent:
+    """An event as `/v1/events` and files bring it: parsed JSON with exact numbers, or `Unreadable`.
+
+    `place` is where in a file it stands: by it an event is recognised that has no source and id of its own.
+    """
     try:
         return _sound(received, accept_late=accept_late)  # type: ignore[arg-type]  # looked at inside
     except Problem as problem:
-        return _unsound(received, str(problem), accept_late=accept_late)
+        return unsound(received, str(problem), accept_late=accept_late, place=place)
 
 
 def from_attributes(  # noqa: PLR0917 -- an event's attributes, in the order of the contract
@@ -211,7 +214,7 @@ def _holds_nul(value: object) -> bool:
     return isinstance(value, list) and any(map(_holds_nul, value))
 
 
-def _unsound(received: object, problem: str, *, accept_late: bool) -> TakeEvent:
+def unsound(received: object, problem: str, *, accept_late: bool = False, place: str | None = None) -> TakeEvent:
     """What is kept of an event that cannot be taken: all of it, as text; and what can be told of it."""
     known = received if isinstance(received, dict) else {}
     named = [known.get(name) for name in ("source", "id")]
@@ -222,8 +225,9 @@ def _unsound(received: object, problem: str, *, accept_late: bool) -> TakeEvent:
     except Problem:
         time = None
     source, event_id = (_safe(value, bounds.EVENT_NAME_MAX) for value in named)
+    key = uuid4() if place is None else event_key(place, text)
     return TakeEvent(
-        key=event_key(source, event_id) if usable else uuid4(),
+        key=event_key(source, event_id) if usable else key,
         content=fingerprint("unsound", text),
         source=source,
         event_id=event_id,

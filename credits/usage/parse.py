@@ -9,6 +9,7 @@ cut into its events, and each is read by itself, so that one that is broken is r
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -22,6 +23,7 @@ _INT64_DIGITS = 19  # an integer of fewer digits fits
 # What tells where an event of a JSON array ends: strings are skipped whole, brackets counted.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
 _CLOSING = {b"[": b"]", b"{": b"}"}
+_CLOSED = frozenset(_CLOSING.values())
 
 
 class Form(Enum):
@@ -112,30 +114,60 @@ def _batch(body: bytes) -> list[object]:
 
 def _elements(body: bytes, reason: str) -> list[bytes]:
     """The texts of an array's elements; `reason` is why it could not be read as a whole. Ten times slower than that."""
-    malformed = Malformed(f"the body {reason}")
-    start = body.find(b"[") + 1
-    if body[:start].strip() != b"[":
-        raise malformed
     elements: list[bytes] = []
-    awaited = [b"]"]
-    for token in _TOKEN.finditer(body, start):
-        symbol = token[0]
-        if symbol in _CLOSING:
-            awaited.append(_CLOSING[symbol])
-        if symbol in _CLOSING or len(symbol) > 1 or (symbol == b"," and len(awaited) > 1):
-            continue
-        if symbol != b"," and symbol != awaited.pop():
-            raise malformed
-        if symbol == b"," or not awaited:
-            elements.append(body[start : token.start()])
-            start = token.end()
-        if len(elements) > bounds.EVENTS_PER_REQUEST_MAX:
-            raise TooManyEvents
-        if not awaited:
-            break
-    if awaited or body[start:].strip() or not all(element.strip() for element in elements):
-        raise malformed
+    try:
+        for text, _ in cut_array([body]):
+            elements.append(text)
+            if len(elements) > bounds.EVENTS_PER_REQUEST_MAX:
+                raise TooManyEvents
+    except Malformed:
+        raise Malformed(f"the body {reason}") from None
     return elements
+
+
+def cut_array(chunks: Iterable[bytes], *, inside: bool = False) -> Iterator[tuple[bytes, int]]:
+    """The texts of a JSON array's elements, and how many bytes may be skipped with each when it is done.
+
+    The array comes in chunks; `inside`: from the middle of it, after an element. Strings are skipped, brackets
+    counted, and what stands between them is looked at by nobody. Raises `Malformed` where it is no array.
+    """
+    buffer, passed, scanned, start = b"", 0, 0, 0
+    awaited = [b"]"] if inside else []
+    begun, found = inside, 0
+    for chunk in chunks:
+        buffer, passed, scanned, start = buffer[start:] + chunk, passed + start, scanned - start, 0
+        for token in _TOKEN.finditer(buffer, scanned):
+            symbol, scanned = token[0], token.end()
+            if symbol == b'"':  # not ended yet: the next chunk has the rest
+                scanned = token.start()
+                break
+            if not awaited and (begun or symbol != b"[" or buffer[start : token.start()].strip()):
+                raise Malformed("is no JSON array")
+            ends = _ends_element(symbol, awaited)
+            if not begun:
+                begun, start = True, token.end()
+            if ends:
+                text, start, found = buffer[start : token.start()], token.end(), found + 1
+                if text.strip():
+                    yield text, passed + (start if awaited else token.start())
+                elif awaited or found > 1:
+                    raise Malformed("is no JSON array: an element is missing")
+        else:
+            scanned = len(buffer)
+        if len(buffer) - start > bounds.BODY_BYTES_MAX:
+            raise Malformed(f"has an element larger than {bounds.BODY_BYTES_MAX} bytes")
+    if awaited or not begun or buffer[start:].strip():
+        raise Malformed("is no JSON array: it does not end")
+
+
+def _ends_element(symbol: bytes, awaited: list[bytes]) -> bool:
+    """Follows one symbol through the brackets; whether an element of the outermost array ends with it."""
+    if symbol in _CLOSING:
+        awaited.append(_CLOSING[symbol])
+        return False
+    if symbol in _CLOSED and symbol != awaited.pop():
+        raise Malformed("is no JSON array: brackets do not match")
+    return not awaited or (symbol == b"," and len(awaited) == 1)
 
 
 def _exactly(raw: bytes) -> object:
