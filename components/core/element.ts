@@ -1,0 +1,200 @@
+import { html, render, type TemplateResult } from "lit/html.js";
+import { announce, makeRegion } from "./announce.ts";
+import { ScripError } from "./errors.ts";
+import { ago, canonical, rightToLeft } from "./intl.ts";
+import { english, fill, type Messages, messagesFor } from "./messages.ts";
+import type { Resource, Session, Topic } from "./session.ts";
+import { sheetOf } from "./sheet.ts";
+import { join, leave, nearest } from "./surroundings.ts";
+import { theme } from "./theme.styles.ts";
+
+/** How long a page may take to set up its provider before the element says that there is none. */
+const PROVIDER_MS_MAX = 5_000;
+const AGE_STEP_MS = 10_000;
+
+/** What happens in every element, by the name of its event. */
+export interface CommonEvents {
+  "scrip-load": null;
+  "scrip-error": { code: string; message: string; retryable: boolean };
+}
+
+declare global {
+  interface GlobalEventHandlersEventMap {
+    "scrip-load": CustomEvent<CommonEvents["scrip-load"]>;
+    "scrip-error": CustomEvent<CommonEvents["scrip-error"]>;
+  }
+}
+
+/**
+ * An element that shows one topic of the customer. It finds the session, follows language and
+ * direction, and has the states that all elements share; a subclass draws the data.
+ *
+ * Attributes are all that a page sets: plain pages and every framework can do that. Lit renders; its
+ * base class would be a fifth of the whole size budget, for more than these elements need.
+ */
+export abstract class ScripElement<T> extends HTMLElement {
+  static readonly observedAttributes: readonly string[] = ["locale", "heading-level"];
+  static readonly css: string = theme;
+
+  protected readonly tree = this.attachShadow({ mode: "open" });
+  /** The texts and the language of this moment. */
+  protected texts: Messages = english.texts;
+  protected localeTag = "en";
+  #session: Session | undefined;
+  #resource: Resource<T> | undefined;
+  /** The data on the screen, and the code of the error that was told last: retries don't repeat it. */
+  #shown: T | undefined;
+  #told: string | undefined;
+  #noSession: ScripError | undefined;
+  #ageing: ReturnType<typeof setTimeout> | undefined;
+  #isUpdating = false;
+  #changed = (): void => this.requestUpdate();
+
+  constructor() {
+    super();
+    this.tree.adoptedStyleSheets = [sheetOf((this.constructor as typeof ScripElement).css)];
+  }
+
+  /** What to show, by the attributes; an error when they say too little. */
+  protected abstract topic(): Topic<T> | ScripError;
+  protected abstract headline(data: T): string;
+  /** Stands beside the heading. */
+  protected abstract beside(data: T): unknown;
+  /**
+   * The card below its heading; without data a skeleton of the same size. `notice` says that the
+   * data is old; where it goes, it moves nothing.
+   */
+  protected abstract body(data: T | undefined, notice: unknown): unknown;
+  /** The data has changed, and is on the screen. */
+  protected abstract arrived(data: T, previous: T | undefined): void;
+
+  connectedCallback(): void {
+    makeRegion();
+    join(this);
+    this.follow();
+    setTimeout(() => {
+      if (this.#session) return;
+      this.#noSession = new ScripError("CONFIG", "there is no scrip-provider");
+      this.requestUpdate();
+    }, PROVIDER_MS_MAX);
+  }
+
+  disconnectedCallback(): void {
+    leave(this);
+    clearTimeout(this.#ageing);
+    this.#watch();
+  }
+
+  attributeChangedCallback(): void {
+    this.requestUpdate();
+  }
+
+  /** Whatever changes in one moment is drawn once, after it. */
+  requestUpdate(): void {
+    if (this.#isUpdating) return;
+    this.#isUpdating = true;
+    queueMicrotask(() => {
+      this.#isUpdating = false;
+      if (this.isConnected) this.#update();
+    });
+  }
+
+  /** The provider, the language or the direction around it may have changed. */
+  follow(): void {
+    type Provider = HTMLElement & { scripSession?: Session };
+    const tag = "scrip-provider";
+    const provider = nearest<Provider>(this, tag) ?? document.querySelector<Provider>(tag);
+    if (provider?.scripSession !== this.#session) this.#watch();
+    this.#session = provider?.scripSession;
+    this.requestUpdate();
+  }
+
+  #update(): void {
+    this.localeTag = canonical(this.getAttribute("locale") || nearest(this, "[lang]")?.lang || navigator.language);
+    const spoken = messagesFor(this.localeTag, this.#session?.baseUrl);
+    this.texts = (spoken ?? english).texts;
+
+    const topic = this.topic();
+    const mistake = topic instanceof ScripError ? topic : undefined;
+    this.#watch(mistake ? undefined : (topic as Topic<T>));
+    // Until its texts are there, an element is still loading: nobody sees two languages.
+    const data = spoken && this.#resource?.data;
+    const error = this.#session ? spoken && (mistake ?? this.#resource?.error) : this.#noSession;
+
+    const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
+    render(
+      html`<div part="card" role="group" aria-labelledby="heading" aria-busy=${!data && !error}
+        lang=${spoken?.localeTag ?? this.localeTag} dir=${direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")}
+        >${data || !error ? this.#card(data, error) : html`<slot name="error">${this.#failure(error)}</slot>`}</div>`,
+      this.tree,
+    );
+    this.#tell(data, error);
+  }
+
+  /** After the screen, the page: events tell of what can be seen. */
+  #tell(data: T | undefined, error: ScripError | undefined): void {
+    const previous = this.#shown;
+    this.#shown = data;
+    if (data && data !== previous) {
+      if (!previous) this.emit("scrip-load", null);
+      this.arrived(data, previous);
+    }
+    if (error && error.code !== this.#told) {
+      const { code, message, retryable } = error;
+      this.emit("scrip-error", { code, message, retryable });
+      this.say(this.#problem(error));
+    }
+    this.#told = error?.code;
+    // The age of old data is on the screen, so it has to grow.
+    clearTimeout(this.#ageing);
+    if (data && error) this.#ageing = setTimeout(this.#changed, AGE_STEP_MS);
+  }
+
+  protected say(text: string): void {
+    announce(this, text, (this.tree.firstElementChild as HTMLElement).lang);
+  }
+
+  protected emit<E extends object = CommonEvents, K extends keyof E & string = keyof E & string>(
+    type: K,
+    detail: E[K],
+  ): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+
+  #card(data: T | undefined, error: ScripError | undefined): TemplateResult {
+    const card = html`<div class="top"><div id="heading" part="heading" role="heading" aria-level=${
+      this.getAttribute("heading-level") ?? 3
+    }><slot name="heading">${data ? this.headline(data) : this.texts.loading}</slot></div>${data && this.beside(data)}</div>${this.body(data, data && error && this.#stale(error))}`;
+    return data ? card : html`<slot name="loading">${card}</slot>`;
+  }
+
+  #problem({ code }: ScripError): string {
+    const { offline, stale, failed } = this.texts;
+    return code === "NETWORK" ? offline : this.#shown ? stale : failed;
+  }
+
+  #stale(error: ScripError): TemplateResult {
+    const t = ago(this.localeTag, Date.now() - (this.#resource?.confirmed_ms ?? 0));
+    return html`<span part="stale"><span>${this.#problem(error)} · ${fill(this.texts.updated, { t })}</span>${this.#retry(error, "↻")}</span>`;
+  }
+
+  #failure(error: ScripError): TemplateResult {
+    return html`<div part="error"><p id="heading">${this.#problem(error)}</p>${this.#retry(error, this.texts.retry)}</div>`;
+  }
+
+  #retry({ retryable }: ScripError, face: string): unknown {
+    const { retry } = this.texts;
+    return retryable
+      ? html`<button part="retry" aria-label=${retry} @click=${() => this.#session?.retryNow()}>${face}</button>`
+      : "";
+  }
+
+  /** Shows this topic from now on; without one, nothing. */
+  #watch(topic?: Topic<T>): void {
+    const resource = topic && this.#session?.watchTopic(topic, this.#changed);
+    if (resource === this.#resource) return;
+    if (this.#resource) this.#session?.unwatch(this.#resource, this.#changed);
+    this.#resource = resource;
+    this.#shown = undefined;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What is shipped: dist/{version}/ with everything of one version, never changed once released, and
+ * dist/manifest.json, which says what is current. Older versions stay beside it, because pages pin them.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
+import { bundle, ROOT, VERSION } from "./bundle.mjs";
+import { describe } from "./describe.mjs";
+import { typings } from "./typings.mjs";
+
+export const DIST = `${ROOT}/frontend_embed/dist`;
+const COMPRESSED = /\.(js|json|css)$/;
+
+const gzipped = (content) => promisify(gzip)(content, { level: 9 });
+const brotlied = (content) =>
+  promisify(brotliCompress)(content, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: 11,
+      [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
+      [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+    },
+  });
+
+export const sizesOf = async (content) => ({
+  raw: content.length,
+  gzip: (await gzipped(content)).length,
+  brotli: (await brotlied(content)).length,
+});
+
+/** The files of this version, by name; the same sources give the same bytes everywhere. */
+export async function contents() {
+  const description = await describe();
+  const files = {
+    "embed.js": await bundle({ entry: "frontend_embed/embed.ts" }),
+    "embed.iife.js": await bundle({ entry: "frontend_embed/embed.ts", format: "iife" }),
+    "reserve.css": await readFile(`${ROOT}/frontend_embed/examples/reserve.css`, "utf8"),
+    "custom-elements.json": `${JSON.stringify(description, null, 2)}\n`,
+    ...(await typings(description)),
+  };
+  for (const name of (await readdir(`${ROOT}/components/locales`)).sort()) {
+    if (!name.endsWith(".json")) continue;
+    files[`locales/${name}`] = JSON.stringify(JSON.parse(await readFile(`${ROOT}/components/locales/${name}`, "utf8")));
+  }
+  return Object.fromEntries(Object.entries(files).map(([name, text]) => [name, Buffer.from(text)]));
+}
+
+/** What can be known without compressing, which is not the same in every version of Node. */
+export function manifestOf(files) {
+  const entries = Object.entries(files).map(([name, content]) => [
+    name,
+    { raw: content.length, integrity: `sha384-${createHash("sha384").update(content).digest("base64")}` },
+  ]);
+  return { version: VERSION, floating: "v1.js", files: Object.fromEntries(entries) };
+}
+
+async function write(path, content) {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content);
+}
+
+export async function writeDist() {
+  const files = await contents();
+  const manifest = manifestOf(files);
+  const folder = `${DIST}/${VERSION}`;
+  await rm(folder, { recursive: true, force: true });
+  for (const [name, content] of Object.entries(files)) {
+    await write(`${folder}/${name}`, content);
+    if (!COMPRESSED.test(name)) continue;
+    const twins = { gz: await gzipped(content), br: await brotlied(content) };
+    Object.assign(manifest.files[name], { gzip: twins.gz.length, brotli: twins.br.length });
+    for (const [ending, twin] of Object.entries(twins)) await write(`${folder}/${name}.${ending}`, twin);
+  }
+  const text = `${JSON.stringify(manifest, null, 2)}\n`;
+  await write(`${folder}/manifest.json`, text);
+  await write(`${DIST}/manifest.json`, text);
+  return manifest;
+}

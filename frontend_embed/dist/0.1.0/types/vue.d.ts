@@ -1,0 +1,43 @@
+/** Templates of Vue 3. Written by the build: don't edit. */
+import type { FetchToken } from "./embed.d.ts";
+
+export interface ScripBalanceProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** One line without a card, for a menu bar. */
+  compact?: boolean;
+  /** An amount; below it the balance is marked as low. */
+  low?: string;
+  /** Also says how much open holds set aside. */
+  "show-held"?: boolean;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** The available credits have changed; amounts are exact decimals. */
+  onScripBalanceChange?: (event: CustomEvent<{previous: string, available: string, version: number}>) => void;
+  /** They have fallen below `low`, or were when first shown. */
+  onScripBalanceLow?: (event: CustomEvent<{available: string, low: string, version: number}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripProviderProps {
+  /** Where Scrip answers, such as `https://credits.example.com`; the page's own origin when left out. */
+  endpoint?: string;
+  /** A first customer token, which saves a round trip. */
+  token?: string;
+  /** Address on the page's own origin that is POSTed to with its cookies and answers `{"token", "expiresAt"}`. */
+  "token-url"?: string;
+  /** In place of `token-url`: a function that gets `{reason, signal}` and returns a token, or `{token, expiresAt}`. */
+  fetchToken?: FetchToken;
+}
+
+declare module "vue" {
+  interface GlobalComponents {
+    "scrip-balance": { new (): { $props: ScripBalanceProps } };
+    "scrip-provider": { new (): { $props: ScripProviderProps } };
+  }
+}

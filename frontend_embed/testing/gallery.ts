@@ -1,0 +1,70 @@
+/** Every state of every element on one page, each against a fake of its own. */
+import ar from "../../components/locales/ar.json" with { type: "json" };
+import de from "../../components/locales/de.json" with { type: "json" };
+import es from "../../components/locales/es.json" with { type: "json" };
+import fr from "../../components/locales/fr.json" with { type: "json" };
+import ja from "../../components/locales/ja.json" with { type: "json" };
+import { FakeScrip } from "./fake_scrip.ts";
+import { install } from "./install.ts";
+
+const locales = { ar, de, es, fr, ja };
+const many = [
+  { amount: "120.5", expiresAt: "2027-01-14T12:00:00.000000Z" },
+  { amount: "500", expiresAt: "2027-01-31T12:00:00.000000Z" },
+  { amount: "800", expiresAt: "2027-03-31T12:00:00.000000Z" },
+  { amount: "1000", expiresAt: "2028-01-31T12:00:00.000000Z" },
+  { amount: "4000", expiresAt: null },
+];
+
+/** What the network of a provider does, by its `data-fake`. */
+const worlds: Record<string, (fake: FakeScrip) => void> = {
+  plain: () => {},
+  slow: (fake) => {
+    fake.isMute = true;
+    fake.httpAnswer = { status: 200, body: new Promise(() => {}) };
+  },
+  low: (fake) =>
+    fake.set("ai", {
+      available: "37.2",
+      held: "12",
+      buckets: [{ amount: "49.2", expiresAt: "2027-01-31T12:00:00.000000Z" }],
+    }),
+  many: (fake) => fake.set("ai", { available: "6420.5", held: "120", buckets: many }),
+  empty: (fake) => fake.set("ai", { available: "0", buckets: [], version: 0 }),
+  debt: (fake) => fake.set("ai", { available: "-41.0004", buckets: [] }),
+  huge: (fake) =>
+    fake.set("ai", {
+      available: "1234567890123.456789",
+      buckets: [{ amount: "1234567890123.456789", expiresAt: null }],
+    }),
+  broken: (fake) => {
+    fake.httpAnswer = { status: 500, body: {} };
+    fake.letsSocketsThrough = false;
+  },
+  offline: (fake) =>
+    void setTimeout(() => {
+      fake.isUp = false;
+      fake.closeAll(1006);
+      dispatchEvent(new Event("offline"));
+    }, 400),
+  forbidden: (fake) => {
+    fake.httpAnswer = {
+      status: 200,
+      body: { data: null, errors: [{ message: "no", extensions: { code: "FORBIDDEN" } }] },
+    };
+    fake.letsSocketsThrough = false;
+  },
+};
+
+for (const provider of document.querySelectorAll("scrip-provider")) {
+  const fake = new FakeScrip();
+  const world = provider.dataset["fake"] ?? "plain";
+  const endpoint = `https://${world}-${Math.random().toString(36).slice(2)}.test`;
+  provider.setAttribute("endpoint", endpoint);
+  install(fake, endpoint, locales);
+  worlds[world]?.(fake);
+  provider.setAttribute("token", fake.mint());
+  Object.assign(provider, { fake });
+}
+
+await import("../embed.ts");

@@ -1,0 +1,106 @@
+/** What a person finds in an element, without knowing how it is built: for tests of pages that embed one. */
+import { FakeScrip } from "./fake_scrip.ts";
+import { install } from "./install.ts";
+
+export class BalanceHarness {
+  readonly element: Element;
+
+  constructor(element: Element | null) {
+    if (!element) throw new Error("there is no such element");
+    this.element = element;
+  }
+
+  part(name: string): HTMLElement | null {
+    return this.element.shadowRoot?.querySelector<HTMLElement>(`[part~="${name}"]`) ?? null;
+  }
+  parts(name: string): HTMLElement[] {
+    return [...(this.element.shadowRoot?.querySelectorAll<HTMLElement>(`[part~="${name}"]`) ?? [])];
+  }
+  text(name: string): string | undefined {
+    return this.part(name)?.textContent?.trim();
+  }
+  /** The number as it is written. */
+  get value(): string | undefined {
+    return this.text("value");
+  }
+  /** The number as it is. */
+  get exact(): string | null | undefined {
+    return this.part("value")?.getAttribute("value");
+  }
+  get buckets(): (string | undefined)[] {
+    return this.parts("bucket").map((bucket) => bucket.querySelector("span")?.textContent?.trim());
+  }
+  get isLoading(): boolean {
+    return this.part("card")?.getAttribute("aria-busy") === "true";
+  }
+}
+
+/** A turn of the event loop that fake timers leave alone: bodies of answers are read in tasks. */
+const turn = (): Promise<unknown> =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => resolve(port1.close());
+    port2.postMessage(0);
+  });
+
+/** Everything that is due, as far as no time has to pass. */
+export async function settle(): Promise<void> {
+  for (let n = 0; n < 12; n++) await turn();
+}
+
+let undo: (() => void)[] = [];
+let endpoints = 0;
+
+export interface Mounted {
+  fake: FakeScrip;
+  endpoint: string;
+  provider: HTMLElement & { fetchToken?: unknown };
+  balance: BalanceHarness;
+  /** Events that left the elements, in order. */
+  events: { type: string; detail: Record<string, unknown> }[];
+}
+
+export interface MountOptions {
+  fake?: FakeScrip;
+  /** Attributes of the balance. */
+  attributes?: string;
+  /** What stands between its tags. */
+  content?: string;
+  /** Attributes of the provider; "" for none, so that the test says how tokens come. */
+  session?: string;
+  locales?: Record<string, unknown>;
+  /** The element around it, such as `<section lang="de">`. */
+  around?: string;
+}
+
+/** A page with one balance and a Scrip of its own. */
+export async function mount(options: MountOptions = {}): Promise<Mounted> {
+  const { fake = new FakeScrip(), attributes = "", content = "", locales = {}, around = "<div>" } = options;
+  const endpoint = `https://scrip-${++endpoints}.test`;
+  undo.push(install(fake, endpoint, locales));
+  const session = options.session ?? `token="${fake.mint()}"`;
+  const host = document.createElement("template");
+  host.innerHTML = `${around}<scrip-provider endpoint="${endpoint}" ${session}><scrip-balance credit-type="ai" ${attributes}>${content}</scrip-balance></scrip-provider>`;
+  const shown = document.importNode(host.content, true).firstElementChild as HTMLElement;
+  const events: Mounted["events"] = [];
+  for (const type of ["scrip-load", "scrip-error", "scrip-balance-change", "scrip-balance-low"]) {
+    shown.addEventListener(type, (event) => events.push({ type, detail: (event as CustomEvent).detail }));
+  }
+  document.body.append(shown);
+  undo.push(() => shown.remove());
+  await settle();
+  return {
+    fake,
+    endpoint,
+    provider: shown.querySelector("scrip-provider") as Mounted["provider"],
+    balance: new BalanceHarness(shown.querySelector("scrip-balance")),
+    events,
+  };
+}
+
+export async function unmountAll(): Promise<void> {
+  const steps = undo.reverse();
+  undo = [];
+  for (const step of steps) step();
+  await settle();
+}
