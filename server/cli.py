@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_audit.app, name="audit")
 app.add_typer(cli_catalog.app, name="catalog")
+app.add_typer(cli_events.app, name="events")
 app.add_typer(cli_keys.app, name="keys")
 app.command()(cli_demo.demo)
 
