@@ -13,7 +13,7 @@ import asyncpg
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from server import cli_audit, cli_catalog, cli_demo, cli_keys, log, migrate
+from server import cli_audit, cli_catalog, cli_demo, cli_events, cli_keys, log, migrate
 from server.command import DataDir
 from server.doctor import Level, examine
 from server.embedded import EmbeddedPostgres
