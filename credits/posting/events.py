@@ -59,6 +59,7 @@ def _judge(
         return EventTaken(EventOutcome.UNKNOWN_TYPE, f"no feature meters events of type {event.type!r}"), []
     dimensions = dimensions_of(features, event.data)
     prices: list[Price] = []
+    together: dict[int, int] = {}  # credit type → micro-credits: features of one event may burn from one account
     for feature in features:
         quantity = quantity_of(feature, event.data)
         if isinstance(quantity, str):
@@ -69,7 +70,8 @@ def _judge(
         if isinstance(priced, InvalidInput):
             return EventTaken(EventOutcome.INVALID, priced.message), []
         account = book.account(customer.id, priced.credit_type)
-        if account.burned + account.held + priced.amount_micro > INT64_MAX:
+        amount_micro = together[account.credit_type_id] = together.get(account.credit_type_id, 0) + priced.amount_micro
+        if account.burned + account.held + amount_micro > INT64_MAX:
             return EventTaken(EventOutcome.INVALID, "would burn more than 64 bits of micro-credits in all"), []
         prices.append(priced)
     return EventTaken(EventOutcome.BURNED), prices

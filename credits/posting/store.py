@@ -147,6 +147,13 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     changed = [account for account in book.accounts.values() if _is_changed(book, account)]
     if book.new_events:
         await _write_events(connection, book)
+    if book.tagged:
+        tagged = [book.customers[customer_id] for customer_id in book.tagged]
+        await connection.execute(
+            statements.TAG_CUSTOMERS,
+            [customer.id for customer in tagged],
+            [customer.rate_card_version for customer in tagged],
+        )
     if not changed:
         return []
     entries = [entry for account in changed for entry in account.entries]
@@ -165,13 +172,6 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
         )
     await _write_grants(connection, changed)
     await _write_holds(connection, changed)
-    if book.tagged:
-        tagged = [book.customers[customer_id] for customer_id in book.tagged]
-        await connection.execute(
-            statements.TAG_CUSTOMERS,
-            [customer.id for customer in tagged],
-            [customer.rate_card_version for customer in tagged],
-        )
     return changed
 
 

@@ -13,7 +13,7 @@ from credits.ledger.balance import Balance
 from credits.ledger.reads import list_grants, list_holds, read_accounts
 from credits.posting.commands import Spend
 from credits.posting.reader import Page
-from tests.credits.posting.conftest import Till
+from tests.credits.posting.till import Till
 
 DAY = timedelta(days=1)
 
