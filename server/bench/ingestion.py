@@ -1,0 +1,92 @@
+"""Entries written through `/v1/events`, against a bare COPY of the very same rows."""
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+
+import asyncpg
+
+from server.bench.load import Stream
+from server.bench.report import AtLeast, Figure, Spread, ratio
+from server.bench.requests import Events
+from server.bench.run import Run
+
+OF_COPY = AtLeast(0.25)
+A_SECOND = AtLeast(10_000)
+SIZES = (1_000, 10_000)
+CLIENTS = 2  # one body is taken apart while the other one is committed
+ENTRIES = 80_000  # of one round
+_PATIENCE_S = 600.0
+_TABLES = ("entries", "usage_events")
+
+
+def events_against_copy(run: Run) -> Iterator[Figure]:
+    for size in SIZES:
+        rounds = [_round(run, size, number) for number in range(run.rounds)]
+        through, copied = [each.through for each in rounds], [each.copied for each in rounds]
+        yield Figure(
+            f"entries by /v1/events / COPY, bodies of {size:,}",
+            f"{median(through):,.0f} against {median(copied):,.0f} entries/s, each with its share of usage_events",
+            ratio(through, copied),
+            OF_COPY,
+        )
+        yield Figure(f"entries/s by /v1/events, bodies of {size:,}", "", Spread.of(through), A_SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Entries a second, through the server and by COPY."""
+
+    through: float
+    copied: float
+
+
+def _round(run: Run, size: int, number: int) -> _Round:
+    run.say(f"events in bodies of {size:,}: round {number + 1} of {run.rounds}")
+    world = run.stage.world
+    spec = Events(world.secret, world.customers, size, f"{size}-{number}", seed=number)
+    begun = datetime.now(UTC)
+    stream = Stream(spec, CLIENTS, _PATIENCE_S, count=run.many(ENTRIES, 2 * size))
+    outcome = run.phase(f"events, bodies of {size:,}", stream)[0]
+    copied = asyncio.run(_copy(run.stage.url, begun))
+    if copied.entries != outcome.taken:
+        raise AssertionError(f"{outcome.taken} entries were acknowledged, {copied.entries} are there")
+    return _Round(outcome.per_second, copied.entries / copied.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    entries: int
+    seconds: float
+
+
+async def _copy(url: str, since: datetime) -> _Copied:
+    """Copies the rows written since then into tables of the same columns, constraints and indexes: the least that
+    PostgreSQL can do to keep them. No triggers, no row-level security, one database transaction."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = {}
+        for table, column in zip(_TABLES, ("recorded_at", "received_at"), strict=True):
+            await connection.execute(f"CREATE TABLE IF NOT EXISTS bench_{table} (LIKE {table} INCLUDING ALL)")
+            rows[table] = io.BytesIO()
+            query = f"SELECT * FROM {table} WHERE {column} >= $1"  # noqa: S608 -- names of our own, written above
+            await connection.copy_from_query(query, since, output=rows[table], format="binary")
+        begun = time.perf_counter()
+        counts = {}
+        async with connection.transaction():
+            for table, buffer in rows.items():
+                said = await connection.copy_to_table(f"bench_{table}", source=_pieces(buffer), format="binary")
+                counts[table] = int(said.rsplit(" ", 1)[1])
+        return _Copied(counts["entries"], time.perf_counter() - begun)
+    finally:
+        await connection.close()
+
+
+async def _pieces(buffer: io.BytesIO) -> AsyncIterator[bytes]:
+    buffer.seek(0)
+    while piece := buffer.read(256 * 1024):
+        yield piece
