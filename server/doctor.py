@@ -173,11 +173,7 @@ async def _broadcaster(settings: Settings) -> Finding:
         listener = await asyncpg.connect(settings.broadcast_url, timeout=CONNECT_S)
         try:
             await listener.add_listener("scrip_doctor", lambda *_: arrived.set())
-            sender = await asyncpg.connect(settings.broadcast_url, timeout=CONNECT_S)
-            try:
-                await sender.execute("NOTIFY scrip_doctor")
-            finally:
-                await sender.close()
+            await _notify(settings.broadcast_url)
             await asyncio.wait_for(arrived.wait(), NOTICE_S)
         finally:
             await listener.close()
@@ -190,3 +186,11 @@ async def _broadcaster(settings: Settings) -> Finding:
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return Finding(Level.FAIL, "broadcaster", f"cannot be reached ({error}): check SCRIP_BROADCAST_URL")
     return Finding(Level.OK, "broadcaster", f"PostgreSQL, {(time.monotonic() - sent_at) * 1000:.0f} ms for a notice")
+
+
+async def _notify(url: str) -> None:
+    sender = await asyncpg.connect(url, timeout=CONNECT_S)
+    try:
+        await sender.execute("NOTIFY scrip_doctor")
+    finally:
+        await sender.close()
