@@ -62,12 +62,9 @@ class _Executor(Executor[Any]):
         position_context: Any,
     ) -> Any:
         if result is not None and not isinstance(result, Exception):
-            complete = self.selections.complete(return_type, field_details_list)
-            if complete is not None:
-                try:
-                    return complete(result)
-                except Exception:  # noqa: BLE001, S110 -- the walk below meets the same fault and places it
-                    pass
+            done = self.selections.try_complete(return_type, field_details_list, result, self.context_value)
+            if done is not NotImplemented:
+                return done
         return super().complete_value(return_type, field_details_list, info, path, result, position_context)
 
     def collect_subfields(

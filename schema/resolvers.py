@@ -20,6 +20,9 @@ from strawberry.types.field import StrawberryField
 from schema.permission import Rule, refusal, rule_of
 
 Resolve = Callable[..., Any]
+# A resolver that takes its object, perhaps the info, and does not wait, as a function of object and graphql-core's
+# info: `selections` calls it itself.
+PlainResolver = Callable[[Any, Any], Any]
 
 
 def install(schema: strawberry.Schema) -> None:
@@ -150,6 +153,9 @@ def _straight(schema: strawberry.Schema, definition: StrawberryField) -> Resolve
         return function(source, **arguments) if takes_source else function(**arguments)
 
     resolve.scrip_installed = True  # type: ignore[attr-defined]
+    if takes_source and not names and not definition.is_async:
+        plain: PlainResolver = resolve if info_name is not None else lambda source, _info: function(source)
+        resolve.scrip_plain = plain  # type: ignore[attr-defined]
     return resolve
 
 

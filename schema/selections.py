@@ -1,19 +1,22 @@
 """Completing values, compiled once for each selection.
 
-Most of an answer is plain attributes of objects that a resolver has already returned. For such a selection
-graphql-core builds a path, an info, an argument dictionary and five generic calls for each field of each object; here
-it becomes a function from object to dictionary once. It takes what is plainly right. Whatever is not (a null where
-none may be, a scalar that cannot be written, an unexpected class) raises, and graphql-core completes the same object
-again and places the error: attributes are read, nothing is called twice. A selection with a field that has a
-resolver, a rule or arguments is not compiled; graphql-core executes it, and the plain selections below it are.
+Most of an answer is attributes of objects that a resolver has already returned, and resolvers that only look at such
+an object. For each field of each object graphql-core builds a path, an info and an argument dictionary, and makes five
+generic calls; here a selection becomes a function from object to dictionary once. It takes what is plainly right.
+Whatever is not (a null where none may be, a scalar that cannot be written, an unexpected class) raises, and
+graphql-core completes the same object again and places the error: below the root GraphQL asks that reading has no
+effects, so that reading twice has none either. A selection with a field that waits, has arguments or declares a rule
+is not compiled; graphql-core executes it, and the plain selections below it are.
 """
 
 from collections.abc import Callable
+from inspect import iscoroutine
 from typing import Any
 
 from graphql import (
     FragmentDefinitionNode,
     GraphQLEnumType,
+    GraphQLField,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
@@ -33,15 +36,32 @@ from graphql.execution.collect_fields import (
     collect_subfields,
 )
 from graphql.execution.values import VariableValues
+from graphql.pyutils import is_awaitable
 from graphql.type import is_leaf_type
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
-Complete = Callable[[Any], Any]
+from schema.resolvers import PlainResolver
+
+Complete = Callable[[Any, Any], Any]  # of a value, in the context of the request
+Read = Callable[[Any, Any], Any]  # of a field's value, from an object
 
 
 class _NotPlain(Exception):
     """Not plainly right: graphql-core decides."""
+
+
+class _Waits(Exception):
+    """A resolver that is no coroutine function returned something to wait for: never compiled again."""
+
+
+class _ContextAlone:
+    """All of graphql-core's info that a compiled resolver finds; whoever asks for more is not plain."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
 
 
 class Selections:
@@ -85,11 +105,24 @@ class Selections:
             known = self._completes[key] = (fields, type_, self._nullable(type_, fields))
         return known[2]
 
+    def try_complete(self, type_: GraphQLOutputType, fields: FieldDetailsList, value: Any, context: Any) -> Any:
+        """The completed value; `NotImplemented` where graphql-core has to complete it."""
+        complete = self.complete(type_, fields)
+        if complete is None:
+            return NotImplemented
+        try:
+            return complete(value, context)
+        except _Waits:
+            self._completes[id(type_), id(fields)] = (fields, type_, None)
+        except Exception:  # noqa: BLE001, S110 -- graphql-core meets the same fault and places it
+            pass
+        return NotImplemented
+
     def _nullable(self, type_: GraphQLOutputType, fields: FieldDetailsList) -> Complete | None:
         if isinstance(type_, GraphQLNonNull):
             return self._value(type_.of_type, fields)  # every completion below refuses null
         complete = self._value(type_, fields)
-        return None if complete is None else lambda value: None if value is None else complete(value)
+        return None if complete is None else lambda value, context: None if value is None else complete(value, context)
 
     def _value(self, type_: GraphQLOutputType, fields: FieldDetailsList) -> Complete | None:
         if isinstance(type_, GraphQLEnumType):
@@ -113,42 +146,46 @@ class Selections:
                 return None
             by_class[class_] = complete
 
-        def abstract(value: Any) -> Any:
-            return by_class[type(value)](value)
+        def abstract(value: Any, context: Any) -> Any:
+            return by_class[type(value)](value, context)
 
         return abstract
 
     def _object(self, type_: GraphQLObjectType, fields: FieldDetailsList) -> Complete | None:
-        rows: list[tuple[str, str, Complete]] = []
+        rows: list[tuple[str, str, Read | None, Complete]] = []
         for key, below in self.below(type_, fields).grouped_field_set.items():
             name = below[0].node.name.value
             if name == "__typename":
-                rows.append((key, "__class__", _always(type_.name)))
+                rows.append((key, "__class__", None, _always(type_.name)))
                 continue
-            attribute = _attribute(type_, name)
-            complete = None if attribute is None else self._nullable(type_.fields[name].type, below)
-            if attribute is None or complete is None:
+            field = type_.fields[name]
+            attribute, read = _attribute(field), _reader(field)
+            complete = None if attribute is None and read is None else self._nullable(field.type, below)
+            if complete is None:
                 return None
-            rows.append((key, attribute, complete))
+            rows.append((key, attribute or "", read, complete))
         # A type with interfaces is one whose objects graphql-core checks; an exact class needs no check.
         exactly = _class(type_) if type_.is_type_of is not None else None
         if type_.is_type_of is not None and exactly is None:
             return None
 
-        def complete_object(value: Any) -> Any:
+        def complete_object(value: Any, context: Any) -> Any:
             if value is None or (exactly is not None and type(value) is not exactly):
                 raise _NotPlain
-            return {key: complete(getattr(value, attribute)) for key, attribute, complete in rows}
+            return {
+                key: complete(getattr(value, attribute) if read is None else read(value, context), context)
+                for key, attribute, read, complete in rows
+            }
 
         return complete_object
 
 
 def _always(name: str) -> Complete:
-    return lambda _value: name
+    return lambda _value, _context: name
 
 
-def _leaf(serialize: Complete) -> Complete:
-    def leaf(value: Any) -> Any:
+def _leaf(serialize: Callable[[Any], Any]) -> Complete:
+    def leaf(value: Any, _context: Any) -> Any:
         if value is None:
             raise _NotPlain
         written = serialize(value)
@@ -167,17 +204,17 @@ def _enum(type_: GraphQLEnumType) -> Complete:
     for member in members:
         if member.value in names:
             names[member] = names[member.value]
-    return names.__getitem__  # null and what is no member raise KeyError
+    return lambda value, _context: names[value]  # null and what is no member raise KeyError
 
 
 def _list(item: Complete | None) -> Complete | None:
     if item is None:
         return None
 
-    def many(values: Any) -> Any:
+    def many(values: Any, context: Any) -> Any:
         if type(values) is not list and type(values) is not tuple:  # an iterator may be read only once
             raise _NotPlain
-        return [item(value) for value in values]
+        return [item(value, context) for value in values]
 
     return many
 
@@ -187,9 +224,8 @@ def _class(type_: GraphQLObjectType) -> type | None:
     return definition.origin if isinstance(definition, StrawberryObjectDefinition) else None
 
 
-def _attribute(type_: GraphQLObjectType, name: str) -> str | None:
+def _attribute(field: GraphQLField) -> str | None:
     """The attribute that a field reads, where reading it is all that the field does."""
-    field = type_.fields[name]
     definition = (field.extensions or {}).get("strawberry-definition")
     if not isinstance(definition, StrawberryField):
         return None
@@ -200,6 +236,23 @@ def _attribute(type_: GraphQLObjectType, name: str) -> str | None:
         and not field.args
     )
     return definition.python_name if plain else None
+
+
+def _reader(field: GraphQLField) -> Read | None:
+    """A resolver that takes nothing but its object and the context, and answers at once."""
+    plain: PlainResolver | None = getattr(field.resolve, "scrip_plain", None)
+    if plain is None or field.args:
+        return None
+
+    def read(value: Any, context: Any) -> Any:
+        found = plain(value, _ContextAlone(context))
+        if is_awaitable(found):
+            if iscoroutine(found):
+                found.close()
+            raise _Waits
+        return found
+
+    return read
 
 
 __all__ = ["Selections"]

@@ -90,6 +90,34 @@ class Entry:
         return [entry(number) for number in range(min(first, 3))]
 
     @strawberry.field
+    def label(self) -> str | None:
+        return None if self.kind is Kind.GRANT else f"label of {self.id}"
+
+    @strawberry.field
+    def asked_by(self, info: Info) -> list[Allocation]:
+        return [Allocation(amount=Credits(len(info.context.caller.subject)), overdraft=True)]
+
+    @strawberry.field
+    def place(self, info: Info) -> str:
+        return ".".join(map(str, info.path.as_list()))
+
+    @strawberry.field
+    def later(self) -> str:
+        async def wait() -> str:
+            await asyncio.sleep(0)
+            return "later"
+
+        return wait()  # type: ignore[return-value]
+
+    @strawberry.field
+    def failing(self) -> str | None:
+        raise ValueError("the password is hunter2")
+
+    @strawberry.field
+    def sourced(self, source: str = "s", info_: str = "i") -> str:
+        return f"{source} {info_}"
+
+    @strawberry.field
     def loud(self, word: str = "hey") -> str:
         return f"{word} {self.id}"
 

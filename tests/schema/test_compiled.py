@@ -89,6 +89,8 @@ def arguments(draw: st.DrawFn, name: str) -> str:
             return draw(st.sampled_from([f'(how: "{how}")' for how in BROKEN]))
         case "echo":
             return draw(st.sampled_from(["", "(amount: 1)", "(value: {a: [1.50, $s]})", '(value: "x")']))
+        case "sourced":
+            return draw(st.sampled_from(["", "(source: $s)", '(source: "x", info_: "y")']))
         case "loud":
             return draw(st.sampled_from(["", "(word: $s)"]))
         case "burn":
@@ -195,6 +197,23 @@ def test_any_wrong_input_is_refused_as_graphql_core_refuses_it(given_input: Any)
     asyncio.run(run())
 
 
+async def test_a_resolver_that_turns_out_to_wait_is_left_to_graphql_core():
+    query = "{ entries(first: 2) { edges { node { later place failing label } } } }"
+    for _ in range(3):
+        answer = await ENGINE.execute(query, None, None, SampleContext(BACKEND))
+        assert answer.data is not None
+        nodes = [edge["node"] for edge in answer.data["entries"]["edges"]]
+        assert nodes[1] == {
+            "later": "later",
+            "place": "entries.edges.1.node.place",
+            "failing": None,
+            "label": "label of ent_1",
+        }
+        assert [str(error.path) for error in answer.errors] == [
+            f"['entries', 'edges', {number}, 'node', 'failing']" for number in (0, 1)
+        ]
+
+
 async def test_null_is_a_json_value_only_where_null_may_be():
     query = "mutation($document: JSON!) { apply(document: $document) }"
     for variables in [{"document": None}, {}]:
@@ -226,6 +245,10 @@ async def test_plain_selections_do_not_pass_through_graphql_core(monkeypatch: py
     query = f'mutation {{ burn(input: {{customer: "a", idempotencyKey: "k"}}) {plain} }}'
     assert not (await ENGINE.execute(query, None, None, SampleContext(BACKEND))).errors
     assert fields == ["Mutation.burn"]
+    fields.clear()
+    query = "{ entries { edges { node { label askedBy { amount } allocations { amount } } } } }"
+    assert not (await ENGINE.execute(query, None, None, SampleContext(BACKEND))).errors
+    assert fields == ["Query.entries"]
     fields.clear()
     await ENGINE.execute("{ entries { edges { node { siblings { id } } } } }", None, None, SampleContext(BACKEND))
     assert fields.count("Entry.siblings") == 3
