@@ -4,6 +4,7 @@ import { hash, make, pull } from "./print.js";
 const ACTIVITY_ROWS = 6;
 const RACK_PLACES = 4;
 const LOW = 40;
+const DOUBLE_CLICK_MS = 500;
 
 const $ = (id) => document.getElementById(id);
 const form = $("press");
@@ -99,20 +100,21 @@ function sayDry({ needed, available }) {
   receipt.replaceChildren(words, refill);
 }
 
-/** One thing at a time: a second press while the first is under way does nothing. */
+/** One thing at a time: a second press while the first is under way, or by the same double click, does nothing. */
 async function busy(work) {
   if (isBusy) return;
   isBusy = true;
+  const isOver = new Promise((resolve) => setTimeout(resolve, DOUBLE_CLICK_MS));
   form.setAttribute("aria-busy", "true");
   try {
     await work();
   } catch {
     say("The press did not answer. Press again: you will not be charged twice.");
-  } finally {
-    isBusy = false;
-    form.removeAttribute("aria-busy");
-    showActivity();
   }
+  showActivity();
+  await isOver;
+  isBusy = false;
+  form.removeAttribute("aria-busy");
 }
 
 async function spend(body, next) {
