@@ -1,10 +1,12 @@
 """`/embed/…`: the built bundle, for pages of any origin.
 
 `/embed/v1.js` floats with a short cache; `/embed/{version}/…` never changes and may be kept for a year, with an SRI
-hash in `/embed/manifest.json`. Everything is read once, at start: the whole bundle is a few hundred kilobytes.
+hash in `/embed/manifest.json`, which also says what is current. Versions that pages may have pinned stay beside it.
+Everything is read once, at start: the whole bundle is a few hundred kilobytes.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +41,7 @@ class _File:
 
     encoded: tuple[tuple[str, bytes], ...]
     content_type: str
-    etag: str
+    digest: str
     cache: str
 
 
@@ -71,9 +73,9 @@ def _read(dist: Path) -> dict[str, _File]:
         name = path.relative_to(dist).as_posix()
         cache = _FOR_EVER if "/" in name else f"public, max-age={_FLOATS_S}"
         files[name] = _file(path, cache)
-    versions = sorted({name.split("/")[0] for name in files if "/" in name}, key=_by_number)
-    if versions:
-        files[_FLOATING] = _file(dist / versions[-1] / "embed.js", f"public, max-age={_FLOATS_S}")
+    if "manifest.json" in files:  # a checkout in which nothing has been built yet has none
+        current = json.loads((dist / "manifest.json").read_bytes())["version"]
+        files[_FLOATING] = _file(dist / current / "embed.js", f"public, max-age={_FLOATS_S}")
     return files
 
 
@@ -81,18 +83,19 @@ def _file(path: Path, cache: str) -> _File:
     plain = path.read_bytes()
     compressed = [(name, path.with_name(path.name + suffix)) for name, suffix in _ENCODINGS]
     encoded = [(name, other.read_bytes()) for name, other in compressed if other.exists()]
-    etag = f'"{hashlib.sha256(plain).hexdigest()[:32]}"'
+    digest = hashlib.sha256(plain).hexdigest()[:32]
     content_type = _TYPES.get(path.suffix, "application/octet-stream")
-    return _File((*encoded, ("identity", plain)), content_type, etag, cache)
+    return _File((*encoded, ("identity", plain)), content_type, digest, cache)
 
 
 def _answer(request: Request, found: _File) -> Response:
     encoding, body = next(item for item in found.encoded if item[0] in (*_accepted(request), "identity"))
-    headers = _HEADERS | {"cache-control": found.cache, "etag": found.etag, "content-type": found.content_type}
+    etag = f'"{found.digest}-{encoding}"'  # other bytes, other tag
+    headers = _HEADERS | {"cache-control": found.cache, "etag": etag, "content-type": found.content_type}
     if encoding != "identity":
         headers["content-encoding"] = encoding
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if found.etag in known or known == ["*"]:
+    if etag in known or known == ["*"]:
         return Response(status_code=304, headers=headers)
     return Response(b"" if request.method == "HEAD" else body, headers=headers | {"content-length": str(len(body))})
 
@@ -105,8 +108,3 @@ def _accepted(request: Request) -> set[str]:
         if name and quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}:
             taken.add(name.strip().lower())
     return taken
-
-
-def _by_number(version: str) -> tuple[int, ...]:
-    """0.10.0 comes after 0.9.0."""
-    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
