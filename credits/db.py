@@ -14,6 +14,7 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import MetaData, text
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from credits.canonical import canonical_json
@@ -40,6 +41,7 @@ _COMMAND_TIMEOUT_S = 20.0  # a black hole in the network: the server's own timeo
 _UNAVAILABLE = (
     OSError,
     TimeoutError,
+    PoolTimeoutError,  # SQLAlchemy's own: every connection is busy
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -98,8 +100,9 @@ class Database:
         engine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=open_connection,
-            pool_size=size,
-            max_overflow=size,
+            # No overflow: such a connection is closed after one use, and a new one costs 50 times a query.
+            pool_size=2 * size,
+            max_overflow=0,
             pool_timeout=_CONNECT_TIMEOUT_S,
             pool_pre_ping=False,
             json_serializer=canonical_json,

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import Literal, Protocol
 
 from credits.catalog.values import Catalog
@@ -64,6 +63,7 @@ class Services:
     publish_config: Callable[[int, int], None]
     mint_token: Callable[..., tuple[str, datetime]]
     pepper: str
+    loaders: Callable[[int], Loaders]
 
 
 class Context:
@@ -91,6 +91,6 @@ class Context:
         """For changing what is not the ledger."""
         return self.services.reader.changing(self.caller.workspace_id)
 
-    @cached_property
+    @property
     def loaders(self) -> Loaders:
-        return Loaders(self.services.database, self.caller.workspace_id)
+        return self.services.loaders(self.caller.workspace_id)

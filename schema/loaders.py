@@ -1,4 +1,9 @@
-"""What answers point to, read in one statement per kind and request instead of one per row."""
+"""What answers point to, read in one statement for all that ask at the same moment, instead of one per row.
+
+Shared by all requests of a workspace, so that what thirty-two burns point to is read once too, not thirty-two times.
+Nothing is kept: the next moment reads again. A loader asks for places of one workspace, which is all that row-level
+security lets it see; that the caller may see them was decided where the place came from.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
@@ -11,15 +16,16 @@ from credits.customers.customers import Customer, read_customers
 from credits.db import Database
 from credits.ledger.account import Grant, Hold
 from credits.ledger.entries import Entry
-from credits.ledger.reads import read_entries, read_grants, read_holds
+from credits.ledger.reads import read_entries, read_grants, read_hold_entries, read_holds
 
 K = TypeVar("K")
 V = TypeVar("V")
+_PLACES_PER_READ = 1_000  # parameters of one statement are bounded
 Place = tuple[int, int, int]  # customer, credit type, number or sequence
 
 
 class Loaders:
-    """One per request."""
+    """One per workspace and process."""
 
     def __init__(self, database: Database, workspace_id: int) -> None:
         self._database = database
@@ -28,6 +34,7 @@ class Loaders:
         self.customers: DataLoader[int, Customer | None] = self._loader(read_customers)
         self.entries: DataLoader[Place, Entry | None] = self._loader(read_entries)
         self.grants: DataLoader[Place, Grant | None] = self._loader(read_grants)
+        self.hold_entries: DataLoader[Place, list[Entry] | None] = self._loader(read_hold_entries)
         self.holds: DataLoader[Place, Hold | None] = self._loader(read_holds)
 
     def _loader(
@@ -35,7 +42,7 @@ class Loaders:
     ) -> "DataLoader[K, V | None]":
         async def load(keys: list[K]) -> list[V | None]:
             async with self._database.transaction(self._workspace_id) as connection:
-                found = await read(connection, keys)
+                found = await read(connection, dict.fromkeys(keys))
             return [found.get(key) for key in keys]
 
-        return DataLoader(load_fn=load)
+        return DataLoader(load_fn=load, cache=False, max_batch_size=_PLACES_PER_READ)

@@ -6,6 +6,7 @@ after each commit: the writer → the hub → subscriptions, here and in other p
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from credits.posting.configuration import Configuration
 from credits.posting.reader import Reader
 from credits.posting.writer import Writer
 from schema.context import Services
+from schema.loaders import Loaders
 from schema.schema import build
 from server import metrics
 from server.auth import Authenticator
@@ -81,6 +83,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         publish_config=hub.publish_config,
         mint_token=minter(settings.secret_key),
         pepper=settings.secret_key,
+        loaders=cache(lambda workspace_id: Loaders(database, workspace_id)),
     )
 
 

@@ -136,20 +136,19 @@ async def read_entries_after(
 
 
 async def read_hold_entries(
-    connection: AsyncConnection, customer_id: int, credit_type_id: int, number: int, since: datetime
-) -> list[Entry]:
-    """The entries of one hold, oldest first. They lie between its opening and now."""
-    query = (
-        select(entries)
-        .where(
-            entries.c.customer_id == customer_id,
-            entries.c.credit_type_id == credit_type_id,
-            entries.c.hold_number == number,
-            entries.c.recorded_at >= since,
-        )
-        .order_by(entries.c.sequence)
-    )
-    return [entry_of(row) for row in (await connection.execute(query)).mappings()]
+    connection: AsyncConnection, places: Iterable[tuple[int, int, int]]
+) -> dict[tuple[int, int, int], list[Entry]]:
+    """The entries of each hold, oldest first, by (customer, credit type, hold)."""
+    wanted = list(places)
+    found: dict[tuple[int, int, int], list[Entry]] = {place: [] for place in wanted}
+    if not wanted:
+        return found
+    key = tuple_(entries.c.customer_id, entries.c.credit_type_id, entries.c.hold_number)
+    for row in (
+        await connection.execute(select(entries).where(key.in_(wanted)).order_by(entries.c.sequence))
+    ).mappings():
+        found[row["customer_id"], row["credit_type_id"], row["hold_number"]].append(entry_of(row))
+    return found
 
 
 async def read_grants(

@@ -9,7 +9,7 @@ import strawberry
 
 from credits import bounds, ids
 from credits.amount import from_micro
-from credits.ledger import account, entries, reads
+from credits.ledger import account, entries
 from schema.context import Context
 from schema.pages import PageInfo
 from schema.scalars import JSON, Credits
@@ -120,8 +120,7 @@ class Hold:
 
     @strawberry.field
     async def entries(self, info: Info) -> list["LedgerEntry"]:
-        async with info.context.page() as page:
-            found = await reads.read_hold_entries(page.connection, *self.place, self.of.number, self.of.opened_at)
+        found = await info.context.loaders.hold_entries.load((*self.place, self.of.number)) or []
         return [LedgerEntry.from_value(entry) for entry in found]
 
     @staticmethod

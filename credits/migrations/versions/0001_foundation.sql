@@ -314,6 +314,9 @@ CREATE TABLE entries (
 );
 CREATE UNIQUE INDEX entry_key_is_one ON entries (customer_id, key) WHERE key IS NOT NULL;          -- replay
 
+-- The entries of one hold. Only they are in it: a burn pays nothing for it.
+CREATE INDEX entries_of_hold ON entries (customer_id, credit_type_id, hold_number) WHERE hold_number IS NOT NULL;
+
 -- ─── usage ───────────────────────────────────────────────────────────────────────────────────────────────
 -- Events as they came. The primary key is (workspace, hash of source and id): the same source and id is a duplicate
 -- whatever else it says, also under another customer. `outcome` is credits/posting/outcomes.py: EventOutcome.
