@@ -6,6 +6,7 @@ from tests.harness.replay import instant
 from tests.model.rating import micro
 
 _US = 1_000_000
+_NUMBERS = ("needed", "available", "shortfall", "overdraftLeft")
 _BOOKED_WITHIN_S = 2.0  # what the clock makes is visible at its instant; reads may see it before it is booked
 
 
@@ -22,21 +23,22 @@ def check_real_time_order(made: dict[int, Operation]) -> None:
 def check_refusals(ledger: list[Json], made: dict[int, Operation], refused: list[Operation]) -> None:
     """What a refusal for lack of credits called available was so at some instant between question and answer."""
     # State k holds from entry k to entry k + 1, which came to be somewhere between question and answer of its own.
-    spans: list[tuple[float, float]] = []
+    begins, ends, available = [float("-inf")], [], [0]
     for entry in ledger:
         operation = made.get(entry["sequence"])
         at = instant(entry["recordedAt"]) / _US
-        spans.append((operation.began, operation.ended) if operation else (at - 0.01, at + _BOOKED_WITHIN_S))
+        ends.append(operation.ended if operation else at + _BOOKED_WITHIN_S)
+        begins.append(operation.began if operation else at - 0.01)
+        available.append(micro(entry["balanceAfter"]) - micro(entry["heldAfter"]))
+    ends.append(float("inf"))
     for operation in refused:
-        told, begin = micro(operation.reply.answer["available"]), operation.began
-        possible = {0} if not ledger or spans[0][1] >= begin else set()
-        for index, entry in enumerate(ledger):
-            ends = spans[index + 1][1] if index + 1 < len(ledger) else float("inf")
-            if spans[index][0] <= operation.ended and ends >= begin:
-                possible.add(micro(entry["balanceAfter"]) - micro(entry["heldAfter"]))
-        assert told in possible, f"{told} was never available meanwhile, only {sorted(possible)}: {operation}"
-        answer = operation.reply.answer
-        assert micro(answer["shortfall"]) > 0, operation
-        assert micro(answer["needed"]) == micro(answer["available"]) + micro(answer["overdraftLeft"]) + micro(
-            answer["shortfall"]
-        )
+        answer = {name: micro(operation.reply.answer[name]) for name in _NUMBERS}
+        possible = {
+            amount
+            for first, last, amount in zip(begins, ends, available, strict=True)
+            if first <= operation.ended and last >= operation.began
+        }
+        assert answer["available"] in possible, f"never available meanwhile, only {sorted(possible)}: {operation}"
+        assert answer["shortfall"] > 0, operation
+        there = max(0, answer["available"]) + answer["overdraftLeft"]
+        assert answer["needed"] == there + answer["shortfall"], operation

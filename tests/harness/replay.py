@@ -84,7 +84,7 @@ def replay(
     if pages.ledger:
         model.advance(instant(pages.ledger[-1]["recordedAt"]))
     _compare_entries(pages, model)
-    _all_are_there(history, customer, credit_type, result, scheduled)
+    _all_are_there(history.accounts()[customer, credit_type], keyed, result, scheduled)
     return result
 
 
@@ -161,17 +161,17 @@ def _compare_entries(pages: Pages, model: Account) -> None:
 
 
 def _all_are_there(
-    history: History, customer: str, credit_type: str, result: Replayed, scheduled: set[str | None]
+    operations: list[Operation], keyed: dict[tuple[str, str], Operation], result: Replayed, scheduled: set[str | None]
 ) -> None:
     """Exactly once: every acknowledged operation has its entry, no key has two, a refused one has none."""
     keys = [operation.key for operation in result.made.values()]
     assert len(keys) == len(set(keys)), "one key, two entries"
-    for operation in history.accounts()[customer, credit_type]:
-        if operation.key is None or operation.verb not in _MADE:
-            continue
-        there = operation.key in keys or operation.key in scheduled
-        first = history.by_key()[customer, operation.key]
-        assert there == first.reply.ok, f"acknowledged {first.reply.ok}, in the ledger {there}: {first}"
+    there = set(keys) | scheduled
+    for operation in operations:
+        if operation.key is not None and operation.verb in _MADE:
+            first = keyed[operation.customer, operation.key]
+            found = operation.key in there
+            assert found == first.reply.ok, f"acknowledged {first.reply.ok}, in the ledger {found}: {first}"
 
 
 def compare_state(pages: Pages, model: Account) -> None:

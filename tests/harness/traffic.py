@@ -75,7 +75,7 @@ class Traffic:
         if verb == "burn" and draw.random() < 0.1:
             fields["occurredAt"] = (now - timedelta(minutes=draw.randint(1, 600))).isoformat()
         if verb == "grantCredits":
-            fields["amount"] = draw.choice(("8", "16", "32"))
+            fields["amount"] = draw.choice(("4", "8", "16"))
             fields["priority"] = draw.choice((10, 50, 50))
             if draw.random() < 0.6:
                 fields["expiresAt"] = (now + timedelta(seconds=draw.choice((0.7, 1.5, 3, 60)))).isoformat()

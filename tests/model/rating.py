@@ -29,10 +29,11 @@ def pick_rate(rates: list[dict[str, object]], dimensions: dict[str, object]) -> 
 
 def micro(text: str) -> int:
     """Credits as the contract writes them → micro-credits, exactly."""
-    value = Fraction(text) * MICRO
-    if value.denominator != 1:
-        raise ValueError(f"{text} has more than six decimals")
-    return int(value)
+    whole, _, decimals = text.lstrip("-").partition(".")
+    if len(decimals.rstrip("0")) > 6 or not (whole + decimals).isdecimal():
+        raise ValueError(f"{text} is no plain decimal of at most six decimals")
+    amount = int(whole) * MICRO + int(decimals[:6].ljust(6, "0"))
+    return -amount if text.startswith("-") else amount
 
 
 def credits_text(micro_amount: int) -> str:

@@ -177,7 +177,7 @@ def test_the_rate_with_most_matching_dimensions_wins():
 def test_amounts_read_back_as_they_were_written():
     for text in ("0", "1", "-1", "0.000001", "-0.5", "9223372036854.775807", "12.34"):
         assert credits_text(micro(text)) == text
-    with pytest.raises(ValueError, match="six decimals"):
+    with pytest.raises(ValueError, match="at most six decimals"):
         micro("0.0000001")
 
 

@@ -22,6 +22,7 @@ from tests.harness.world import TYPES
 CLIENTS = 16
 STEPS = int(os.environ.get("SCRIP_API_STEPS", "600"))
 SOAK_STEPS = int(os.environ.get("SCRIP_API_SOAK_STEPS", "60000"))
+QUIET_US = 1_500_000
 SEED = int(os.environ.get("SCRIP_SEED", "20260202"))
 
 # Customer → overdraft limit; None: its mode blocks nothing.
@@ -35,22 +36,32 @@ async def prepare(client: Client) -> list[Account]:
     return [(customer, credit_type) for customer in CUSTOMERS for credit_type in TYPES]
 
 
-async def settle_down(client: Client, history: History) -> None:
-    """Waits until everything that can fall due by itself has: short holds and grants end within seconds."""
-    due = 0
-    for operation in history:
-        if operation.reply.ok:
-            for part in ("hold", "grant"):
-                end = operation.reply.answer.get(part, {}).get("expiresAt")
-                due = max(due, instant(end)) if end else due
-    now = instant(await client.now())
-    wait_until = min(due, now + 35_000_000)
-    while instant(await client.now()) <= wait_until:
-        await asyncio.sleep(0.25)
+async def quiet(client: Client, dues: list[int]) -> None:
+    """Waits until nothing falls due by itself for a while: what is read one after another then fits together."""
+    while True:
+        now = instant(await client.now())
+        if not any(now <= due <= now + QUIET_US for due in dues):
+            return
+        await asyncio.sleep(0.1)
 
 
-async def read_accounts(client: Client, accounts: list[Account]) -> dict[Account, Pages]:
-    return {account: await read_account(client, *account) for account in accounts}
+def dues_of(history: History) -> list[int]:
+    """When the holds and grants of the history end, or begin, by themselves."""
+    ends = [
+        operation.reply.answer.get(part, {}).get(name)
+        for operation in history
+        if operation.reply.ok
+        for part, name in (("hold", "expiresAt"), ("grant", "expiresAt"), ("grant", "effectiveAt"))
+    ]
+    return [instant(end) for end in ends if end]
+
+
+async def read_accounts(client: Client, accounts: list[Account], dues: list[int]) -> dict[Account, Pages]:
+    pages = {}
+    for account in accounts:
+        await quiet(client, dues)
+        pages[account] = await read_account(client, *account)
+    return pages
 
 
 def check_all(pages: dict[Account, Pages], history: History) -> Counter[str]:
@@ -81,8 +92,7 @@ async def played(world, steps):
     traffic = Traffic(SEED, accounts)
     await run_clients(traffic, [await world.client() for _ in range(CLIENTS)], steps)
     await traffic.history.resolve(client)
-    await settle_down(client, traffic.history)
-    return traffic.history, await read_accounts(client, accounts)
+    return traffic.history, await read_accounts(client, accounts, dues_of(traffic.history))
 
 
 @pytest.fixture
