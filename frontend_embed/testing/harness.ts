@@ -98,6 +98,25 @@ export async function mount(options: MountOptions = {}): Promise<Mounted> {
   };
 }
 
+export interface MountedWithTokens extends Mounted {
+  /** Why each token was fetched, and which they were. */
+  asked: string[];
+  given: string[];
+}
+
+/** A page whose tokens come from a function that mints them at the fake. */
+export async function mountWithTokens(life_s = 600): Promise<MountedWithTokens> {
+  const asked: string[] = [];
+  const given: string[] = [];
+  const mounted = await mount({ session: "" });
+  mounted.provider.fetchToken = async ({ reason }: { reason: string }) => {
+    asked.push(reason);
+    given.push(mounted.fake.mint({ life_s }));
+    return given.at(-1);
+  };
+  return { ...mounted, asked, given };
+}
+
 export async function unmountAll(): Promise<void> {
   const steps = undo.reverse();
   undo = [];

@@ -1,3 +1,4 @@
+/// <reference types="vite/client" />
 import type { Page } from "playwright";
 
 declare module "vitest/browser" {

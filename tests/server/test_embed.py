@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from graphql import build_schema, parse, validate
 from starlette.applications import Starlette
 
 from server.embed import create_embed_routes, folder
@@ -191,3 +192,10 @@ def test_the_bundle_is_of_this_version():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     package = json.loads((REPOSITORY / "package.json").read_text())
     assert VERSION == project["version"] == package["version"]
+
+
+def test_what_the_elements_ask_for_is_in_the_schema():
+    schema = build_schema((REPOSITORY / "schema" / "schema.graphql").read_text())
+    document = parse((REPOSITORY / "frontend_embed" / "documents.graphql").read_text())
+    assert len(document.definitions) >= 2
+    assert validate(schema, document) == []
