@@ -45,7 +45,9 @@ class ImportStopped(OperatorError):
 
 @app.command(name="import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV, JSON Lines, or CloudEvents (one a line, or a JSON array).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, JSON Lines, or CloudEvents (one a line, or a JSON array).")
+    ],
     *,
     workspace: Annotated[str, typer.Option(help="Name of the workspace.")],
     event_map: Annotated[
