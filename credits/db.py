@@ -43,6 +43,7 @@ _UNAVAILABLE = (
     TimeoutError,
     PoolTimeoutError,  # SQLAlchemy's own: every connection is busy
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what a connection says that was ended between two of our statements
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -151,7 +152,9 @@ class Database:
                 if not connection.is_closed():
                     await connection.execute("ROLLBACK")
                 raise
-            await connection.execute("COMMIT")
+            if await connection.execute("COMMIT") != "COMMIT":
+                # PostgreSQL answers ROLLBACK, and no error, where a failed statement was passed over in silence.
+                raise RuntimeError("nothing was committed: a statement had failed before")
 
     @asynccontextmanager
     async def snapshot(self, workspace_id: int) -> AsyncIterator[HotConnection]:

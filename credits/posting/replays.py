@@ -20,7 +20,12 @@ from credits.posting.outcomes import Answer, Burned, Decision, Granted, HoldTake
 _KIND_OF = {Burn: Kind.BURN, GiveGrant: Kind.GRANT, OpenHold: Kind.HOLD, Settle: Kind.SETTLE, Release: Kind.RELEASE}
 
 
-class _First:
+async def read_firsts(database: Database, book: Book, replays: Sequence[Replay]) -> "Firsts":
+    """What the used keys of a batch stand for. Raises what the store raises."""
+    return await Firsts(book, [replay.used for replay in replays]).read(database)
+
+
+class Firsts:
     """What the used keys of a batch stand for, read in one go."""
 
     def __init__(self, book: Book, used: Sequence[UsedKey]) -> None:
@@ -31,7 +36,7 @@ class _First:
         self._grants: dict[tuple[int, int, int], Grant] = {}
         self._holds: dict[tuple[int, int, int], Hold] = {}
 
-    async def read(self, database: Database) -> "_First":
+    async def read(self, database: Database) -> "Firsts":
         used = self._used
         async with database.view(self.book.workspace_id) as connection:
             customer_ids = list({key.customer_id for key in used})
@@ -49,6 +54,10 @@ class _First:
             )
         return self
 
+    def answer(self, command: Command, replay: Replay) -> Answer:
+        """The first answer, or the conflict where the payload is another. Raises `LookupError` for a broken key."""
+        return _answer(self, command, replay)
+
     def account(self, used: UsedKey) -> Account:
         return self.accounts[used.customer_id, used.credit_type_id]
 
@@ -65,18 +74,7 @@ class _First:
         return stored and self.account(used).holds.get(stored.number, stored)
 
 
-async def resolve(
-    database: Database, book: Book, commands: Sequence[Command], answers: Sequence[Answer | Replay]
-) -> list[Answer]:
-    """The answers of a batch with each replay read."""
-    first = await _First(book, [answer.used for answer in answers if isinstance(answer, Replay)]).read(database)
-    return [
-        _answer(first, command, answer) if isinstance(answer, Replay) else answer
-        for command, answer in zip(commands, answers, strict=True)
-    ]
-
-
-def _answer(first: _First, command: Command, replay: Replay) -> Answer:
+def _answer(first: Firsts, command: Command, replay: Replay) -> Answer:
     used = replay.used
     if replay.contradicts:
         what = _difference(first, command, used)
@@ -99,7 +97,7 @@ def _answer(first: _First, command: Command, replay: Replay) -> Answer:
     return HoldTaken(*place, hold, entry, balance, decision, replayed=True)
 
 
-def _decision(first: _First, entry: Entry) -> Decision:
+def _decision(first: Firsts, entry: Entry) -> Decision:
     """It was allowed: only what was allowed has an entry."""
     book = first.book
     customer = book.customers[entry.customer_id]
@@ -113,7 +111,7 @@ def _decision(first: _First, entry: Entry) -> Decision:
     )
 
 
-def _difference(first: _First, command: Command, used: UsedKey) -> str:
+def _difference(first: Firsts, command: Command, used: UsedKey) -> str:
     """The first field in which the two payloads differ, as the caller spells it."""
     entry, grant = first.entry(used), first.grant(used)
     before = Kind.GRANT if grant else entry.kind if entry else None
@@ -132,7 +130,7 @@ def _difference(first: _First, command: Command, used: UsedKey) -> str:
     return next((name for name, value in given.items() if name in stored and stored[name] != value), "the payload")
 
 
-def _entry_payload(first: _First, entry: Entry) -> dict[str, Any]:
+def _entry_payload(first: Firsts, entry: Entry) -> dict[str, Any]:
     cause = entry.cause
     feature = None if cause.feature_id is None else first.book.catalog.feature(cause.feature_id)
     return {

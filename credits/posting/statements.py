@@ -5,6 +5,10 @@ take. Order matters: lock, *then* read in a later statement (READ COMMITTED give
 waited for), then write.
 """
 
+from collections.abc import Mapping
+
+from credits.posting.columns import Batched, source
+
 # lock_customers -- The customer row is the lock of all its accounts and keys: keys are unique per customer, and an
 # account may not exist yet. In id order, so that two batches meet in the same order and never deadlock. NO KEY: the
 # foreign keys of other tables need not wait.
@@ -55,16 +59,17 @@ SELECT due.customer_id, due.credit_type_id, next.expires_at
 
 # read_used_keys -- What each idempotency key of the batch stands for already. A scheduled grant has no entry yet, so
 # grants are asked too, and win: their GRANT entry carries the same key.
-READ_USED_KEYS = """
+_USED = source({"customer_id": "bigint", "key": "text"}, "used")
+READ_USED_KEYS = f"""
 SELECT used.customer_id, used.key, g.fingerprint, g.created_at AS first_seen_at,
        g.credit_type_id, g.number AS grant_number, e.sequence, NULL::int AS hold_number
-  FROM unnest($1::bigint[], $2::text[]) AS used (customer_id, key)
+  FROM {_USED}
   JOIN grants g ON g.customer_id = used.customer_id AND g.key = used.key
   LEFT JOIN entries e ON e.customer_id = used.customer_id AND e.key = used.key
 UNION ALL
 SELECT used.customer_id, used.key, e.fingerprint, e.recorded_at,
        e.credit_type_id, NULL, e.sequence, e.hold_number
-  FROM unnest($1::bigint[], $2::text[]) AS used (customer_id, key)
+  FROM {_USED}
   JOIN entries e ON e.customer_id = used.customer_id AND e.key = used.key
  WHERE e.kind <> 1
 """
@@ -80,6 +85,8 @@ UPDATE customers c SET rate_card_version = tag.version
   FROM unnest($1::bigint[], $2::int[]) AS tag (customer_id, version)
  WHERE c.id = tag.customer_id
 """
+
+_NO_CASTS: Mapping[str, str] = {}
 
 _ENTRY_COLUMNS = {
     "customer_id": "bigint",
@@ -112,19 +119,19 @@ _ENTRY_COLUMNS = {
 }
 
 
-def _insert(table: str, columns: dict[str, str], *, arrays: tuple[str, ...] = (), suffix: str = "") -> str:
-    """`INSERT … SELECT FROM unnest(…)`: one statement for any number of rows, one array per column.
+def _insert(table: str, columns: dict[str, str], *, cast: Mapping[str, str] = _NO_CASTS, suffix: str = "") -> Batched:
+    """`INSERT … SELECT FROM` one array per column: one statement for any number of rows.
 
-    An array of arrays would be unnested to its elements, so array columns travel as their text form.
+    An array of arrays would be unnested to its elements, so array columns travel as text and are `cast` here.
     """
     names = ", ".join(columns)
-    parameters = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(columns.values(), 1))
-    selected = ", ".join(f"{name}::bigint[]" if name in arrays else name for name in columns)
-    return f"INSERT INTO {table} ({names}) SELECT {selected} FROM unnest({parameters}) AS new ({names}) {suffix}"  # noqa: S608 -- names of our own, written above
+    selected = ", ".join(f"{name}::{cast[name]}" if name in cast else name for name in columns)
+    rows = source(columns, "new")
+    return Batched(f"INSERT INTO {table} ({names}) SELECT {selected} FROM {rows} {suffix}", tuple(columns.values()))  # noqa: S608 -- names of our own, written above
 
 
 # insert_entries -- COPY would be 10% faster and refuses tables under row-level security.
-INSERT_ENTRIES = _insert("entries", _ENTRY_COLUMNS, arrays=("allocations",))
+INSERT_ENTRIES = _insert("entries", _ENTRY_COLUMNS, cast={"allocations": "bigint[]"})
 
 _ACCOUNT_COLUMNS = {
     "customer_id": "bigint",
@@ -191,18 +198,18 @@ _HOLD_COLUMNS = {
     "dimensions": "text",
     "parts": "text",
 }
-INSERT_HOLDS = _insert("holds", _HOLD_COLUMNS, arrays=("parts",))
+INSERT_HOLDS = _insert("holds", _HOLD_COLUMNS, cast={"parts": "bigint[]"})
 
 
-def _update(table: str, key: dict[str, str], columns: dict[str, str], *, arrays: tuple[str, ...] = ()) -> str:
+def _update(
+    table: str, key: dict[str, str], columns: dict[str, str], *, cast: Mapping[str, str] = _NO_CASTS
+) -> Batched:
     """One set-based UPDATE for any number of changed rows."""
     both = key | columns
-    parameters = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(both.values(), 1))
-    values = ", ".join(
-        f"{name} = new.{name}::bigint[]" if name in arrays else f"{name} = new.{name}" for name in columns
-    )
+    values = ", ".join(f"{name} = new.{name}{f'::{cast[name]}' if name in cast else ''}" for name in columns)
     matches = " AND ".join(f"old.{name} = new.{name}" for name in key)
-    return f"UPDATE {table} old SET {values} FROM unnest({parameters}) AS new ({', '.join(both)}) WHERE {matches}"  # noqa: S608 -- names of our own, written above
+    sql = f"UPDATE {table} old SET {values} FROM {source(both, 'new')} WHERE {matches}"  # noqa: S608 -- names of our own, written above
+    return Batched(sql, tuple(both.values()))
 
 
 _ACCOUNT_KEY = {"customer_id": "bigint", "credit_type_id": "int"}
@@ -238,7 +245,7 @@ UPDATE_HOLDS = _update(
         "status": "text",
         "parts": "text",
     },
-    arrays=("parts",),
+    cast={"parts": "bigint[]"},
 )
 
 # insert_events -- Sorted by key, so that two batches with the same events in another order wait instead of
@@ -264,6 +271,6 @@ INSERT_EVENTS = _insert(
         "entries": "text",
         "message": "text",
     },
-    arrays=("entries",),
+    cast={"entries": "int[]", "data": "json"},
     suffix="ORDER BY key ON CONFLICT (workspace_id, key) DO NOTHING",
-).replace("entries::bigint[]", "entries::int[]")
+)

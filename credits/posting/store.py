@@ -12,6 +12,7 @@ from credits.ledger.entries import Entry
 from credits.ledger.rows import account_of, flatten, grant_of, hold_of, sole_grant
 from credits.posting import statements
 from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
+from credits.posting.columns import Batched, column
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.outcomes import EventOutcome, UsedKey
@@ -116,7 +117,9 @@ async def _read_used_keys(connection: HotConnection, book: Book, commands: Seque
     if not used:
         return
     rows = await connection.fetch(
-        statements.READ_USED_KEYS, [customer_id for customer_id, _ in used], [key for _, key in used]
+        statements.READ_USED_KEYS,
+        column("bigint", [customer_id for customer_id, _ in used]),
+        column("text", [key for _, key in used]),
     )
     for row in rows:
         book.used_keys[row["customer_id"], row["key"]] = UsedKey(
@@ -158,18 +161,14 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
         return []
     entries = [entry for account in changed for entry in account.entries]
     if entries:
-        await connection.execute(statements.INSERT_ENTRIES, *_columns(map(_entry_row, entries)))
+        await _execute(connection, statements.INSERT_ENTRIES, map(_entry_row, entries))
     new = [account for account in changed if (account.customer_id, account.credit_type_id) in book.new_accounts]
     if new:
-        await connection.execute(
-            statements.INSERT_ACCOUNTS, *_columns(_account_row(account, book.now) for account in new)
-        )
+        await _execute(connection, statements.INSERT_ACCOUNTS, (_account_row(account, book.now) for account in new))
     if len(new) < len(changed):
         old = [account for account in changed if (account.customer_id, account.credit_type_id) not in book.new_accounts]
-        await connection.execute(
-            statements.UPDATE_ACCOUNTS,
-            *_columns((*row[:2], *row[3:]) for row in (_account_row(account, book.now) for account in old)),
-        )
+        rows = (_account_row(account, book.now) for account in old)
+        await _execute(connection, statements.UPDATE_ACCOUNTS, ((*row[:2], *row[3:]) for row in rows))
     await _write_grants(connection, changed)
     await _write_holds(connection, changed)
     return changed
@@ -185,13 +184,10 @@ def _is_changed(book: Book, account: Account) -> bool:
     )
 
 
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[Sequence[Any]]:
-    """Rows → one array per column.
-
-    A column of nulls travels as an empty array, which `unnest` fills up with nulls beside the longer ones: most
-    entries leave half of their columns empty, and the driver looks at every element that it is given.
-    """
-    return [column if any(value is not None for value in column) else () for column in zip(*rows, strict=True)]
+async def _execute(connection: HotConnection, statement: Batched, rows: Iterable[Sequence[Any]]) -> int:
+    """Puts the rows through the statement; how many it changed."""
+    status = await connection.execute(statement.sql, *statement.arguments(rows))
+    return int(status.rsplit(" ", 1)[1])
 
 
 def _entry_row(entry: Entry) -> tuple[Any, ...]:
@@ -284,9 +280,9 @@ async def _write_grants(connection: HotConnection, changed: list[Account]) -> No
             else:
                 old.append((*place, grant.remaining, grant.held, grant.burned, grant.expired, grant.open, grant.state))
     if new:
-        await connection.execute(statements.INSERT_GRANTS, *_columns(new))
+        await _execute(connection, statements.INSERT_GRANTS, new)
     if old:
-        await connection.execute(statements.UPDATE_GRANTS, *_columns(old))
+        await _execute(connection, statements.UPDATE_GRANTS, old)
 
 
 async def _write_holds(connection: HotConnection, changed: list[Account]) -> None:
@@ -318,16 +314,14 @@ async def _write_holds(connection: HotConnection, changed: list[Account]) -> Non
             else:
                 old.append((*place, hold.remaining, hold.settled, hold.expires_at, hold.closed_at, hold.status, parts))
     if new:
-        await connection.execute(statements.INSERT_HOLDS, *_columns(new))
+        await _execute(connection, statements.INSERT_HOLDS, new)
     if old:
-        await connection.execute(statements.UPDATE_HOLDS, *_columns(old))
+        await _execute(connection, statements.UPDATE_HOLDS, old)
 
 
 async def _write_events(connection: HotConnection, book: Book) -> None:
-    status = await connection.execute(
-        statements.INSERT_EVENTS, *_columns(_event_row(book, event) for event in book.new_events)
-    )
-    if int(status.rsplit(" ", 1)[1]) != len(book.new_events):
+    rows = (_event_row(book, event) for event in book.new_events)
+    if await _execute(connection, statements.INSERT_EVENTS, rows) != len(book.new_events):
         raise EventsCollide
 
 

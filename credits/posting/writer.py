@@ -21,11 +21,12 @@ from credits import bounds
 from credits.db import Database, is_unavailable
 from credits.errors import Busy, Unavailable
 from credits.ledger.account import Account
+from credits.posting.book import Book
 from credits.posting.commands import Command, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.decide import apply
 from credits.posting.outcomes import Answer, Replay
-from credits.posting.replays import resolve
+from credits.posting.replays import read_firsts
 from credits.posting.store import EventsCollide, close_book, open_book
 
 logger = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class Writer:
     async def _commit(self, workspace_id: int, batch: list[_Waiting]) -> None:
         """One batch through; whatever happens, every caller is answered."""
         try:
-            answers = await self._attempt(workspace_id, [item.command for item in batch])
+            book, answers = await self._attempt(workspace_id, [item.command for item in batch])
         except Unavailable as error:
             for item in batch:
                 _fail(item, error)
@@ -144,9 +145,31 @@ class Writer:
             for item in batch:
                 await self._commit(workspace_id, [item])
         else:
-            for item, answer in zip(batch, answers, strict=True):
-                if not item.future.done():
-                    item.future.set_result(answer)
+            await self._answer(book, batch, answers)
+
+    async def _answer(self, book: Book, batch: list[_Waiting], answers: list[Answer | Replay]) -> None:
+        """Everybody's answer. The batch is committed: what goes wrong from here on must not send it through again."""
+        replays: list[tuple[_Waiting, Replay]] = []
+        for item, answer in zip(batch, answers, strict=True):
+            if isinstance(answer, Replay):
+                replays.append((item, answer))
+            else:
+                _succeed(item, answer)
+        if not replays:
+            return
+        try:
+            firsts = await read_firsts(self._database, book, [replay for _, replay in replays])
+        except Exception as error:
+            logger.exception("the first answers to %d used keys cannot be read", len(replays))
+            for item, _ in replays:
+                _fail(item, Unavailable(str(error)) if is_unavailable(error) else error)
+            return
+        for item, replay in replays:
+            try:
+                _succeed(item, firsts.answer(item.command, replay))
+            except Exception as error:
+                logger.exception("the first answer to a used key cannot be given")
+                _fail(item, error)
 
     async def _refuse_poison(self, workspace_id: int, item: _Waiting, error: Exception) -> None:
         """A command that cannot be decided: an event is kept as a dead letter, the rest is the caller's to know."""
@@ -157,7 +180,7 @@ class Writer:
             return
         _fail(item, error)
 
-    async def _attempt(self, workspace_id: int, commands: list[Command]) -> list[Answer]:
+    async def _attempt(self, workspace_id: int, commands: list[Command]) -> tuple[Book, list[Answer | Replay]]:
         for attempt in range(_RETRIES + 1):
             try:
                 return await self._transact(workspace_id, commands)
@@ -171,16 +194,13 @@ class Writer:
                 raise
         raise AssertionError("unreachable")
 
-    async def _transact(self, workspace_id: int, commands: list[Command]) -> list[Answer]:
+    async def _transact(self, workspace_id: int, commands: list[Command]) -> tuple[Book, list[Answer | Replay]]:
         async with self._database.hot(workspace_id) as connection:
             book = await open_book(connection, self._configuration, workspace_id, commands)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
         self._tell(changed)
-        self._committed(len(commands), sum(len(account.entries) for account in changed))
-        if any(isinstance(answer, Replay) for answer in answers):
-            return await resolve(self._database, book, commands, answers)
-        return answers  # type: ignore[return-value]  # no replay among them
+        return book, answers
 
     def _tell(self, changed: list[Account]) -> None:
         for account in changed:
@@ -191,6 +211,11 @@ class Writer:
 def _poisoned(event: TakeEvent) -> TakeEvent:
     """The same event with a problem: it is stored without being looked at again."""
     return replace(event, problem="could not be processed; the error is in the server's log")
+
+
+def _succeed(item: _Waiting, answer: Answer) -> None:
+    if not item.future.done():  # whoever asked has gone
+        item.future.set_result(answer)
 
 
 def _fail(item: _Waiting, error: Exception) -> None:
