@@ -41,7 +41,7 @@ from schema.permission import Rule, refusal, rule_of
 from schema.selections import Selections
 from schema.variables import Variables
 
-_CHARACTERS_MAX = 256 * 1024  # of all remembered documents; parsed and compiled they take about 150 times that
+_CHARACTERS_MAX = 128 * 1024  # of the remembered documents of one class; parsed and compiled they take 200 times that
 _DOCUMENT_CHARACTERS_MAX = 8 * 1024  # a longer one carries its inputs within and does not come back
 _SELECTIONS_MAX = 16  # settings of @skip and @include of one operation that are remembered
 _ERRORS_MAX = 5

@@ -17,7 +17,7 @@ from graphql import (
     is_leaf_type,
 )
 from graphql.execution import Executor
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schema.execution import Answer, Engine
@@ -151,7 +151,7 @@ inputs = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     query=operations(),
     variables=st.fixed_dictionaries(
@@ -178,7 +178,7 @@ wrong_inputs = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(given_input=st.one_of(wrong_inputs, st.sampled_from([None, [], "x", 1])))
 def test_any_wrong_input_is_refused_as_graphql_core_refuses_it(given_input: Any):
     async def run() -> None:
