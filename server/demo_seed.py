@@ -66,12 +66,12 @@ async def give_grants(demo: Demo) -> None:
     """What everybody holds this month; what was given before is not given again."""
     async with demo.services.reader.page(demo.workspace_id) as page:
         now = page.workspace.now
-    for answer in await demo.services.writer.post_many(demo.workspace_id, list(_grants(now, demo.actor_id))):
+    for answer in await demo.services.writer.post_many(demo.workspace_id, list(grants_of(now, demo.actor_id))):
         if isinstance(answer, Refusal):
             raise TypeError(f"a grant of the demo is refused: {answer}")
 
 
-def _grants(now: datetime, actor_id: int) -> Iterator[GiveGrant]:
+def grants_of(now: datetime, actor_id: int) -> Iterator[GiveGrant]:
     """Nothing in a grant but its month follows from `now`: the same key always means the same."""
     month = f"{now.astimezone(UTC):%Y-%m}"
     first = datetime.fromisoformat(f"{month}-01T00:00:00+00:00")

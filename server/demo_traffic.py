@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -134,12 +134,14 @@ async def _months(demo: Demo) -> None:
 
 
 @contextlib.contextmanager
-def _patience() -> Any:
-    """A store that is away comes back; the traffic waits for it."""
+def _patience() -> Iterator[None]:
+    """Nothing that fails once ends the traffic: a store that is away comes back."""
     try:
         yield
     except Unavailable as error:
         logger.warning("the demo's traffic waits for the store: %s", error)
+    except Exception:
+        logger.exception("the demo's traffic failed once; it goes on")
 
 
 async def _send(demo: Demo, events: list[dict[str, Any]]) -> None:

@@ -133,7 +133,7 @@ const setLevel = (level) =>
   busy(async () => {
     const { granted, burned } = await once("level", { level });
     if (granted)
-      say(tag("strong", `+${credits(granted)}`), tag("br"), "Granted for the demo; they expire in three days.");
+      say(tag("strong", `+${credits(granted)}`), tag("br"), "Granted for the demo; they expire within three days.");
     else if (burned) say(tag("strong", `−${credits(burned)}`), tag("br"), "Burned for the demo. Now pull a print.");
     else say("Nothing to do: the balance is there already.");
   });
