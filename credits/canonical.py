@@ -1,5 +1,6 @@
 """One spelling for each JSON value, so that what means the same compares and hashes the same."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -16,7 +17,8 @@ def canonical_json(value: Any) -> str:
 
 def fingerprint(*parts: Any) -> int:
     """64 bits that tell two payloads apart by meaning. Not a secret: keys are compared per customer."""
-    digest = blake2b(orjson.dumps(parts, default=_decimal, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
+    meant = [part.astimezone(UTC) if isinstance(part, datetime) else part for part in parts]
+    digest = blake2b(orjson.dumps(meant, default=_decimal, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 

@@ -28,6 +28,14 @@ def after(start: datetime, text: str) -> datetime:
     return end
 
 
+def meaning(text: str) -> tuple[int, int]:
+    """Whole months and microseconds: what two spellings of one duration share (PT15M and PT900S, P1Y and P12M)."""
+    duration = parse(text)
+    if isinstance(duration, timedelta):
+        return 0, duration // timedelta(microseconds=1)
+    return int(12 * duration.years + duration.months), duration.tdelta // timedelta(microseconds=1)
+
+
 def _positive(duration: "isodate.Duration | timedelta") -> bool:
     reference = datetime(2000, 1, 1)  # noqa: DTZ001 -- only compared with itself
     try:

@@ -5,7 +5,7 @@ holds that are closed for good are not loaded: no rule needs them.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from credits.ledger import burn_order
@@ -145,6 +145,8 @@ class Account:
         """Writes the next entry; the account's clock never goes back."""
         if self.recorded_at is not None and recorded_at < self.recorded_at:
             recorded_at = self.recorded_at
+        # In UTC, as the database gives them back: the canonical entry says instants with their offset.
+        occurred_at, recorded_at = occurred_at.astimezone(UTC), recorded_at.astimezone(UTC)
         self.sequence += 1
         self.balance += amount
         self.held += held_amount

@@ -128,7 +128,7 @@ class OpenHold:
         return key_form(self.key) or self.spend.form() or ttl_form(self.ttl)
 
     def meaning(self) -> int:
-        return fingerprint("hold", *self.spend.meaning(), self.ttl)
+        return fingerprint("hold", *self.spend.meaning(), durations.meaning(self.ttl))
 
 
 @dataclass(frozen=True, slots=True)
