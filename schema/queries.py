@@ -14,7 +14,7 @@ from credits.usage import reads as usage_reads
 from schema.context import Context
 from schema.errors import bad_request
 from schema.inputs import SpendInput, spend_of
-from schema.pages import PageInfo, check_first, cursor, position, text_position
+from schema.pages import PageInfo, cursor, page_size, position, text_position
 from schema.permission import READERS, allow, customer, staff
 from schema.types.access import ApiKey, Viewer
 from schema.types.balance import Balance, Decision
@@ -67,9 +67,7 @@ class Query:
             else f"P{workspace.late_cutoff.days}D",
         )
 
-    @strawberry.field(
-        description="`key` may be left out with a customer token.", metadata=_ANYONE
-    )
+    @strawberry.field(description="`key` may be left out with a customer token.", metadata=_ANYONE)
     async def customer(self, info: Info, key: str | None = None) -> Customer | None:
         if key is None and not info.context.caller.is_customer:
             raise bad_request("key: is missing")
@@ -81,7 +79,7 @@ class Query:
     async def customers(
         self, info: Info, search: str | None = None, first: int | None = 50, after: str | None = None
     ) -> CustomerConnection:
-        first = check_first(first)
+        first = page_size(first)
         async with info.context.page() as page:
             found, more = await search_customers(page.connection, search, first, text_position(after))
         edges = [CustomerEdge(node=Customer.from_value(item), cursor=cursor(item.key)) for item in found]
@@ -139,7 +137,7 @@ class Query:
     async def dead_letters(
         self, info: Info, outcome: EventOutcome | None = None, first: int | None = 50, after: str | None = None
     ) -> DeadLetterConnection:
-        first = check_first(first)
+        first = page_size(first)
         async with info.context.page() as page:
             found, more = await usage_reads.list_dead_letters(
                 page.connection, outcome.value if outcome else None, first, position(after, 3)

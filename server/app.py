@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from credits.db import Database, is_unavailable
 from credits.posting.configuration import Configuration
@@ -33,7 +34,19 @@ from server.settings import Settings
 from server.tokens import minter
 
 
-def create_app(settings: Settings, *, mutation: type | None = None) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI, with one road past it: `/graphql` is one ASGI application, and routing it cost a quarter of its time."""
+
+    graphql: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/graphql":
+            await self.graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings, *, mutation: type | None = None) -> Application:
     """The application with these settings; `database_url` and `broadcast_url` are filled in.
 
     `mutation` replaces the schema's mutation type: the benchmarks measure one that does nothing.
@@ -48,11 +61,13 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> FastAPI:
             app.state.services = services
             yield
 
-    app = FastAPI(title="Scrip", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app = Application(title="Scrip", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.floor = floor
     authenticator = Authenticator(settings)
-    app.router.routes += create_graphql_routes(schema, authenticator, app, settings)
+    http, socket = create_graphql_routes(schema, authenticator, app, settings)
+    app.graphql = http.app
+    app.router.routes += [http, socket]
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.router.routes += create_embed_routes()
     app.add_route("/healthz", _alive)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import orjson
 import strawberry
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.ides import get_graphql_ide_html
 
@@ -134,7 +134,7 @@ class GraphQLHttp:
 
 def create_graphql_routes(
     schema: strawberry.Schema, authenticator: Authenticator, app: Any, settings: "GraphQLSettings"
-) -> list[BaseRoute]:
+) -> tuple[Route, WebSocketRoute]:
     """The routes of `/graphql`, HTTP and socket. `app.state.services` is there once requests come."""
 
     async def authenticate(presented: Presented) -> Caller:
@@ -148,8 +148,8 @@ def create_graphql_routes(
     return graphql_routes(http, Sockets(engine, authenticate, make_context))
 
 
-def graphql_routes(http: ASGIApp, socket: ASGIApp) -> list[BaseRoute]:
-    return [Route("/graphql", http), WebSocketRoute("/graphql", socket)]
+def graphql_routes(http: ASGIApp, socket: ASGIApp) -> tuple[Route, WebSocketRoute]:
+    return Route("/graphql", http), WebSocketRoute("/graphql", socket)
 
 
 class GraphQLSettings(AuthSettings, Protocol):

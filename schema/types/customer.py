@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from credits.usage.reads import find_event
 
 from credits import durations, ids
 from credits.customers.customers import Customer as CustomerValue
 from credits.ledger import reads
 from credits.ledger.entries import Kind
+from credits.usage.reads import find_event
 from schema.errors import bad_request
-from schema.pages import PageInfo, check_first, cursor, instant, micros, position
+from schema.pages import PageInfo, cursor, instant, micros, page_size, position
 from schema.permission import READERS, allow, customer, staff
 from schema.scalars import JSON
 from schema.types.balance import Balance
@@ -88,7 +88,7 @@ class Customer:
         first: int | None = 50,
         after: str | None = None,
     ) -> GrantConnection:
-        first = check_first(first)
+        first = page_size(first)
         async with info.context.page() as page:
             wanted = None if credit_type is None else page.catalog.credit_type_by_key(credit_type)
             if credit_type is not None and wanted is None:
@@ -114,7 +114,9 @@ class Customer:
     @strawberry.field(
         description="Live grants that expire within an ISO 8601 duration, soonest first.", metadata=_BALANCE
     )
-    async def expirations(self, info: Info, credit_type: str | None = None, within: str | None = "P90D") -> list[Expiration]:
+    async def expirations(
+        self, info: Info, credit_type: str | None = None, within: str | None = "P90D"
+    ) -> list[Expiration]:
         async with info.context.page() as page:
             try:
                 until = durations.after(page.workspace.now, within or "P90D")
@@ -138,7 +140,7 @@ class Customer:
     async def ledger(
         self, info: Info, filter: LedgerFilter | None = None, first: int | None = 50, after: str | None = None
     ) -> LedgerConnection:
-        first = check_first(first)
+        first = page_size(first)
         at = position(after, 2)
         async with info.context.page() as page:
             wanted = await _entry_filter(page, self.of, filter or LedgerFilter())
@@ -157,7 +159,7 @@ class Customer:
     async def holds(
         self, info: Info, status: HoldStatus | None = HoldStatus.OPEN, first: int | None = 50, after: str | None = None
     ) -> HoldConnection:
-        first = check_first(first)
+        first = page_size(first)
         async with info.context.page() as page:
             listed = await reads.list_holds(
                 page.connection,

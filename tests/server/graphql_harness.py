@@ -53,7 +53,7 @@ class World:
         engine = Engine(build(), introspection=self.development)
         self.http = GraphQLHttp(engine, self.authenticate, self.make_context, development=self.development)
         self.sockets = Sockets(engine, self.authenticate, self.make_context)
-        self.app = Starlette(routes=graphql_routes(self.http, self.sockets))
+        self.app = Starlette(routes=[*graphql_routes(self.http, self.sockets)])
 
     @property
     def secret_key(self) -> str:
