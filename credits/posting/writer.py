@@ -200,6 +200,7 @@ class Writer:
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
         self._tell(changed)
+        self._committed(len(commands), sum(len(account.entries) for account in changed))
         return book, answers
 
     def _tell(self, changed: list[Account]) -> None:
