@@ -19,6 +19,7 @@ export default defineConfig({
           // Elements from their sources, in a page, against a fake Scrip.
           name: "elements",
           include: ["components/**/*.test.ts"],
+          testTimeout: 60_000,
           browser: {
             enabled: true,
             headless: true,
@@ -39,7 +40,7 @@ export default defineConfig({
           name: "pages",
           include: ["frontend_embed/tests/**/*.test.ts"],
           environment: "node",
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
     ],

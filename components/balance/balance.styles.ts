@@ -113,4 +113,7 @@ export const styles = /* css */ `
     position: fixed;
     clip-path: inset(50%);
   }
+  :host([compact]) [part="error"]::before {
+    content: "—";
+  }
 `;

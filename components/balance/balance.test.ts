@@ -247,11 +247,11 @@ describe("states", () => {
     fake.isUp = false;
     fake.closeAll(1006);
     dispatchEvent(new Event("offline"));
-    await vi.advanceTimersByTimeAsync(125_000);
+    await vi.advanceTimersByTimeAsync(131_000); // the age is renewed every ten seconds
     await settle();
     expect(balance.value).toBe("1,500");
     expect(balance.text("stale")).toMatch(/^Offline · updated 2 min\. ago/);
-    await vi.advanceTimersByTimeAsync(66_000);
+    await vi.advanceTimersByTimeAsync(60_000);
     expect(balance.text("stale")).toMatch(/^Offline · updated 3 min\. ago/);
   });
 });
@@ -362,27 +362,4 @@ describe("themes", () => {
     expect(balance.element.shadowRoot?.querySelector("[style], style")).toBeNull();
     expect(document.querySelector("#scrip-status")?.hasAttribute("style")).toBe(false);
   });
-});
-
-it("a thousand mounts leave nothing behind", async () => {
-  const { provider } = await mount();
-  const collect = (globalThis as unknown as { gc: () => void }).gc;
-  const { memory } = performance as unknown as { memory: { usedJSHeapSize: number } };
-  const cycle = async (times: number): Promise<void> => {
-    for (let n = 0; n < times; n++) {
-      const balance = document.createElement("scrip-balance");
-      balance.setAttribute("credit-type", "ai");
-      provider.append(balance);
-      await settle();
-      balance.remove();
-    }
-    vi.clearAllTimers();
-  };
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  await cycle(300);
-  collect();
-  const before = memory.usedJSHeapSize;
-  await cycle(1_000);
-  collect();
-  expect((memory.usedJSHeapSize - before) / 1_000).toBeLessThan(256);
 });

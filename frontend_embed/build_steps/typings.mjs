@@ -54,7 +54,7 @@ const props = ({ attributes, members, events }, listener) =>
 
 const react = (elements) => `/** JSX of React 19. Written by the build: don't edit. */
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ${elements.map(({ name }) => name).join(", ")}, FetchToken } from "./embed.d.ts";
+import type { ${elements.map(({ name }) => name).join(", ")}, FetchToken } from "./embed.js";
 
 ${elements.map((element) => `export interface ${element.name}Props {\n${props(element, (name) => `on${name}`)}}\n`).join("\n")}
 declare module "react" {
@@ -67,7 +67,7 @@ ${elements.map(({ tagName, name }) => `      "${tagName}": DetailedHTMLProps<HTM
 `;
 
 const vue = (elements) => `/** Templates of Vue 3. Written by the build: don't edit. */
-import type { FetchToken } from "./embed.d.ts";
+import type { FetchToken } from "./embed.js";
 
 ${elements.map((element) => `export interface ${element.name}Props {\n${props(element, (name) => `on${camel(name)}`)}}\n`).join("\n")}
 declare module "vue" {

@@ -36,7 +36,7 @@ export class BalanceHarness {
 }
 
 /** A turn of the event loop that fake timers leave alone: bodies of answers are read in tasks. */
-const turn = (): Promise<unknown> =>
+export const turn = (): Promise<unknown> =>
   new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => resolve(port1.close());

@@ -85,6 +85,32 @@ describe("the built bundle in a page with the policy of the documentation", () =
   });
 });
 
+describe("a page that loses its network", () => {
+  it("keeps the number, says so, and comes back by itself", async () => {
+    const page = await open("/examples/plain.html", {}, noIcon);
+    expect(await shown(page)).toBe("1,500");
+    await page.context().setOffline(true);
+    const stale = page.locator("scrip-balance [part=stale]").nth(1);
+    await stale.waitFor();
+    expect(await stale.textContent()).toMatch(/^Offline · updated \d+ sec\. ago/);
+    expect(await shown(page)).toBe("1,500");
+    host.fake.set("ai", { available: "1499" });
+    await page.context().setOffline(false);
+    await stale.waitFor({ state: "detached" });
+    expect(await shown(page)).toBe("1,499");
+  });
+
+  it("finds its way back after the server was gone", async () => {
+    const page = await open("/examples/plain.html", {}, noIcon);
+    expect(await shown(page)).toBe("1,500");
+    host.fake.httpAnswer = { status: 503, body: {} };
+    host.fake.closeAll(1012);
+    host.fake.httpAnswer = undefined;
+    host.fake.set("ai", { available: "1498" });
+    await page.locator("scrip-balance data", { hasText: "1,498" }).nth(1).waitFor();
+  });
+});
+
 describe("the snippet", () => {
   it.each([1280, 320])("keeps everything in its place at %i px: layout shift 0", async (width) => {
     const page = await open("/examples/plain.html", { viewport: { width, height: 800 } }, async (page) => {

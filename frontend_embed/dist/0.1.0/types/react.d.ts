@@ -1,6 +1,6 @@
 /** JSX of React 19. Written by the build: don't edit. */
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ScripBalance, ScripProvider, FetchToken } from "./embed.d.ts";
+import type { ScripBalance, ScripProvider, FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */

@@ -1,5 +1,5 @@
 /** Templates of Vue 3. Written by the build: don't edit. */
-import type { FetchToken } from "./embed.d.ts";
+import type { FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */

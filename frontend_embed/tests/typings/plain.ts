@@ -1,0 +1,26 @@
+/** What a page in TypeScript writes. Compiled, never run. */
+import { type FetchToken, type Messages, registerLocale } from "../../dist/0.1.0/types/embed.js";
+
+const fetchToken: FetchToken = async ({ reason, signal }) => {
+  const response = await fetch(`/token?because=${reason}`, { signal });
+  return response.json() as Promise<{ token: string; expiresAt: string }>;
+};
+
+const provider = document.createElement("scrip-provider");
+provider.fetchToken = fetchToken;
+provider.addEventListener("scrip-balance-change", ({ detail }) => {
+  const exact: string = detail.available;
+  const version: number = detail.version;
+  console.log(exact, version);
+});
+document
+  .querySelector("scrip-balance")
+  ?.addEventListener("scrip-error", ({ detail }) => detail.retryable satisfies boolean);
+
+const portuguese: Partial<Messages> = { retry: "Tentar de novo" };
+registerLocale("pt", portuguese);
+
+// @ts-expect-error A token source that returns a number is none.
+provider.fetchToken = () => 1;
+// @ts-expect-error There is no such text.
+registerLocale("pt", { again: "outra vez" });

@@ -1,0 +1,16 @@
+/** What a page in React 19 writes. Compiled, never run. */
+import "../../dist/0.1.0/types/react.d.ts";
+
+export const Credits = ({ token }: { token: string }) => (
+  <scrip-provider endpoint="https://credits.example.com" token={token} fetchToken={async () => ({ token })}>
+    <scrip-balance
+      credit-type="ai"
+      compact
+      className="credits"
+      onscrip-balance-low={({ detail }) => console.log(detail.available, detail.low)}
+    />
+  </scrip-provider>
+);
+
+// @ts-expect-error A flag is no number.
+export const Wrong = () => <scrip-balance credit-type="ai" compact={1} />;
