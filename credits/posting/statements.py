@@ -72,7 +72,7 @@ SELECT used.customer_id, used.key, e.fingerprint, e.recorded_at,
   FROM {_USED}
   JOIN entries e ON e.customer_id = used.customer_id AND e.key = used.key
  WHERE e.kind <> 1
-"""
+"""  # noqa: S608 -- no name from outside
 
 # read_events -- The events of the batch that came before.
 READ_EVENTS = """
