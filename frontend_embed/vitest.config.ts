@@ -12,6 +12,7 @@ export default defineConfig({
   server: { host: "127.0.0.1" },
   optimizeDeps: { include: ["lit/html.js", "axe-core"] },
   test: {
+    onConsoleLog: (log) => !log.includes("Lit is in dev mode"), // it is, in tests of the sources
     projects: [
       {
         extends: true,
