@@ -363,15 +363,21 @@ GRANT UPDATE (clock_offset_us, config_version, catalog_version, late_cutoff_s) O
 
 -- The second fence: with the application's own checks switched off, a foreign query still sees nothing.
 DO $$
-DECLARE t text;
+DECLARE t text; own text;
 BEGIN
   FOREACH t IN ARRAY ARRAY['actors', 'api_keys', 'customers', 'credit_types', 'features', 'cohorts', 'rate_cards', 'rates', 'bundles',
                            'policies', 'accounts', 'grants', 'holds', 'entries', 'usage_events'] LOOP
+    -- The sub-select is evaluated once per statement, not once per row.
+    own := '(workspace_id = (SELECT scrip_workspace()))';
+    -- The ledger is looked up by customer, never by workspace, and its statistics lag behind. A bare equality tells the
+    -- planner that a workspace sees one row in 200: it then reads the table whole and compares each row with each key of
+    -- the batch, 70 times slower at 10,000 entries. Of what it cannot look into it assumes every second row.
+    IF t IN ('accounts', 'grants', 'holds', 'entries') THEN
+      own := format('(coalesce(%s, false))', own);
+    END IF;
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
-    -- The sub-select is evaluated once per statement, not once per row.
-    EXECUTE format('CREATE POLICY own_workspace ON %I USING (workspace_id = (SELECT scrip_workspace()))
-                    WITH CHECK (workspace_id = (SELECT scrip_workspace()))', t);
+    EXECUTE format('CREATE POLICY own_workspace ON %I USING %s WITH CHECK %s', t, own, own);
   END LOOP;
   ALTER TABLE workspaces ENABLE ROW LEVEL SECURITY;
   ALTER TABLE workspaces FORCE ROW LEVEL SECURITY;
