@@ -24,6 +24,7 @@ from credits.usage.mapping import EventMap, MapRefused, parse_map
 from credits.usage.reads import read_events
 from credits.workspaces import WorkspaceName, list_workspaces
 from server import exact_yaml
+from server.collector import spare_collector
 from server.command import DataDir, database
 from server.disk import DiskFloor
 from server.import_bookmark import Bookmark, Reason, Tally
@@ -83,6 +84,7 @@ def import_file(
         raise ImportStopped(f"{blamed}: {error.strerror if isinstance(error, OSError) else error}") from None
     with database(data_dir) as settings:
         importing = _Import(settings, file, size, mapping, workspace, accept_late=accept_late)
+        spare_collector()
         stopped = asyncio.run(importing.run(from_start=from_start))
     tally = importing.tally
     typer.echo(f"accepted {tally.accepted}, duplicates {tally.duplicates}, rejected {tally.rejected}")

@@ -14,6 +14,7 @@ import uvicorn
 
 from credits.bounds import TOKEN_BODY_BYTES_MAX
 from server import log
+from server.collector import spare_collector
 from server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def run(
     server = _Server(config, on_ready)
     if life is not None:
         threading.Thread(target=_outlive_nobody, args=(life, server), daemon=True).start()
+    spare_collector()
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
 
