@@ -135,7 +135,8 @@ async def burned_in_total(client: Client, customers: list[str]) -> dict[str, int
     """In small documents: the server bounds how much one may ask."""
     total: dict[str, int] = {}
     for start in range(0, len(customers), 5):
-        total |= await burned_by_all(client, customers[start : start + 5])
+        some = await burned_by_all(client, customers[start : start + 5])
+        total.update(some)
     return total
 
 

@@ -86,9 +86,9 @@ class Wire:
 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
-    body = b""
+    chunks = []
     while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
-        body += await reader.readexactly(size)
+        chunks.append(await reader.readexactly(size))
         await reader.readexactly(2)
     await reader.readuntil(b"\r\n")
-    return body
+    return b"".join(chunks)
