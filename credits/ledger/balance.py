@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from credits.ledger.account import Account
-from credits.ledger.burn_order import NEVER
+from credits.ledger.burn_order import expiry
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Balance:
         for source, expires_at, remaining in self.lots:
             grouped[source, expires_at] = grouped.get((source, expires_at), 0) + remaining
         buckets = [Bucket(amount, source, expires_at) for (source, expires_at), amount in grouped.items()]
-        return sorted(buckets, key=lambda bucket: (bucket.expires_at or NEVER, bucket.source))
+        return sorted(buckets, key=lambda bucket: (expiry(bucket.expires_at), bucket.source))
 
 
 def balance_of(account: Account, as_of: datetime, overdraft_limit: int) -> Balance:

@@ -11,21 +11,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from credits.ledger.account import Grant
 
-NEVER = datetime.max.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def expiry(expires_at: datetime | None) -> tuple[bool, datetime]:
+    """What sorts by expiry, never after the last instant of the calendar."""
+    return (expires_at is None, expires_at or _LAST)
 
 
 def _priority_then_expiry(grant: "Grant") -> tuple[Any, ...]:
-    return (grant.priority, grant.expires_at or NEVER, grant.effective_at, grant.number)
+    return (grant.priority, *expiry(grant.expires_at), grant.effective_at, grant.number)
 
 
 def _expiry_first(grant: "Grant") -> tuple[Any, ...]:
-    return (grant.expires_at or NEVER, grant.priority, grant.effective_at, grant.number)
+    return (*expiry(grant.expires_at), grant.priority, grant.effective_at, grant.number)
 
 
 def _paid_last(grant: "Grant") -> tuple[Any, ...]:
     return (
         grant.cost_amount is not None,
-        grant.expires_at or NEVER,
+        *expiry(grant.expires_at),
         grant.priority,
         grant.effective_at,
         grant.number,

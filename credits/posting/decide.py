@@ -250,7 +250,10 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
         return InvalidInput("lies before the cutoff for late entries", field="effectiveAt")
     expires_at = command.expires_at
     if expires_at is None and credit_type.default_expiry:
-        expires_at = durations.after(effective_at, credit_type.default_expiry)
+        try:
+            expires_at = durations.after(effective_at, credit_type.default_expiry)
+        except ValueError as error:
+            return InvalidInput(f"by default after {credit_type.default_expiry}: {error}", field="expiresAt")
     if expires_at is not None and expires_at <= max(book.now, effective_at):
         return InvalidInput("must lie in the future and after effectiveAt", field="expiresAt")
     account = book.account(customer.id, credit_type)
