@@ -138,7 +138,7 @@ CREATE TABLE rates (
   feature_id     int NOT NULL REFERENCES features,
   credit_type_id int NOT NULL REFERENCES credit_types,
   match          jsonb NOT NULL DEFAULT '{}',
-  per_unit       numeric(25, 12) NOT NULL CHECK (per_unit >= 0),
+  per_unit       numeric(25, 12) NOT NULL CHECK (per_unit >= 0 AND per_unit < 'NaN'),  -- NaN >= 0 is true here
   rounding       text NOT NULL CHECK (rounding IN ('UP', 'HALF_EVEN', 'DOWN')),
   position       int NOT NULL
 );
@@ -152,7 +152,7 @@ CREATE TABLE bundles (
   credit_type_id int NOT NULL REFERENCES credit_types,
   amount         bigint NOT NULL CHECK (amount > 0),
   bonus          bigint NOT NULL CHECK (bonus >= 0),
-  price          numeric(19, 6) NOT NULL CHECK (price >= 0),
+  price          numeric(19, 6) NOT NULL CHECK (price >= 0 AND price < 'NaN'),
   currency       text NOT NULL,
   expires_after  text,
   priority       int NOT NULL DEFAULT 50,      -- of the grants it makes
@@ -233,6 +233,7 @@ CREATE TABLE grants (
   key            text COLLATE "C",             -- idempotency key
   PRIMARY KEY (customer_id, credit_type_id, number),
   CONSTRAINT grant_amount_positive CHECK (amount > 0),
+  CONSTRAINT grant_cost_is_a_number CHECK (cost_amount >= 0 AND cost_amount < 'NaN'),
   CONSTRAINT grant_conservation CHECK (amount + given_back = remaining + burned + expired + voided + clawed_back),
   CONSTRAINT grant_held_within_remaining CHECK (held BETWEEN 0 AND remaining),
   CONSTRAINT grant_parts_not_negative CHECK (least(burned, expired, voided, clawed_back, given_back) >= 0),
@@ -310,7 +311,9 @@ CREATE TABLE entries (
   note           text,
   reason         text,
   dimensions     text,                         -- canonical JSON: its bytes are hashed
-  PRIMARY KEY (customer_id, credit_type_id, sequence)
+  PRIMARY KEY (customer_id, credit_type_id, sequence),
+  CONSTRAINT entry_quantity_is_a_number CHECK (quantity > '-Infinity' AND quantity < 'Infinity'),  -- NaN is above all
+  CONSTRAINT entry_exact_amount_is_a_number CHECK (exact_amount > '-Infinity' AND exact_amount < 'Infinity')
 );
 CREATE UNIQUE INDEX entry_key_is_one ON entries (customer_id, key) WHERE key IS NOT NULL;          -- replay
 
