@@ -1,0 +1,134 @@
+"""The instant of an expiry met by many callers, and an account that somebody keeps locked (C6, C7, C14)."""
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+
+import asyncpg
+import pytest
+
+from tests.harness.client import Client, Reply
+from tests.harness.world import build_world, give
+from tests.model.rating import micro
+
+CLIENTS = 8
+SERVED_S = 2.0
+
+
+@pytest.fixture
+async def client(world):
+    return await world.client()
+
+
+class Cut:
+    """The instant at which a grant expires, on the server's clock and on ours."""
+
+    def __init__(self, now: datetime, asked_at: float, in_s: float) -> None:
+        self.at = now + timedelta(seconds=in_s)
+        self.at_s = asked_at + in_s
+
+    @classmethod
+    async def soon(cls, client: Client, in_s: float) -> "Cut":
+        asked_at = time.monotonic()
+        return cls(datetime.fromisoformat(await client.now()), asked_at, in_s)
+
+    async def until(self, after_s: float) -> None:
+        await asyncio.sleep(max(0.0, self.at_s + after_s - time.monotonic()))
+
+    def is_after(self, instant: str) -> bool:
+        return datetime.fromisoformat(instant) >= self.at
+
+
+async def test_what_is_held_before_the_cut_is_kept_and_what_is_not_expires(world, client):
+    """C6: holds go on through the instant of expiry. There is more than they take: only the clock can refuse them."""
+    await client.must("upsertCustomer", key="cut")
+    callers = [await world.client() for _ in range(CLIENTS)]
+    cut = await Cut.soon(client, 0.8)
+    await give(client, "cut", "1000", "g", expiresAt=cut.at.isoformat())
+
+    async def keep_holding(number: int, caller: Client) -> list[Reply]:
+        replies: list[Reply] = []
+        while not replies or replies[-1].ok:
+            fields = {"customer": "cut", "creditType": "ai", "amount": "0.01", "ttl": "PT1H"}
+            replies.append(await caller.put("hold", **fields, idempotencyKey=f"{number}.{len(replies)}"))
+        return replies
+
+    async with asyncio.timeout(30):
+        replies = [each for some in await asyncio.gather(*map(keep_holding, range(CLIENTS), callers)) for each in some]
+    taken = [reply for reply in replies if reply.ok]
+    refused = [reply for reply in replies if not reply.ok]
+    assert len(taken) > CLIENTS, "nobody held before the cut"
+    assert {reply.code for reply in refused} == {"INSUFFICIENT_CREDITS"}
+    assert not any(cut.is_after(reply["hold"]["openedAt"]) for reply in taken), "held and expired"
+    held = micro("0.01") * len(taken)
+    balance = await client.balance("cut")
+    assert (micro(balance["held"]), micro(balance["available"])) == (held, 0)
+    assert micro(balance["expired"]) == micro("1000") - held
+
+
+async def test_a_hold_from_before_the_cut_settles_on_either_side_of_it(world, client):
+    """C7: the older holds are honoured; what they leave of the expired grant expires at once."""
+    await client.must("upsertCustomer", key="older")
+    callers = [await world.client() for _ in range(CLIENTS)]
+    sides = set()
+    for round_ in range(3):
+        cut = await Cut.soon(client, 1.2)
+        await give(client, "older", "20", f"g{round_}", expiresAt=cut.at.isoformat())
+        fields = {"customer": "older", "creditType": "ai", "amount": "2", "ttl": "PT1H"}
+        holds = [
+            (await caller.must("hold", **fields, idempotencyKey=f"h{round_}.{number}"))["hold"]["id"]
+            for number, caller in enumerate(callers)
+        ]
+
+        async def settle(number: int, caller: Client, hold: str, at: int, instant: Cut) -> Reply:
+            await instant.until(0.08 * (number - CLIENTS / 2))  # from a third of a second before to as much after
+            return await caller.must("settle", hold=hold, amount="1.25", idempotencyKey=f"s{at}.{number}")
+
+        replies = await asyncio.gather(
+            *(settle(number, callers[number], hold, round_, cut) for number, hold in enumerate(holds))
+        )
+        await cut.until(0.05)
+        sides |= {cut.is_after(reply["entry"]["recordedAt"]) for reply in replies}
+        balance = await client.balance("older")
+        burned = micro("1.25") * CLIENTS * (round_ + 1)
+        assert micro(balance["burned"]) == burned, "every hold was honoured"
+        assert micro(balance["expired"]) == micro("20") * (round_ + 1) - burned
+        assert micro(balance["balance"]) == micro(balance["held"]) == micro(balance["available"]) == 0
+    assert sides == {False, True}, "no settlement was on one of the sides: the test proved nothing"
+
+
+async def test_an_account_that_somebody_keeps_locked_stops_no_reader_and_no_other_workspace(
+    world, other_world, client, server
+):
+    """C14: its burns wait for the lock, then happen once; whoever does not need that lock is served meanwhile."""
+    neighbour = await other_world.client()
+    await build_world(neighbour, ["free"])
+    await give(neighbour, "free", "100", "g")
+    await client.must("upsertCustomer", key="locked")
+    await give(client, "locked", "100", "g")
+    enemy = await asyncpg.connect(server.settings["DATABASE_URL"])
+    waiting = await world.client()
+    fields = {"customer": "locked", "creditType": "ai", "amount": "1"}
+    try:
+        await enemy.execute("BEGIN")
+        locked = await enemy.fetch("SELECT FROM customers WHERE key = 'locked' FOR UPDATE")
+        assert len(locked) == 1
+        burning = asyncio.create_task(waiting.put("burn", **fields, idempotencyKey="b"))
+        monitor = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        while not await enemy.fetchval(monitor):
+            assert not burning.done(), burning
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(SERVED_S * 5):
+            for step in range(5):
+                began = time.monotonic()
+                assert micro((await client.balance("locked"))["available"]) == micro("100")
+                await neighbour.must("burn", **{**fields, "customer": "free"}, idempotencyKey=f"b{step}")
+                assert time.monotonic() - began < SERVED_S
+        assert not burning.done()
+        await enemy.execute("ROLLBACK")
+        assert (await burning)["replayed"] is False
+    finally:
+        await enemy.close()
+    assert micro((await client.balance("locked"))["available"]) == micro("99")
