@@ -1,0 +1,103 @@
+"""What the tests of the rules take as given: an account, instants, grants."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from credits.ledger import advance, burn, grants, holds
+from credits.ledger.account import Account, Grant, Hold
+from credits.ledger.entries import GENESIS, Cause, Entry, Kind, chain
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+US = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+NOBODY = Cause()
+
+
+def an_account(burn_order: str = "PRIORITY_THEN_EXPIRY") -> Account:
+    return Account(1, 2, 3, burn_order)
+
+
+def a_grant(amount: int = 100, *, now: datetime = NOON, **more: Any) -> Grant:
+    fixed = {"number": 0, "source": "MANUAL", "state": "SCHEDULED", "amount": amount, "remaining": amount}
+    times = {"priority": 50, "effective_at": now, "expires_at": None, "created_at": now}
+    return Grant(**{**fixed, **times, **more})
+
+
+def give(account: Account, amount: int = 100, *, now: datetime = NOON, **more: Any) -> Grant:
+    """A grant, given."""
+    grant = a_grant(amount, now=now, **more)
+    grants.give(account, grant, now)
+    return grant
+
+
+def spend(account: Account, amount: int, *, now: datetime = NOON) -> Entry:
+    advance.advance(account, now)
+    return burn.burn(account, amount, occurred_at=now, now=now, cause=NOBODY)
+
+
+def hold(account: Account, amount: int, *, now: datetime = NOON, lasts: timedelta = HOUR) -> Hold:
+    advance.advance(account, now)
+    return holds.open_hold(account, amount, expires_at=now + lasts, now=now, cause=NOBODY)[0]
+
+
+def settle(account: Account, of: Hold, amount: int, *, now: datetime = NOON, closes: bool = True) -> Entry:
+    advance.advance(account, now)
+    return holds.settle(account, of, amount, closes=closes, now=now, cause=NOBODY)
+
+
+def release(account: Account, of: Hold, *, now: datetime = NOON) -> Entry:
+    advance.advance(account, now)
+    return holds.release(account, of, at=now)
+
+
+def told(account: Account, since: int = 0) -> list[tuple[str, int, int, list[tuple[int, int]]]]:
+    """Each entry as kind, effects and allocations."""
+    return [
+        (Kind(entry.kind).name, entry.amount, entry.held_amount, list(entry.allocations))
+        for entry in account.entries[since:]
+    ]
+
+
+def check(account: Account) -> None:
+    """Every law that an account and its entries can show."""
+    begun = [grant for grant in account.grants.values() if grant.state != "SCHEDULED"]
+    assert account.balance == sum(grant.remaining for grant in begun) - account.overdraft
+    assert account.balance == account.granted - account.burned - account.expired
+    assert account.held == sum(of.remaining for of in account.holds.values())
+    assert account.overdraft >= 0
+    free = sum(grant.free for grant in begun if grant.state == "ACTIVE")
+    assert not (account.overdraft and free), "debt, and something free that could pay it"
+    kept: dict[int, int] = {}
+    for of in account.holds.values():
+        assert of.remaining == sum(part for _, part in of.parts)
+        assert (of.status == "OPEN") or not of.parts
+        for number, part in of.parts:
+            assert part > 0
+            kept[number] = kept.get(number, 0) + part
+    for grant in account.grants.values():
+        assert grant.held == kept.get(grant.number, 0)
+        assert 0 <= grant.held <= grant.remaining
+        assert grant.amount + grant.given_back == (
+            grant.remaining + grant.burned + grant.expired + grant.voided + grant.clawed_back
+        )
+        assert (grant.state == "DEPLETED") <= (grant.remaining == 0)
+        assert (grant.state == "ACTIVE") <= (grant.remaining > 0)
+    check_entries(account)
+
+
+def check_entries(account: Account) -> None:
+    balance = held = 0
+    head, recorded = GENESIS, None
+    for number, entry in enumerate(account.entries, 1):
+        assert entry.sequence == number
+        balance, held = balance + entry.amount, held + entry.held_amount
+        assert (entry.balance_after, entry.held_after) == (balance, held)
+        assert recorded is None or entry.recorded_at >= recorded, "the account's clock never goes back"
+        head, recorded = chain(head, entry), entry.recorded_at
+        assert entry.hash == head
+        numbers = [number for number, _ in entry.allocations]
+        assert len(set(numbers)) == len(numbers), "one allocation for each grant"
+        assert all(part > 0 for _, part in entry.allocations)
+    assert (account.balance, account.held, account.head) == (balance, held, head)
+    assert account.sequence == len(account.entries)
