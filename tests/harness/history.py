@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,17 +47,22 @@ class History:
             operation.ended = time.time()
         return operation
 
-    async def resolve(self, client: Client) -> int:
+    async def resolve(self, clients: Sequence[Client]) -> int:
         """Asks every unknown one again under its own key until it is known; how many there were."""
         unknown = [operation for operation in self.operations if operation.reply.outcome == "unknown" and operation.key]
-        for operation in unknown:
-            until = time.monotonic() + RESOLVE_S
-            while operation.reply.outcome == "unknown":
-                assert time.monotonic() < until, f"still unknown after {RESOLVE_S} s: {operation}"
-                operation.reply = await client.put(operation.verb, **operation.fields)
-                if operation.reply.outcome == "unknown":
-                    await asyncio.sleep(RESOLVE_EVERY_S)
-            operation.ended = time.time()
+
+        async def ask_again(client: Client, operations: Sequence[Operation]) -> None:
+            for operation in operations:
+                until = time.monotonic() + RESOLVE_S
+                while operation.reply.outcome == "unknown":
+                    assert time.monotonic() < until, f"still unknown after {RESOLVE_S} s: {operation}"
+                    operation.reply = await client.put(operation.verb, **operation.fields)
+                    if operation.reply.outcome == "unknown":
+                        await asyncio.sleep(RESOLVE_EVERY_S)
+                operation.ended = time.time()
+
+        count = len(clients)
+        await asyncio.gather(*(ask_again(client, unknown[i::count]) for i, client in enumerate(clients)))
         return len(unknown)
 
     def by_key(self) -> dict[tuple[str, str], Operation]:

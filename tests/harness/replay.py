@@ -4,6 +4,8 @@ Every entry of the ledger must be one that an acknowledged operation, or the clo
 operation must have made one; and what the model then holds is what the server says: entries, grants, holds, balance.
 """
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +16,7 @@ from tests.model.ledger import Account
 from tests.model.rating import micro
 from tests.model.records import OVERDRAFT, Grant, Hold, Refused
 
+READINGS_MAX = 100
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MADE = {"grantCredits": "GRANT", "burn": "BURN", "hold": "HOLD", "settle": "SETTLE", "release": "RELEASE"}
 
@@ -43,9 +46,21 @@ class Pages:
 
 
 async def read_account(client: Client, customer: str, credit_type: str) -> Pages:
-    holds = [hold for hold in await client.holds(customer) if hold["creditType"]["key"] == credit_type]
-    balance = await client.balance(customer, credit_type)
-    return Pages(await client.ledger(customer, credit_type), await client.grants(customer, credit_type), holds, balance)
+    """Page after page, and again where something happened meanwhile (a hold lapsed, a grant ended): it must fit together."""
+    for _ in range(READINGS_MAX):
+        before = await client.balance(customer, credit_type)
+        holds = [hold for hold in await client.holds(customer) if hold["creditType"]["key"] == credit_type]
+        grants = await client.grants(customer, credit_type)
+        ledger = await client.ledger(customer, credit_type)
+        after = await client.balance(customer, credit_type)
+        if {**before, "asOf": ""} == {**after, "asOf": ""} and len(ledger) == after["version"]:
+            return Pages(ledger, grants, holds, after)
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{customer} does not come to rest: {before} {after}")
+
+
+async def read_accounts(client: Client, accounts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Pages]:
+    return {account: await read_account(client, *account) for account in accounts}
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """`scrip serve` as a real process: started, asked, killed, started again on the same port and data."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import socket
@@ -15,6 +16,12 @@ START_S = 60.0  # the machine may be busy
 STOP_S = 60.0
 POLL_S = 0.02
 SECRET_KEY = "the same in every process of a test, and long enough"
+
+
+def _end_with_parent() -> None:
+    """In the new process: SIGTERM when the tests are killed (Linux's PR_SET_PDEATHSIG), or servers would pile up."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 class NotReady(AssertionError):
@@ -97,6 +104,7 @@ class Server:
                 env=self.environment,
                 cwd=self.data_dir.parent,
                 start_new_session=True,  # so that kill takes its workers too, and nobody else
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one call into libc, no lock taken
             )
 
     async def until_ready(self) -> None:
