@@ -1,10 +1,10 @@
 """Usage that already happened."""
 
 import strawberry
-from credits.usage.envelope import from_attributes
-from credits.usage.ingest import ingest
 
 from credits import bounds
+from credits.usage.envelope import from_attributes
+from credits.usage.ingest import ingest
 from schema.errors import bad_request
 from schema.inputs import EventInput
 from schema.permission import allow, staff
