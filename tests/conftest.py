@@ -12,6 +12,13 @@ from tests.harness.databases import TEMPLATE, execute, fresh_database, named
 from tests.harness.server import Server
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder for databases. Not `tmp_path`: each pytest that starts takes other users' way through its root away."""
+    with tempfile.TemporaryDirectory(prefix="scrip-test-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The owner's URL of an empty database on this run's own PostgreSQL."""
@@ -55,9 +62,9 @@ async def second_server(server: Server) -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-async def own_server(tmp_path: Path) -> AsyncIterator[Server]:
+async def own_server(scratch: Path) -> AsyncIterator[Server]:
     """A server with its embedded database, to be killed; running."""
-    own = Server(tmp_path / "data")
+    own = Server(scratch / "data")
     await own.start()
     yield own
     await own.close()
