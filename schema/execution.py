@@ -198,6 +198,8 @@ class Engine:
         except GraphQLError as error:
             executor.collected_errors.add(error, None)
             data = None
+        # They hold the executor: every request would be a cycle, left for the garbage collector to find.
+        del executor.async_helpers
         errors = executor.collected_errors.errors
         return Answer(data, [present(error) for error in errors]) if errors else Answer(data)
 
