@@ -44,9 +44,12 @@ Allocations = Sequence[tuple[int, int]]
 OVERDRAFT = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cause:
-    """Why an entry came to be: who asked, for which usage, at which price, under which key."""
+    """Why an entry came to be: who asked, for which usage, at which price, under which key.
+
+    Never changed; not `frozen`, which doubles what making one costs, and every entry makes one.
+    """
 
     actor_id: int | None = None
     feature_id: int | None = None
@@ -111,13 +114,21 @@ def canonical(entry: Entry) -> bytes:
             None if cause.exact_amount is None else plain(cause.exact_amount),
             cause.dimensions,
             cause.member,
-            None if cause.event is None else str(cause.event),
+            cause.event,
             cause.reason,
             cause.note,
             cause.key,
             cause.fingerprint,
-        ]
+        ],
+        default=_uuid,
     )
+
+
+def _uuid(value: object) -> str:
+    """orjson writes the standard library's by itself; the driver brings another kind."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no part of an entry")
 
 
 def chain(previous: bytes, entry: Entry) -> bytes:

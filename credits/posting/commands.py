@@ -182,9 +182,12 @@ class ExtendHold:
         return ttl_form(self.ttl)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TakeEvent:
-    """A usage event that has passed its envelope's checks, or has not: then `problem` says why, and it is kept."""
+    """A usage event that has passed its envelope's checks, or has not: then `problem` says why, and it is kept.
+
+    Never changed; not `frozen`, which doubles what making one costs.
+    """
 
     key: UUID
     content: int

@@ -32,7 +32,7 @@ from credits.posting.commands import (
 )
 from credits.posting.events import take_event
 from credits.posting.outcomes import Advanced, Answer, Burned, Decision, Granted, HoldTaken, Replay, Settled
-from credits.posting.pricing import Price, at_rate, price, scaled
+from credits.posting.pricing import Dimensions, Price, at_rate, price, scaled
 
 _NO_CUSTOMER = "no customer {!r}"
 
@@ -183,7 +183,7 @@ def _settle_price(book: Book, hold: Hold, command: Settle) -> Price | InvalidInp
     opening = None if hold.rate_id is None else book.catalog.rate(hold.rate_id)
     if feature is None or opening is None or command.quantity is None:
         return InvalidInput("the hold was opened in credits: settle it by amount", field="quantity")
-    return at_rate(book, feature, opening, command.quantity, command.dimensions)
+    return at_rate(book, feature, opening, command.quantity, Dimensions.of(command.dimensions))
 
 
 def _release(book: Book, command: Release) -> Answer | Replay:

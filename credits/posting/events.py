@@ -14,24 +14,27 @@ from credits.ledger.entries import Cause, Entry
 from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
 from credits.posting.commands import TakeEvent
 from credits.posting.outcomes import EventOutcome, EventTaken
-from credits.posting.pricing import Price, rated
+from credits.posting.pricing import Dimensions, Price, rated
 from credits.rating.meter import dimensions_of, features_for, quantity_of
 
-_CONTRADICTS = "another event with this source and id came before, and says something else; the first one stands"
+_BURNED = EventTaken(EventOutcome.BURNED)
+_DUPLICATE = EventTaken(EventOutcome.DUPLICATE)
+_CONTRADICTION = EventTaken(
+    EventOutcome.INVALID,
+    "another event with this source and id came before, and says something else; the first one stands",
+)
 
 
 def take_event(book: Book, event: TakeEvent) -> EventTaken:
     """Stores the event with what became of it, and burns."""
     seen = book.seen_events.get(event.key)
     if seen is not None:
-        if seen.content == event.content:
-            return EventTaken(EventOutcome.DUPLICATE)
-        return EventTaken(EventOutcome.INVALID, _CONTRADICTS)
+        return _DUPLICATE if seen.content == event.content else _CONTRADICTION
     customer = book.customer(event.subject)
     occurred_at = event.time or book.now
     taken, prices = _judge(book, event, customer, occurred_at)
     entries: list[Entry] = []
-    if taken.outcome is EventOutcome.BURNED and customer is not None:
+    if taken is _BURNED and customer is not None:
         book.tag(customer)
         entries = [_burn(book, customer, event, priced, occurred_at) for priced in prices if priced.amount_micro]
     book.seen_events[event.key] = SeenEvent(event.content, taken.outcome)
@@ -57,7 +60,7 @@ def _judge(
     features = features_for(book.catalog, event.type, card)
     if not features:
         return EventTaken(EventOutcome.UNKNOWN_TYPE, f"no feature meters events of type {event.type!r}"), []
-    dimensions = dimensions_of(features, event.data)
+    dimensions = Dimensions.of(dimensions_of(features, event.data))
     prices: list[Price] = []
     together: dict[int, int] = {}  # credit type → micro-credits: features of one event may burn from one account
     for feature in features:
@@ -74,7 +77,7 @@ def _judge(
         if account.burned + account.held + amount_micro > INT64_MAX:
             return EventTaken(EventOutcome.INVALID, "would burn more than 64 bits of micro-credits in all"), []
         prices.append(priced)
-    return EventTaken(EventOutcome.BURNED), prices
+    return _BURNED, prices
 
 
 def _burn(book: Book, customer: LockedCustomer, event: TakeEvent, priced: Price, occurred_at: datetime) -> Entry:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from credits.amount import decimals, to_micro
 from credits.canonical import canonical_json
@@ -15,9 +15,21 @@ from credits.posting.commands import Spend
 from credits.rating.rate import find_rate, rate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Dimensions:
+    """What usage is priced by besides its quantity, and as the text that every entry of it keeps."""
+
+    values: Mapping[str, Any]
+    text: str | None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        return cls(values, canonical_json(values) if values else None)
+
+
+@dataclass(slots=True)
 class Price:
-    """Amount in micro-credits, and the price that made it."""
+    """Amount in micro-credits, and the price that made it. Never changed."""
 
     credit_type: CreditType
     amount_micro: int
@@ -36,16 +48,16 @@ def price(book: Book, customer: LockedCustomer, spend: Spend, at: datetime) -> P
     if feature is None:
         return NotFound(f"no feature {spend.feature!r} in the catalog", code="UNKNOWN_FEATURE")
     assert spend.quantity is not None  # noqa: S101 -- `Spend.form` has seen it
-    return rated(book, book.rate_card(customer, at), feature, spend.quantity, spend.dimensions)
+    return rated(book, book.rate_card(customer, at), feature, spend.quantity, Dimensions.of(spend.dimensions))
 
 
 def rated(
-    book: Book, card: RateCard | None, feature: Feature, quantity: Decimal, dimensions: Mapping[str, Any]
+    book: Book, card: RateCard | None, feature: Feature, quantity: Decimal, dimensions: Dimensions
 ) -> Price | InvalidInput | NotFound:
     """The quantity at the rate that applies on the customer's rate card."""
     if card is None:
         return NotFound("no rate card is in effect for this customer", code="NO_RATE")
-    applied = find_rate(card, feature.id, dimensions)
+    applied = find_rate(card, feature.id, dimensions.values)
     if applied is None:
         return NotFound(
             f"rate card {card.cohort!r} version {card.version} has no rate for {feature.key!r} with these dimensions",
@@ -55,7 +67,7 @@ def rated(
 
 
 def at_rate(
-    book: Book, feature: Feature, applied: Rate, quantity: Decimal, dimensions: Mapping[str, Any]
+    book: Book, feature: Feature, applied: Rate, quantity: Decimal, dimensions: Dimensions
 ) -> Price | InvalidInput:
     """The quantity at that rate: exact, rounded once."""
     credit_type = book.credit_type(applied.credit_type_id)
@@ -69,7 +81,7 @@ def at_rate(
         rate_id=applied.id,
         quantity=quantity,
         exact_amount=result.exact if result.rounded else None,
-        dimensions=canonical_json(dimensions) if dimensions else None,
+        dimensions=dimensions.text,
     )
 
 
