@@ -167,22 +167,31 @@ class EmbeddedPostgres:
             time.sleep(POLL_S)
 
     def _shut_down(self) -> None:
-        """Under the start lock, as the last user."""
-        postmaster = self._postmaster
-        if postmaster is None or not self.alive():
-            return
-        # SIGINT: connections end, a checkpoint is written. SIGQUIT: at once; the next start recovers from the log.
-        for number, patience_s in ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, LET_GO_S)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                postmaster.send_signal(number)
-            with FileLock(self.data_dir / "pg.running") as running:
+        """Under the start lock, as the last user. Goes by the lock, as a start that was cut short knows of no process."""
+        with FileLock(self.data_dir / "pg.running") as running:
+            if running.try_exclusive():
+                return
+            # SIGINT: connections end, a checkpoint is written. SIGQUIT: at once; the next start recovers from the log.
+            for number, patience_s in ((signal.SIGINT, FAST_STOP_S), (signal.SIGQUIT, LET_GO_S)):
+                self._signal(number)
                 if running.wait_exclusive(patience_s):
                     break
-        else:
-            logger.error("PostgreSQL (process %d) does not stop; see %s", postmaster.pid, self._cluster.log_path)
+            else:
+                logger.error("PostgreSQL in %s does not stop; see %s", self._cluster.data, self._cluster.log_path)
         if self._child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(LET_GO_S)
+
+    def _signal(self, number: int) -> None:
+        """To its first process, as soon as that has written down that it is the one."""
+        deadline = time.monotonic() + LET_GO_S
+        while time.monotonic() < deadline:
+            postmaster = self._cluster.postmaster()
+            if postmaster is not None:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    postmaster.send_signal(number)
+                return
+            time.sleep(POLL_S)
 
     def _watch(self) -> None:
         """Bring it back whenever it dies: a PANIC on a full disk, the kernel's memory killer, kill -9."""

@@ -20,7 +20,7 @@ from server import log, migrate, worker
 from server.embedded import EmbeddedPostgres
 from server.operator_error import OperatorError
 from server.settings import Settings, SettingsError, unknown_names
-from server.workers import Workers
+from server.workers import Workers, import_ahead
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ def run(
     with _signals_interrupt(), contextlib.suppress(KeyboardInterrupt), _listen(host, port) as listener:
         address = _address(listener)
         keyed = settings.with_secret_key()
+        if workers > 1:
+            import_ahead(application)  # while the database starts
         with _database(keyed) as url:
             complete = keyed.running_on(url, broadcast_url or url)
             if prepare is not None:

@@ -2,12 +2,13 @@
 
 import logging
 import multiprocessing
+import multiprocessing.forkserver
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 
 from server import worker
 from server.operator_error import OperatorError
@@ -19,7 +20,15 @@ START_S = 60.0  # within which a worker answers, or has failed
 REPLACE_EVERY_S = 1.0  # a worker that dies at once is not replaced in a tight loop
 KILL_AFTER_S = worker.DRAIN_S + 3.0  # what does not drain is killed
 
-_spawn = multiprocessing.get_context("spawn")  # fork would copy the threads' locks
+# Workers are forked from a process that has imported the application once and started no thread: each is up at once,
+# they share that memory, and no lock of the parent's threads is copied.
+_context = multiprocessing.get_context("forkserver")
+
+
+def import_ahead(application: str) -> None:
+    """Begin to import `application` (`module:factory`) in the process that workers are forked from."""
+    _context.set_forkserver_preload(["server.cli", "server.worker", application.partition(":")[0]])
+    multiprocessing.forkserver.ensure_running()
 
 
 class WorkersFailed(OperatorError):
@@ -28,7 +37,7 @@ class WorkersFailed(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
-    process: SpawnProcess
+    process: ForkServerProcess
     ready: Connection
 
 
@@ -41,7 +50,7 @@ class Workers:
         self._application = application
         self._count = count
         # The workers hold the reading end; ours closes with us, however we end.
-        self._life_of_worker, self._life = _spawn.Pipe(duplex=False)
+        self._life_of_worker, self._life = _context.Pipe(duplex=False)
         self._workers: list[_Worker] = []
 
     def run(self, on_ready: Callable[[], None]) -> None:
@@ -56,12 +65,15 @@ class Workers:
             self._drain()
 
     def _start(self) -> _Worker:
-        ready, ready_of_worker = _spawn.Pipe(duplex=False)
-        process = _spawn.Process(
+        ready, ready_of_worker = _context.Pipe(duplex=False)
+        process = _context.Process(
             target=worker.run_in_process,
             args=(self._settings, self._listener, self._application, ready_of_worker, self._life_of_worker),
         )
-        process.start()
+        try:
+            process.start()
+        except (EOFError, ConnectionError) as error:
+            raise WorkersFailed("the application cannot be imported") from error
         ready_of_worker.close()  # now its end breaks when the worker does
         return _Worker(process, ready)
 

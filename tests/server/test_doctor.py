@@ -47,10 +47,10 @@ def test_all_is_well_with_a_given_database(healthy):
     assert all(str(finding).count("\n") == 0 for finding in findings)
 
 
-def test_all_is_well_with_the_embedded_one_and_looking_stops_nothing(tmp_path):
-    with EmbeddedPostgres(tmp_path) as url:
+def test_all_is_well_with_the_embedded_one_and_looking_stops_nothing(scratch):
+    with EmbeddedPostgres(scratch) as url:
         asyncio.run(upgrade(url))
-        findings = list(examine(tmp_path))
+        findings = list(examine(scratch))
         assert levels(findings)["disk"] in {Level.OK, Level.WARN}
         assert Level.FAIL not in levels(findings).values()
         asyncio.run(execute(url, "SELECT 1"))

@@ -24,10 +24,10 @@ WITHIN_S = 15.0
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(scratch: Path) -> Iterator[Path]:
     """A data folder; what a test leaves running in it is stopped."""
-    yield tmp_path / "data"
-    for path in (tmp_path / "data", *(tmp_path / "data").glob("*/")):
+    yield scratch / "data"
+    for path in (scratch / "data", *(scratch / "data").glob("*/")):
         if (path / "pg" / "postmaster.pid").exists():
             with EmbeddedPostgres(path):
                 pass
@@ -264,8 +264,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the da
 
 
 @needs_root
-async def test_root_lets_the_databases_user_through_and_nobody_else(tmp_path):
-    private = tmp_path / "private"
+async def test_root_lets_the_databases_user_through_and_nobody_else(scratch):
+    private = scratch / "private"
     private.mkdir(mode=0o700)
     with EmbeddedPostgres(private / "data") as url:
         assert await ask(url) == 1
@@ -281,12 +281,12 @@ def may_enter(user: str, folder: Path) -> bool:
 
 
 @needs_root
-async def test_root_opens_a_folder_by_its_mode_where_there_are_no_access_lists(tmp_path, monkeypatch):
+async def test_root_opens_a_folder_by_its_mode_where_there_are_no_access_lists(scratch, monkeypatch):
     def refuse(*_: object) -> None:
         raise OSError("no access lists here")
 
     monkeypatch.setattr(os, "setxattr", refuse)
-    private = tmp_path / "private"
+    private = scratch / "private"
     private.mkdir(mode=0o700)
     with EmbeddedPostgres(private / "data") as url:
         assert await ask(url) == 1
@@ -294,9 +294,9 @@ async def test_root_opens_a_folder_by_its_mode_where_there_are_no_access_lists(t
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(scratch: Path) -> Iterator[Path]:
     """A file system of 160 MB."""
-    place = tmp_path / "disk"
+    place = scratch / "disk"
     place.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", place], check=False).returncode != 0:
         pytest.skip("this machine lets nobody mount")

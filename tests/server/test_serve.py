@@ -23,12 +23,12 @@ DRAINED_S = 12.0
 
 
 @pytest.fixture
-async def bare(tmp_path: Path) -> AsyncIterator[Callable[..., Server]]:
+async def bare(scratch: Path) -> AsyncIterator[Callable[..., Server]]:
     """Makes bare servers, each on a data folder of its own unless told otherwise; closes them."""
     made: list[Server] = []
 
     def make(data_dir: Path | None = None, **options: object) -> Server:
-        made.append(Server(data_dir or tmp_path / f"data{len(made)}", program=PROGRAM, **options))
+        made.append(Server(data_dir or scratch / f"data{len(made)}", program=PROGRAM, **options))
         return made[-1]
 
     yield make
@@ -102,16 +102,25 @@ async def test_work_without_end_and_open_sockets_do_not_hold_up_the_end(bare):
     assert left_behind(server) == []
 
 
-@pytest.mark.parametrize("workers", WORKERS)
-async def test_ctrl_c_ends_all_of_it_in_order(bare, workers):
+async def test_ctrl_c_ends_all_of_it_in_order(bare):
     """A terminal sends SIGINT to the whole group: server and workers, but PostgreSQL is not in it."""
-    server = bare(workers=workers)
+    server = bare(workers=2)
     await server.start()
     assert os.getpgid(postmaster(server).pid) != os.getpgid(server.pid)
     os.killpg(server.pid, signal.SIGINT)
     assert await server.wait() == 0
     assert "Traceback" not in server.logs
     assert "database died" not in server.logs
+    assert left_behind(server) == []
+
+
+@pytest.mark.parametrize("seen", ["pg.new", "pg"])
+async def test_sigterm_in_the_middle_of_the_start_leaves_nothing_behind(bare, seen):
+    server = bare()
+    server.spawn()
+    await until((server.data_dir / seen).exists)
+    assert await server.terminate() == 0
+    assert "Traceback" not in server.logs
     assert left_behind(server) == []
 
 
@@ -141,8 +150,12 @@ async def test_a_worker_that_dies_is_replaced_and_none_outlives_its_parent(bare)
 
 
 def children_serving(server: Server) -> list[psutil.Process]:
-    children = psutil.Process(server.pid).children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    """The workers: children of the one that they are forked from."""
+    return [child for direct in psutil.Process(server.pid).children() for child in direct.children() if forked(child)]
+
+
+def forked(process: psutil.Process) -> bool:
+    return "multiprocessing.forkserver" in " ".join(process.cmdline())
 
 
 async def test_postgresql_comes_back_within_seconds_of_its_death(bare):
@@ -193,7 +206,7 @@ async def test_two_servers_share_one_data_folder(bare):
     assert left_behind(second) == []
 
 
-async def test_a_given_database_is_waited_for_but_never_migrated(bare, postgres, tmp_path):
+async def test_a_given_database_is_waited_for_but_never_migrated(bare, postgres, scratch):
     server = bare(database_url=postgres)
     with pytest.raises(NotReady):
         await server.start()
