@@ -19,7 +19,7 @@ import orjson
 from credits import bounds
 
 _BOM = b"\xef\xbb\xbf"  # files from spreadsheets begin with it
-_INT64_DIGITS = 19  # an integer of fewer digits fits
+_INT64_DIGITS = 20  # what integers of 64 bits have at most, sign and all
 # What tells where an event of a JSON array ends: strings are skipped whole, brackets counted.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{},"]', re.DOTALL)
 _CLOSING = {b"[": b"]", b"{": b"}"}
@@ -184,4 +184,9 @@ def _exactly(raw: bytes) -> object:
 
 
 def _whole(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) < _INT64_DIGITS else Decimal(digits)
+    """As orjson has it: an `int` where 64 bits hold it."""
+    if len(digits) <= _INT64_DIGITS:
+        number = int(digits)
+        if -(2**63) <= number < 2**64:
+            return number
+    return Decimal(digits)
