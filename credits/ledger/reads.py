@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Integer, Select, Table, and_, cast, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits.catalog.values import Catalog
@@ -183,6 +183,24 @@ class Listed:
     more: bool
 
 
+def _standing(
+    table: Table, column: ColumnElement[str], status: str, now: dict[tuple[int, int], str]
+) -> list[ColumnElement[bool]]:
+    """What is of that status, where the clock has given those in `now` the status there, booked or not."""
+    key = tuple_(table.c.credit_type_id, table.c.number)
+    turned = [place for place, state in now.items() if state == status]
+    left = [place for place, state in now.items() if state != status]
+    conditions = [or_(column == status, key.in_(_among(turned))) if turned else column == status]
+    return [*conditions, key.not_in(_among(left))] if left else conditions
+
+
+def _among(places: Sequence[tuple[int, int]]) -> Select[Any]:
+    """The places as rows: a list of thousands in the statement itself would outgrow the planner's stack."""
+    columns = [cast([place[n] for place in places], ARRAY(Integer)) for n in (0, 1)]
+    rows = func.unnest(*columns).table_valued("credit_type_id", "number").render_derived("places")
+    return select(rows.c.credit_type_id, rows.c.number)
+
+
 async def list_grants(
     connection: AsyncConnection,
     customer_id: int,
@@ -204,12 +222,8 @@ async def list_grants(
         for number in account.changed_grants
     }
     if status is not None:
-        key = tuple_(grants.c.credit_type_id, grants.c.number)
-        turned = [place for place, grant in now.items() if grant.state == status]
-        conditions.append(or_(grants.c.state == status, key.in_(turned)) if turned else grants.c.state == status)
-        left = [place for place, grant in now.items() if grant.state != status]
-        if left:
-            conditions.append(key.not_in(left))
+        states = {place: grant.state for place, grant in now.items()}
+        conditions += _standing(grants, grants.c.state, status, states)
     columns = (grants.c.created_at, grants.c.credit_type_id, grants.c.number)
     if after is not None:
         conditions.append(tuple_(*columns) < tuple_(*after))
@@ -237,12 +251,8 @@ async def list_holds(
         for number in account.changed_holds
     }
     if status is not None:
-        key = tuple_(holds.c.credit_type_id, holds.c.number)
-        turned = [place for place, hold in now.items() if hold.status == status]
-        conditions.append(or_(holds.c.status == status, key.in_(turned)) if turned else holds.c.status == status)
-        left = [place for place, hold in now.items() if hold.status != status]
-        if left:
-            conditions.append(key.not_in(left))
+        states = {place: hold.status for place, hold in now.items()}
+        conditions += _standing(holds, holds.c.status, status, states)
     columns = (holds.c.opened_at, holds.c.credit_type_id, holds.c.number)
     if after is not None:
         conditions.append(tuple_(*columns) < tuple_(*after))
