@@ -17,6 +17,7 @@ BAD_FILE_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|service|manager|misc)
 # Other products' words, and what they would hide here: see DESIGN's list of words.
 BAD_WORDS = re.compile(r"wallet|(?<![a-z])reservation", re.IGNORECASE)
 UNSAFE_HTML = re.compile(r"\.innerHTML|\.outerHTML|insertAdjacentHTML|unsafeHTML|unsafeSVG|document\.write|\beval\(")
+NAMED_FACTORY = re.compile(r"[\w.]+:\w+$")  # `server.app:create_app`, for another process to import
 IN_TESTS = re.compile(r"\.test\.ts$|/tests?/|/testing/")
 # Of whoever built it, not of the project: folders of one machine, addresses of one network's package registry.
 MACHINE = re.compile(
@@ -161,6 +162,8 @@ def _imports(path: str, text: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and NAMED_FACTORY.match(node.value):
+            yield node.value.partition(":")[0]
 
 
 def _module(path: str) -> str:
