@@ -406,3 +406,6 @@ CREATE FUNCTION create_workspace(name text, test_mode boolean, now timestamptz) 
   BEGIN ATOMIC
     INSERT INTO workspaces (name, test_mode, created_at) VALUES (name, test_mode, now) RETURNING id;
   END;
+-- Functions are everybody's unless it is said: other roles of the server have no business here.
+REVOKE EXECUTE ON FUNCTION find_api_key(bytea), list_workspaces(), create_workspace(text, boolean, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION find_api_key(bytea), list_workspaces(), create_workspace(text, boolean, timestamptz) TO scrip_app;

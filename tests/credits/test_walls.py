@@ -1,0 +1,505 @@
+"""What the database itself refuses: changing the book, seeing another workspace, breaking a law. Also to our own code."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from credits import db
+from credits.access.actors import ensure_actor
+from credits.access.keys import create_key, find_key
+from credits.db import Database
+from credits.posting.commands import HoldId
+from credits.usage.envelope import from_attributes
+from credits.workspaces import ensure_workspace, list_workspaces
+from server import migrate
+from tests.credits.posting.till import Till, open_till
+from tests.harness.databases import execute
+
+OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
+    *("policies", "accounts", "grants", "holds", "entries", "usage_events"),
+}
+WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
+
+
+async def fill(till: Till) -> None:
+    """A row in every table."""
+    async with till.database.transaction(till.workspace_id) as connection:
+        now = datetime.now(UTC)
+        await ensure_actor(connection, till.workspace_id, "OPERATOR", "opr_1", "Ada")
+        more = {"workspace_id": till.workspace_id, "test_mode": True, "name": "k", "role": "ADMIN", "now": now}
+        await create_key(connection, pepper="pepper", **more)
+        await connection.execute(
+            text("""INSERT INTO bundles (workspace_id, key, name, credit_type_id, amount, bonus, price, currency)
+                    SELECT workspace_id, 'b', 'B', id, 1, 0, 1, 'EUR' FROM credit_types LIMIT 1""")
+        )
+    await till.policy("SOFT", customer="acme")
+    await till.must(till.grant("100"))
+    await till.must(till.burn("1"))
+    await till.open_hold("5")
+    await till.many(from_attributes("e", "tests", "chat", "acme", None, {"tokens": 2}))
+
+
+@dataclass
+class Two:
+    """Two workspaces with a row in every table each, the owner's connection, and one as the application's role."""
+
+    here: Till
+    there: Till
+    owner: asyncpg.Connection
+    app: asyncpg.Connection
+
+    async def look_at(self, workspace_id: int | None) -> None:
+        await self.app.execute(WORKSPACE, "" if workspace_id is None else str(workspace_id))
+
+
+@pytest.fixture(scope="module")
+async def two(database: Database, owner_url: str) -> AsyncIterator[Two]:
+    names = [await ensure_workspace(database, f"wall-{uuid4()}", test_mode=True, now=datetime.now(UTC)) for _ in "ab"]
+    async with (
+        open_till(database, owner_url, names[0]) as here,
+        open_till(database, owner_url, names[1]) as there,
+    ):
+        await fill(here)
+        await fill(there)
+        owner = await asyncpg.connect(owner_url)
+        app = await asyncpg.connect(owner_url, server_settings={"role": "scrip_app"})
+        yield Two(here, there, owner, app)
+        await app.close()
+        await owner.close()
+
+
+# ─── every table has its fence ─────────────────────────────────────────────────────────────────────
+async def test_every_table_is_fenced_and_forced_also_the_one_that_comes_next(two: Two):
+    tables = await two.owner.fetch(
+        """SELECT c.relname, c.relkind::text AS kind, c.relrowsecurity AS fenced, c.relforcerowsecurity AS forced,
+                  (SELECT array_agg(p.polname::text) FROM pg_policy p WHERE p.polrelid = c.oid) AS policies,
+                  EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'workspace_id'
+                           AND a.attnotnull) AS owned
+             FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
+    )
+    found = {row["relname"]: row for row in tables}
+    assert {row["kind"] for row in tables} == {"r"}, "a view sees with its owner's eyes unless it says otherwise"
+    assert set(found) - OURS == {"workspaces", "alembic_version"}
+    for name in OURS | {"workspaces"}:
+        row = found[name]
+        assert (row["fenced"], row["forced"]) == (True, True), name
+        assert "own_workspace" in row["policies"], name
+        assert row["owned"] or name == "workspaces", name
+    more = {name: set(row["policies"]) - {"own_workspace"} for name, row in found.items() if row["policies"]}
+    assert {name: names for name, names in more.items() if names} == {
+        "api_keys": {"owner_looks_up"},
+        "workspaces": {"owner_looks_up"},
+    }
+
+
+async def test_each_fence_lets_through_what_is_of_the_workspace_and_nothing_else(two: Two):
+    fences = await two.owner.fetch(
+        """SELECT c.relname, pg_get_expr(p.polqual, p.polrelid) AS seen, pg_get_expr(p.polwithcheck, p.polrelid) AS made,
+                  p.polcmd::text AS command, p.polpermissive AS permissive
+             FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE p.polname = 'own_workspace'"""
+    )
+    for fence in fences:
+        assert fence["seen"] == fence["made"], fence
+        assert "scrip_workspace()" in fence["seen"]
+        assert "OR" not in fence["seen"].split()
+        assert (fence["command"], fence["permissive"]) == ("*", True)
+
+
+async def test_nothing_else_runs_with_the_owners_rights(two: Two):
+    functions = await two.owner.fetch(
+        """SELECT p.proname, p.prosecdef AS definer, p.proconfig AS settings,
+                  has_function_privilege('scrip_app', p.oid, 'EXECUTE') AS app,
+                  EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0) AS anybody
+             FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace"""
+    )
+    definers = {row["proname"]: row for row in functions if row["definer"]}
+    assert set(definers) == {"find_api_key", "list_workspaces", "create_workspace"}
+    for name, row in definers.items():
+        assert any(setting.startswith("search_path=") for setting in row["settings"]), name
+        assert (row["app"], row["anybody"]) == (True, False), name
+
+
+async def test_an_unset_an_empty_and_a_foreign_workspace_see_nothing_of_any_table(two: Two):
+    for workspace_id in (None, 0, -1, 2**31 - 1):
+        await two.look_at(workspace_id)
+        for table in OURS | {"workspaces"}:
+            assert await two.app.fetchval(f"SELECT count(*) FROM {table}") == 0, (workspace_id, table)
+    await two.app.execute("RESET scrip.workspace")
+    assert await two.app.fetchval("SELECT count(*) FROM customers") == 0
+
+
+async def test_each_workspace_sees_its_own_rows_of_every_table(two: Two):
+    for till in (two.here, two.there):
+        await two.look_at(till.workspace_id)
+        for table in OURS:
+            mine = await two.owner.fetchval(f"SELECT count(*) FROM {table} WHERE workspace_id = $1", till.workspace_id)
+            assert mine > 0, f"{table} is empty: this test would not notice anything"
+            assert await two.app.fetchval(f"SELECT count(*) FROM {table}") == mine, table
+            foreign = f"SELECT count(*) FROM {table} WHERE workspace_id <> $1"
+            assert await two.app.fetchval(foreign, till.workspace_id) == 0, table
+
+
+async def test_what_is_foreign_can_be_neither_changed_nor_made_nor_joined(two: Two):
+    await two.look_at(two.here.workspace_id)
+    foreign = two.there.workspace_id
+    for table in ("customers", "accounts", "grants", "holds", "usage_events", "credit_types", "api_keys", "policies"):
+        changed = await two.app.execute(
+            f"UPDATE {table} SET workspace_id = workspace_id WHERE workspace_id = $1", foreign
+        )
+        assert changed == "UPDATE 0", table
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await two.app.execute(f"UPDATE {table} SET workspace_id = $1", foreign)
+    assert await two.app.execute("DELETE FROM policies WHERE workspace_id = $1", foreign) == "DELETE 0"
+    for insert in (
+        "INSERT INTO customers (id, workspace_id, key, name, created_at) VALUES (5, $1, 'x', 'x', now())",
+        "INSERT INTO actors (workspace_id, kind, subject, name) VALUES ($1, 'OPERATOR', 'x', 'x')",
+        "INSERT INTO cohorts (workspace_id, name) VALUES ($1, 'x')",
+        """INSERT INTO entries (customer_id, workspace_id, credit_type_id, sequence, kind, amount, balance_after,
+                                recorded_at, hash) VALUES (1, $1, 1, 1, 1, 1, 1, now(), '')""",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await two.app.execute(insert, foreign)
+    joined = "SELECT count(*) FROM accounts a JOIN customers c ON c.id = a.customer_id WHERE c.workspace_id = $1"
+    assert await two.app.fetchval(joined, foreign) == 0
+
+
+async def test_the_words_of_an_error_tell_nothing_of_a_foreign_row(two: Two):
+    """A unique key across workspaces would tell who is a customer of somebody else."""
+    await two.look_at(two.here.workspace_id)
+    insert = "INSERT INTO customers (id, workspace_id, key, name, created_at) VALUES ($1, $2, $3, 'x', now())"
+    async with two.app.transaction():
+        await two.app.execute("SAVEPOINT s")
+        await two.app.execute("UPDATE customers SET key = 'only-here' WHERE key = 'other'")
+        await two.app.execute(insert, 17, two.here.workspace_id, "other")  # `there` has one of that key
+        await two.app.execute("ROLLBACK TO s")
+
+
+# ─── the book is append-only ───────────────────────────────────────────────────────────────────────
+READ, ADD, CHANGE = {"SELECT"}, {"SELECT", "INSERT"}, {"SELECT", "INSERT", "UPDATE"}
+RIGHTS = {
+    **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces"), ADD),
+    **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "usage_events"), CHANGE),
+    **dict.fromkeys(("credit_types", "features", "cohorts", "bundles"), CHANGE),
+    "policies": {*CHANGE, "DELETE"},
+}
+
+
+async def test_the_application_has_these_rights_and_no_others(two: Two):
+    rows = await two.owner.fetch(
+        """SELECT c.relname, a.privilege_type FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+              AND (a.grantee = 'scrip_app'::regrole OR a.grantee = 0)"""
+    )
+    rights: dict[str, set[str]] = {}
+    for row in rows:
+        rights.setdefault(row["relname"], set()).add(row["privilege_type"])
+    assert rights == RIGHTS
+    role = await two.owner.fetchrow("SELECT * FROM pg_roles WHERE rolname = 'scrip_app'")
+    assert not any(
+        role[name]
+        for name in ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolreplication")
+    )
+    assert await two.owner.fetchval("SELECT count(*) FROM pg_auth_members WHERE member = 'scrip_app'::regrole") == 0
+
+
+REFUSED_TO_THE_APPLICATION = [
+    "UPDATE entries SET note = 'x'",
+    "UPDATE entries SET amount = 0 WHERE false",
+    "DELETE FROM entries",
+    "TRUNCATE entries",
+    "TRUNCATE accounts CASCADE",
+    "DELETE FROM accounts",
+    "DELETE FROM grants",
+    "DELETE FROM holds",
+    "DELETE FROM customers",
+    "DELETE FROM usage_events",
+    "UPDATE rates SET per_unit = 0",
+    "DELETE FROM rate_cards",
+    "SELECT * FROM entries FOR UPDATE",
+    "INSERT INTO entries SELECT * FROM entries ON CONFLICT (customer_id, credit_type_id, sequence) DO UPDATE SET note = 'x'",
+    "MERGE INTO entries e USING entries o ON false WHEN MATCHED THEN UPDATE SET note = 'x'",
+    "ALTER TABLE entries DISABLE TRIGGER ALL",
+    "ALTER TABLE entries DISABLE ROW LEVEL SECURITY",
+    "DROP TRIGGER entries_are_never_changed ON entries",
+    "DROP TABLE entries",
+    "DROP POLICY own_workspace ON entries",
+    "CREATE RULE sly AS ON INSERT TO entries DO INSTEAD NOTHING",
+    "CREATE TABLE public.mine (x int)",
+    "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql RETURN 1",
+    "CREATE OR REPLACE FUNCTION scrip_workspace() RETURNS int LANGUAGE sql RETURN 1",
+    "CREATE TRIGGER sly BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+    "SET session_replication_role = replica",
+    "COPY entries FROM PROGRAM 'true'",
+    "COPY entries TO '/tmp/stolen'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT rolpassword FROM pg_authid",
+    "SET ROLE postgres",
+    "UPDATE workspaces SET test_mode = true",
+    "UPDATE workspaces SET name = 'x'",
+    "SELECT version_num FROM alembic_version",
+]
+
+
+@pytest.mark.parametrize("statement", REFUSED_TO_THE_APPLICATION)
+async def test_the_application_is_refused(two: Two, statement: str):
+    """O6."""
+    if "postgres" in statement:  # the tests' login may; the role alone is asked whether it could
+        assert not await two.owner.fetchval("SELECT pg_has_role('scrip_app', 'postgres', 'MEMBER')")
+        return
+    if "session_replication_role" in statement:  # a setting of the login
+        assert not await two.owner.fetchval(
+            "SELECT has_parameter_privilege('scrip_app', 'session_replication_role', 'SET')"
+        )
+        return
+    await two.look_at(two.here.workspace_id)
+    with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError)):
+        await two.app.execute(statement)
+
+
+async def test_row_security_cannot_be_switched_off_to_see_more(two: Two):
+    await two.look_at(two.here.workspace_id)
+    await two.app.execute("SET row_security = off")
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await two.app.fetch("SELECT * FROM entries")
+    finally:
+        await two.app.execute("SET row_security = on")
+
+
+async def test_resetting_the_role_ends_where_the_connection_began(two: Two):
+    await two.app.execute("RESET ROLE")
+    assert await two.app.fetchval("SELECT current_user") == "scrip_app"
+
+
+REFUSED_TO_THE_OWNER = [
+    *(f"UPDATE {table} SET workspace_id = workspace_id" for table in ("entries", "rates", "rate_cards")),
+    *(f"DELETE FROM {table}" for table in ("entries", "rates", "rate_cards")),
+    *("TRUNCATE entries", "TRUNCATE rates", "TRUNCATE rate_cards CASCADE", "TRUNCATE workspaces CASCADE"),
+    "INSERT INTO entries SELECT * FROM entries ON CONFLICT (customer_id, credit_type_id, sequence) DO UPDATE SET note = 'x'",
+    "MERGE INTO entries e USING customers c ON e.customer_id = c.id WHEN MATCHED THEN DELETE",
+    "WITH gone AS (DELETE FROM entries RETURNING *) SELECT count(*) FROM gone",
+]
+
+
+@pytest.mark.parametrize("statement", REFUSED_TO_THE_OWNER)
+async def test_the_triggers_stop_the_owner_too(two: Two, statement: str):
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="append-only"):
+        await two.owner.execute(statement)
+    assert (await two.here.verify()).broken == []
+
+
+# ─── the laws in the tables ────────────────────────────────────────────────────────────────────────
+BROKEN_LAWS = [
+    ("UPDATE grants SET remaining = remaining + 1", "grant_conservation"),
+    ("UPDATE grants SET burned = burned + 1", "grant_conservation"),
+    ("UPDATE grants SET held = remaining + 1", "grant_held_within_remaining"),
+    ("UPDATE grants SET held = -1", "grant_held_within_remaining"),
+    ("UPDATE grants SET burned = -1, remaining = amount + 1", "grant_parts_not_negative"),
+    ("UPDATE grants SET open = false WHERE held > 0", "grant_closed_holds_nothing"),
+    ("UPDATE grants SET amount = 0, remaining = 0, burned = 0, held = 0", "grant_amount_positive"),
+    ("UPDATE grants SET expires_at = effective_at", "grant_live_interval"),
+    ("UPDATE grants SET state = 'GONE'", "grant_state"),
+    ("UPDATE grants SET source = 'STOLEN'", "grant_source"),
+    ("UPDATE grants SET cost_amount = 'NaN'", "grant_cost_is_a_number"),
+    ("UPDATE accounts SET balance = balance + 1", "account_conservation"),
+    ("UPDATE accounts SET granted = granted + 1", "account_conservation"),
+    ("UPDATE accounts SET held = -1", "account_held_not_negative"),
+    ("UPDATE accounts SET overdraft = -1", "account_overdraft_not_negative"),
+    ("UPDATE holds SET remaining = amount + 1", "hold_remaining_within_amount"),
+    ("UPDATE holds SET remaining = -1", "hold_remaining_within_amount"),
+    ("UPDATE holds SET status = 'LAPSED'", "hold_closed_keeps_nothing"),
+    ("UPDATE holds SET closed_at = now()", "hold_closed_keeps_nothing"),
+    ("UPDATE holds SET status = 'LAPSED', closed_at = now()", "hold_closed_keeps_nothing"),
+    ("UPDATE holds SET status = 'MAYBE', closed_at = now(), remaining = 0", "hold_status"),
+    ("UPDATE workspaces SET clock_offset_us = -1", "clock_moves_forward"),
+]
+
+
+@pytest.mark.parametrize(("statement", "law"), BROKEN_LAWS)
+async def test_a_row_that_breaks_a_law_is_refused_by_its_name(two: Two, statement: str, law: str):
+    await two.look_at(two.here.workspace_id)
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await two.app.execute(statement)
+    assert refused.value.constraint_name == law
+
+
+async def test_a_key_and_a_place_are_one(two: Two):
+    await two.look_at(two.here.workspace_id)
+    for columns, law in (
+        ("sequence + 100 AS sequence, key", "entry_key_is_one"),
+        ("sequence, NULL AS key", "entries_pkey"),
+    ):
+        twice = f"""INSERT INTO entries (customer_id, workspace_id, credit_type_id, kind, amount, balance_after, recorded_at,
+                                         hash, sequence, key)
+                    SELECT customer_id, workspace_id, credit_type_id, kind, amount, balance_after, recorded_at, hash,
+                           {columns} FROM entries WHERE key IS NOT NULL LIMIT 1"""
+        with pytest.raises(asyncpg.UniqueViolationError) as refused:
+            await two.app.execute(twice)
+        assert refused.value.constraint_name == law
+
+
+# ─── the doors ─────────────────────────────────────────────────────────────────────────────────────
+async def seen(connection: Any) -> int:
+    """Rows that a connection just out of its pool can see."""
+    if hasattr(connection, "fetchval"):
+        return int(await connection.fetchval("SELECT count(*) FROM customers"))
+    return int((await connection.execute(text("SELECT count(*) FROM customers"))).scalar_one())
+
+
+async def test_the_next_user_of_a_connection_sees_nothing(two: Two):
+    """D15. One connection in each pool, so that the next user gets the same one."""
+    own = await Database.connect(two.here.owner_url, size=1)
+    here = two.here.workspace_id
+    try:
+        async with own.hot(here) as hot:
+            assert await seen(hot) == 2
+        async with own.snapshot(here) as hot:
+            assert await seen(hot) == 2
+        with pytest.raises(ZeroDivisionError):
+            async with own.hot(here):
+                raise ZeroDivisionError
+        with pytest.raises(asyncpg.PostgresSyntaxError):
+            async with own.hot(here) as hot:
+                await hot.execute("nonsense")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05), own.hot(here) as hot:
+                await hot.execute("SELECT pg_sleep(5)")
+        async with own.pool.acquire() as hot:
+            assert not hot.is_in_transaction()
+            assert await seen(hot) == 0
+        for door in (own.transaction, own.view):
+            async with door(here) as connection:
+                assert await seen(connection) == 2
+            with pytest.raises(ZeroDivisionError):
+                async with door(here):
+                    raise ZeroDivisionError
+            async with own.engine.connect() as connection:
+                assert await seen(connection) == 0
+    finally:
+        await own.close()
+
+
+async def test_a_view_is_unmoving_and_the_next_transaction_is_not(two: Two):
+    own = await Database.connect(two.here.owner_url, size=1)
+    levels = text("SELECT current_setting('transaction_isolation'), current_setting('transaction_read_only')")
+    try:
+        for _ in range(2):
+            async with own.view(two.here.workspace_id) as connection:
+                assert tuple((await connection.execute(levels)).one()) == ("repeatable read", "on")
+            async with own.transaction(two.here.workspace_id) as connection:
+                assert tuple((await connection.execute(levels)).one()) == ("read committed", "off")
+            async with own.engine.connect() as connection:
+                assert tuple((await connection.execute(levels)).one()) == ("read committed", "off")
+    finally:
+        await own.close()
+
+
+async def test_many_tasks_of_two_workspaces_on_few_connections_never_see_each_other(two: Two):
+    own = await Database.connect(two.here.owner_url, size=2)
+
+    async def look(number: int) -> None:
+        workspace_id = (two.here, two.there)[number % 2].workspace_id
+        door = (own.hot, own.transaction, own.view, own.snapshot)[number % 4 if number % 3 else 0]
+        async with door(workspace_id) as connection:  # type: ignore[operator]
+            query = "SELECT DISTINCT workspace_id FROM entries"
+            if hasattr(connection, "fetch"):
+                rows = [row[0] for row in await connection.fetch(query)]
+            else:
+                rows = [row[0] for row in await connection.execute(text(query))]
+            assert rows == [workspace_id]
+            if number % 7 == 0:
+                raise InterruptedError
+
+    answers = await asyncio.gather(*(look(number) for number in range(200)), return_exceptions=True)
+    await own.close()
+    assert [answer for answer in answers if isinstance(answer, AssertionError)] == []
+    assert sum(answer is None for answer in answers) == 200 - len(range(0, 200, 7))
+
+
+async def test_a_failed_statement_that_is_passed_over_commits_nothing_and_says_so(two: Two):
+    async def careless() -> None:
+        async with two.here.database.hot(two.here.workspace_id) as hot:
+            await hot.execute("UPDATE customers SET name = 'lost'")
+            with pytest.raises(asyncpg.PostgresSyntaxError):
+                await hot.execute("nonsense")
+
+    with pytest.raises(RuntimeError, match="nothing was committed"):
+        await careless()
+    assert (await two.here.customer()).name != "lost"
+
+
+async def test_the_application_acts_as_its_role_through_every_door(two: Two):
+    who = "SELECT current_user::text"
+    for door in (two.here.database.hot, two.here.database.snapshot):
+        async with door(two.here.workspace_id) as hot:
+            assert await hot.fetchval(who) == "scrip_app"
+    for view in (two.here.database.transaction, two.here.database.view):
+        async with view(two.here.workspace_id) as connection:
+            assert (await connection.execute(text(who))).scalar_one() == "scrip_app"
+
+
+# ─── an owner that is no superuser, as every managed PostgreSQL has ────────────────────────────────
+async def test_an_owner_without_superpowers_migrates_and_is_fenced_as_well(postgres: str, owner_url: str):
+    name = f"managed_{uuid4().hex[:8]}"
+    await execute(postgres, f"CREATE ROLE {name} LOGIN CREATEROLE")
+    await execute(postgres, f"GRANT scrip_app TO {name} WITH ADMIN OPTION")
+    await execute(postgres, f"CREATE DATABASE {name} OWNER {name}")
+    managed = owner_url.replace("postgres@", f"{quote(name)}@", 1).replace(
+        owner_url.split("/")[3].split("?", maxsplit=1)[0], name, 1
+    )
+    opened = None
+    try:
+        await migrate.upgrade(managed)
+        opened = await Database.connect(managed, size=2)
+        workspace = await ensure_workspace(opened, "managed", test_mode=True, now=datetime.now(UTC))
+        assert [found.name for found in await list_workspaces(opened)] == ["managed"]
+        async with open_till(opened, managed, workspace) as till:
+            await till.must(till.grant("10"))
+            hold = await till.open_hold("4")
+            assert isinstance(hold, HoldId)
+            await till.must(till.burn("1"))
+            await till.check()
+            async with opened.transaction(workspace.id) as connection:
+                more = {"test_mode": True, "name": "k", "role": "ADMIN", "now": datetime.now(UTC)}
+                _, secret = await create_key(connection, workspace_id=workspace.id, pepper="p", **more)
+            assert await find_key(opened, secret, "p") is not None
+            owner = await till.as_owner()
+            for table in OURS - {"api_keys"}:
+                assert await owner.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+            for statement in ("UPDATE entries SET note = 'x'", "DELETE FROM entries", "TRUNCATE entries"):
+                await owner.execute(WORKSPACE, str(workspace.id))
+                with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+                    await owner.execute(statement)
+            await owner.close()
+    finally:
+        if opened is not None:
+            await opened.close()
+        await execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+        await execute(postgres, f"DROP ROLE {name}")
+
+
+async def test_pages_on_the_disk_carry_checksums(two: Two):
+    """D13: a page that has rotted is an error, not a balance."""
+    assert await two.owner.fetchval("SHOW data_checksums") == "on"
+    assert await two.owner.fetchval("SHOW ignore_checksum_failure") == "off"
+    assert await two.owner.fetchval("SHOW fsync") == "on"
+    assert await two.owner.fetchval("SHOW full_page_writes") == "on"
+    assert await two.owner.fetchval("SHOW synchronous_commit") == "on"
+
+
+def test_a_database_transaction_gives_up_before_its_callers_do():
+    """D3: statement before command before whoever forgot it."""
+
+    def seconds(name: str) -> timedelta:
+        return timedelta(seconds=int(str(db._SESSION[name]).removesuffix("s")))
+
+    assert seconds("lock_timeout") < seconds("statement_timeout") < timedelta(seconds=db._COMMAND_TIMEOUT_S)
+    assert timedelta(seconds=db._COMMAND_TIMEOUT_S) < seconds("idle_in_transaction_session_timeout")
