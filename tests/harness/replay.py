@@ -79,14 +79,14 @@ def replay(
     result = Replayed(Account(order))
     model = result.model
     ends = {number_of(hold["id"]): instant(hold["expiresAt"]) for hold in pages.holds}
-    scheduled = set()
+    scheduled: dict[int, str | None] = {}  # grant number → the key that it was given under
     for operation in history.accounts()[customer, credit_type]:
         if operation.verb == "grantCredits" and operation.reply.ok and operation.reply["entry"] is None:
             grant = _scheduled(operation)
             model.grants[grant.number] = grant
-            scheduled.add(operation.key)
+            scheduled[grant.number] = operation.key
     for entry in pages.ledger:
-        if entry["kind"] in ("EXPIRE", "LAPSE") or entry["idempotencyKey"] in scheduled:
+        if entry["kind"] in ("EXPIRE", "LAPSE") or _begins(entry) in scheduled:
             continue  # by the clock: the model books it by itself
         operation = keyed[customer, entry["idempotencyKey"]]
         assert operation.reply.ok, f"nobody was told of it: {entry} {operation}"
@@ -99,8 +99,15 @@ def replay(
     if pages.ledger:
         model.advance(instant(pages.ledger[-1]["recordedAt"]))
     _compare_entries(pages, model)
-    _all_are_there(history.accounts()[customer, credit_type], keyed, result, scheduled)
+    _all_are_there(history.accounts()[customer, credit_type], keyed, result, set(scheduled.values()))
     return result
+
+
+def _begins(entry: Json) -> int | None:
+    """The number of the grant that the entry begins."""
+    if entry["kind"] != "GRANT":
+        return None
+    return number_of(entry["allocations"][0]["grant"]["id"])
 
 
 def _scheduled(operation: Operation) -> Grant:

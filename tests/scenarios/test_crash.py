@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -41,12 +42,14 @@ ENDLESS = 10**9
 
 
 @pytest.fixture(scope="module")
-async def victim(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+async def victim() -> AsyncIterator[Server]:
     """The server that these tests kill and start again, with its embedded database; each takes a workspace of its own."""
-    server = Server(tmp_path_factory.mktemp("victim") / "data")
-    await server.start()
-    yield server
-    await server.close()
+    # Not under pytest's own folder: each pytest that starts beside us locks the database's OS user out of it.
+    with tempfile.TemporaryDirectory(prefix="scrip-tests-") as folder:
+        server = Server(Path(folder) / "data")
+        await server.start()
+        yield server
+        await server.close()
 
 
 class Load:
