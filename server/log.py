@@ -1,4 +1,4 @@
-"""Logging: one record, one line, to standard error. Text for people, JSON for machines.
+"""Logging: one record, one line where it fits, to standard error. Text for people, JSON for machines.
 
 Never log a secret key, a token, a database URL with its password, or what a customer wrote.
 """
@@ -27,18 +27,18 @@ def _extra(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
 
 
-def _one_line(text: str) -> str:
-    """Names that customers choose must not forge a second record."""
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+def _indented(text: str) -> str:
+    """A record begins at the margin, and no name that a customer chose can begin one."""
+    return text.replace("\r", "\\r").replace("\n", "\n    ")
 
 
 class _Text(logging.Formatter):
-    """`2026-01-02T03:04:05.678Z INFO server.serve: ready http://… port=8000`, tracebacks below."""
+    """`2026-01-02T03:04:05.678Z INFO server.serve: ready http://… port=8000`, what takes more lines is indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         extra = "".join(f" {name}={value}" for name, value in _extra(record).items())
-        line = f"{_time(record)} {record.levelname} {record.name}: {_one_line(record.getMessage() + extra)}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{_time(record)} {record.levelname} {record.name}: {record.getMessage()}{extra}"
+        return _indented(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
 
 
 class _Json(logging.Formatter):

@@ -1,4 +1,4 @@
-"""Logging: one record, one line."""
+"""Logging: a record begins at the margin, and nothing else does."""
 
 import json
 import logging
@@ -34,11 +34,13 @@ def written() -> dict[str, list[str]]:
     return {log_format: lines(log_format) for log_format in ("text", "json")}
 
 
-def test_a_text_record_is_one_line_whatever_a_name_contains(written):
-    first, second = written["text"][:2]
-    assert first.endswith("Z INFO server.test: hello Ann\\nERROR forged customer=c1")
+def test_a_text_record_begins_at_the_margin_and_a_name_cannot_begin_one(written):
+    first, forged, second, *traceback = written["text"]
+    assert first.endswith("Z INFO server.test: hello Ann")
+    assert forged == "    ERROR forged customer=c1"
     assert second.endswith(" ERROR server.test: it broke")
-    assert written["text"][-1] == "ZeroDivisionError: division by zero"
+    assert traceback[-1] == "    ZeroDivisionError: division by zero"
+    assert all(line.startswith("    ") for line in traceback)
 
 
 def test_a_json_record_is_one_object_with_what_was_given_beside_the_message(written):
