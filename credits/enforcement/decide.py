@@ -22,9 +22,9 @@ class Effective:
     decided_by: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
-    """Whether spending may happen. `would_block`: ENFORCE would refuse, or does. Amounts are micro-credits."""
+    """Whether spending may happen. Never changed. `would_block`: ENFORCE would refuse, or does. Amounts are micro-credits."""
 
     allowed: bool
     would_block: bool

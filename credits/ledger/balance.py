@@ -16,9 +16,10 @@ class Bucket:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Balance:
-    """A customer's balance in one credit type at `as_of`. Amounts are micro-credits.
+    """A customer's balance in one credit type at `as_of`. Amounts are micro-credits. Never changed; not `frozen`,
+    which doubles what making one costs, and every answer makes one.
 
     `version` is the sequence of the last entry; who shows balances drops what is older by `(version, as_of)`.
     """

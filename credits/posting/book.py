@@ -10,7 +10,7 @@ from credits.ledger.account import Account
 from credits.ledger.advance import advance
 from credits.ledger.balance import Balance, balance_of
 from credits.ledger.entries import Entry
-from credits.posting.commands import TakeEvent
+from credits.posting.commands import Keyed, TakeEvent
 from credits.posting.outcomes import EventOutcome, Replay, UsedKey
 
 
@@ -101,10 +101,10 @@ class Book:
             customer.rate_card_version = card.version
             self.tagged.add(customer.id)
 
-    def replay(self, customer: LockedCustomer, key: str, meaning: int) -> Replay | None:
-        """What the key stands for already; None for a new one."""
-        used = self.used_keys.get((customer.id, key))
-        return None if used is None else Replay(used, contradicts=used.fingerprint != meaning)
+    def replay(self, customer: LockedCustomer, command: Keyed) -> Replay | None:
+        """What the command's key stands for already; None for a new one."""
+        used = self.used_keys.get((customer.id, command.key))
+        return None if used is None else Replay(used, contradicts=used.fingerprint != command.meaning())
 
     def use_key(
         self, account: Account, key: str, meaning: int, *, entry: Entry | None, hold: int | None, grant: int | None

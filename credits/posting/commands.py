@@ -17,9 +17,9 @@ from credits.canonical import canonical_json, fingerprint
 from credits.errors import InvalidInput
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spend:
-    """What is to be spent: a feature and a quantity, rated by the customer's rate card, or credits as they are."""
+    """What is to be spent, never changed: a feature and a quantity, rated by the customer's rate card, or credits as they are."""
 
     feature: str | None = None
     quantity: Decimal | None = None
@@ -58,8 +58,10 @@ class HoldId:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Burn:
+    """Never changed; not `frozen`, which doubles what making one costs."""
+
     customer: str
     spend: Spend
     key: str

@@ -89,7 +89,7 @@ def _asked(
 ) -> LockedCustomer | Refusal | Replay:
     """Replay, deadline, customer: the checks that come before anything is looked up."""
     customer = book.customer(command.customer)
-    if customer is not None and (seen := book.replay(customer, command.key, command.meaning())):
+    if customer is not None and (seen := book.replay(customer, command)):
         return seen
     if not_after is not None and not_after < book.now:
         return Conflict("arrived after its notAfter", code="TOO_LATE")
@@ -221,7 +221,7 @@ def _open(
     customer = book.customers.get(hold_id.customer_id)
     if customer is None:
         return NotFound("no such hold")
-    if not isinstance(command, ExtendHold) and (seen := book.replay(customer, command.key, command.meaning())):
+    if not isinstance(command, ExtendHold) and (seen := book.replay(customer, command)):
         return seen
     credit_type = book.catalog.credit_type(hold_id.credit_type_id)
     if credit_type is None:

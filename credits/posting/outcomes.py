@@ -1,4 +1,7 @@
-"""What the ledger answers. A refusal of `credits.errors` is the other answer to any command."""
+"""What the ledger answers. A refusal of `credits.errors` is the other answer to any command.
+
+None of it is ever changed. What every burn makes anew is not `frozen`, which doubles what making one costs.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +13,7 @@ from credits.ledger.balance import Balance
 from credits.ledger.entries import Entry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """What enforcement said. `would_block`: in SHADOW and SOFT, what ENFORCE would have answered."""
 
@@ -22,7 +25,7 @@ class Decision:
     credit_type_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Burned:
     entry: Entry
     balance: Balance
@@ -76,7 +79,7 @@ class EventOutcome(IntEnum):
     DISCARDED = 9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EventTaken:
     """`message` says why, where the event did not burn."""
 
@@ -91,7 +94,7 @@ class Advanced:
     entries: list[Entry]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class UsedKey:
     """What an idempotency key stands for: one of an entry, a hold, a grant."""
 

@@ -7,6 +7,7 @@ waited for), then write.
 
 from collections.abc import Mapping
 
+from credits.ledger.rows import GRANT_COLUMNS
 from credits.posting.columns import Batched, source
 
 # lock_customers -- The customer row is the lock of all its accounts and keys: keys are unique per customer, and an
@@ -30,9 +31,10 @@ SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() A
 """
 
 # read_open_grants -- What burns may draw on, what is scheduled, and what open holds still keep of ended grants.
-READ_OPEN_GRANTS = """
-SELECT * FROM grants WHERE customer_id = ANY($1::bigint[]) AND open
-"""
+READ_OPEN_GRANTS = f"""
+SELECT customer_id, credit_type_id, {", ".join(GRANT_COLUMNS)} FROM grants
+ WHERE customer_id = ANY($1::bigint[]) AND open
+"""  # noqa: S608 -- no name from outside
 
 # read_grants_of_holds -- A hold's grants are open as long as it is: they came with read_open_grants.
 # read_holds -- The holds that commands name, the open ones of accounts where something is due, and of those the end

@@ -7,9 +7,9 @@ from typing import Any
 from credits import bounds
 from credits.customers.customers import valid_text
 from credits.db import HotConnection
-from credits.ledger.account import Account
+from credits.ledger.account import Account, Grant
 from credits.ledger.entries import Entry
-from credits.ledger.rows import account_of, flatten, grant_of, hold_of, sole_grant
+from credits.ledger.rows import account_of, flatten, hold_of, sole_grant
 from credits.posting import statements
 from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
 from credits.posting.columns import Batched, column
@@ -75,9 +75,9 @@ async def _lock(connection: HotConnection, commands: Sequence[Command]) -> dict[
 
 
 async def _read_grants(connection: HotConnection, book: Book, ids: list[int]) -> None:
-    for row in await connection.fetch(statements.READ_OPEN_GRANTS, ids):
-        grant = grant_of(row)
-        book.accounts[row["customer_id"], row["credit_type_id"]].grants[grant.number] = grant
+    for customer_id, credit_type_id, *values in await connection.fetch(statements.READ_OPEN_GRANTS, ids):
+        grant = Grant(*values)
+        book.accounts[customer_id, credit_type_id].grants[grant.number] = grant
 
 
 async def _read_holds(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:

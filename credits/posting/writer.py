@@ -88,33 +88,38 @@ class Writer:
 
     async def post(self, workspace_id: int, command: Command) -> Answer:
         """Puts one command through. Raises `Busy`, `Unavailable` (it is not known whether anything happened)."""
-        return await self._put(workspace_id, [command])[0].future
+        lane = self._open_lane(workspace_id)
+        item = _Waiting(command, asyncio.get_running_loop().create_future())
+        self._put(lane, item)
+        return await item.future
 
     async def post_many(self, workspace_id: int, commands: Sequence[Command]) -> list[Answer]:
         """Puts commands through in order, each by itself."""
-        waiting = self._put(workspace_id, commands)
-        answers = await asyncio.gather(*(item.future for item in waiting), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return answers  # type: ignore[return-value]  # the exceptions are gone
+        lane = self._open_lane(workspace_id)
+        loop = asyncio.get_running_loop()
+        waiting = [_Waiting(command, loop.create_future()) for command in commands]
+        for item in waiting:
+            self._put(lane, item)
+        return await _all(waiting)
 
-    def _put(self, workspace_id: int, commands: Sequence[Command]) -> list[_Waiting]:
-        """Puts commands into the lane, and wakes it."""
-        lane = self._lanes.setdefault(workspace_id, _Lane(workspace_id))
+    def _open_lane(self, workspace_id: int) -> _Lane:
+        """The lane of the workspace, where it takes more."""
         if self._closed:
             raise Unavailable("the server is shutting down")
         if self._refuse_writes():
             raise Unavailable("writes are refused: too little free disk space")
+        lane = self._lanes.get(workspace_id)
+        if lane is None:
+            lane = self._lanes[workspace_id] = _Lane(workspace_id)
         if len(lane.commands) + len(lane.events) > bounds.QUEUE_COMMANDS_MAX:
             raise Busy("too many requests are waiting")
-        loop = asyncio.get_running_loop()
-        waiting = [_Waiting(command, loop.create_future()) for command in commands]
-        for item in waiting:
-            (lane.events if isinstance(item.command, TakeEvent) else lane.commands).append(item)
+        return lane
+
+    def _put(self, lane: _Lane, item: _Waiting) -> None:
+        """Puts a command into the lane, and wakes it."""
+        (lane.events if isinstance(item.command, TakeEvent) else lane.commands).append(item)
         if lane.running is None:
             lane.running = asyncio.create_task(self._run(lane))
-        return waiting
 
     async def close(self) -> None:
         """Takes no more, finishes what waits."""
@@ -207,6 +212,28 @@ class Writer:
         for account in changed:
             if account.entries:
                 self._publish(account.workspace_id, account.customer_id, account.credit_type_id, account.sequence)
+
+
+async def _all(waiting: Sequence[_Waiting]) -> list[Answer]:
+    """Every answer, in order, once all are there; the first exception where there is any.
+
+    Not by `gather`, which has the event loop call back for each of ten thousand: most are answered together.
+    """
+    answers: list[Answer] = []
+    failure: Exception | None = None
+    try:
+        for item in waiting:
+            try:
+                answers.append(await item.future)
+            except Exception as error:  # noqa: BLE001 -- raised below
+                failure = failure or error
+    except asyncio.CancelledError:
+        for item in waiting:
+            item.future.cancel()
+        raise
+    if failure is not None:
+        raise failure
+    return answers
 
 
 def _poisoned(event: TakeEvent) -> TakeEvent:
