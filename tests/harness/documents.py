@@ -99,7 +99,7 @@ GRANTS = (
 HOLDS = (
     """query($key: String!, $status: HoldStatus, $after: String) { customer(key: $key) {
     holds(status: $status, first: 500, after: $after) {
-    edges { node { ...H creditType { key } } } pageInfo { hasNextPage endCursor } } } } """
+    edges { node { ...H creditType { key } entries { id sequence kind } } } pageInfo { hasNextPage endCursor } } } } """
     + HOLD
 )
 EVENT = (
