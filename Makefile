@@ -1,6 +1,6 @@
 # What Scrip needs is put into .venv and node_modules, from the lock files; `make` installs it when it is not there yet.
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test lint format bench soak lock clean
+.PHONY: help install demo serve test lint format bench soak pending lock clean
 
 help:  ## list these
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ bench: install  ## run the benchmarks of the README, each as a ratio against its
 soak:  ## run the tests that take hours
 	@scripts/install dev
 	@exec .venv/bin/python -m pytest -m soak --timeout 0 -s $(ARGS)
+
+pending:  ## write schema/schema.graphql anew, and what of the contract is still to come
+	@scripts/install dev
+	@.venv/bin/python -m tests.schema.test_contract
 
 lock:  ## choose the newest versions that fit and write the lock files
 	@exec scripts/lock
