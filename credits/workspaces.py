@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Table, Text, func, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits.db import Database, metadata
@@ -77,11 +78,15 @@ async def ensure_workspace(database: Database, name: str, *, test_mode: bool, no
     for workspace in await list_workspaces(database):
         if workspace.name == name:
             return workspace
-    async with database.engine.begin() as connection:
-        created = await connection.execute(
-            text("SELECT create_workspace(:name, :test_mode, :now)"), {"name": name, "test_mode": test_mode, "now": now}
-        )
-        return WorkspaceName(created.scalar_one(), name, test_mode)
+    try:
+        async with database.engine.begin() as connection:
+            created = await connection.execute(
+                text("SELECT create_workspace(:name, :test_mode, :now)"),
+                {"name": name, "test_mode": test_mode, "now": now},
+            )
+            return WorkspaceName(created.scalar_one(), name, test_mode)
+    except IntegrityError:  # somebody else has made it meanwhile
+        return next(workspace for workspace in await list_workspaces(database) if workspace.name == name)
 
 
 async def bump_config(connection: AsyncConnection, *, catalog: bool = False) -> int:

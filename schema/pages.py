@@ -39,15 +39,17 @@ def cursor(*position: int | str) -> str:
     return base64.urlsafe_b64encode(":".join(map(str, position)).encode()).decode().rstrip("=")
 
 
-def position(after: str | None, count: int) -> tuple[int, ...] | None:
-    """The whole numbers of a cursor; raises an input error for what is no cursor of ours."""
+def position(after: str | None, count: int, *, small: int = 0) -> tuple[int, ...] | None:
+    """The whole numbers of a cursor, the last `small` of which fit 32 bits, as the columns do that they are compared
+    with; raises an input error for what is no cursor of ours."""
     if after is None:
         return None
     try:
         numbers = tuple(int(part) for part in _text(after).split(":"))
     except ValueError:
         raise bad_request("after: no cursor of this list") from None
-    if len(numbers) != count or max(map(abs, numbers)) >= 2**62:
+    beyond = max(map(abs, numbers)) >= 2**62 or any(abs(number) >= 2**31 for number in numbers[count - small :])
+    if len(numbers) != count or beyond:
         raise bad_request("after: no cursor of this list")
     return numbers
 

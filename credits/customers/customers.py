@@ -5,6 +5,7 @@ import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, case, literal_column, or_, select
@@ -107,6 +108,8 @@ async def search_customers(
     connection: AsyncConnection, search: str | None, first: int, after_key: str | None
 ) -> tuple[list[Customer], bool]:
     """Customers by key, whose key, name or e-mail contains `search`; and whether there are more."""
+    if not storable(search or "") or not storable(after_key or ""):
+        return [], False
     query = select(customers).order_by(customers.c.key).limit(first + 1)
     if after_key is not None:
         query = query.where(customers.c.key > after_key)
@@ -122,6 +125,21 @@ def valid_text(value: str, longest: int) -> bool:
     return 0 < len(value) <= longest and value.isprintable()
 
 
+def storable(value: str) -> bool:
+    """True for what PostgreSQL can hold as text: anything else is an error there, and stands in no row."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # half a character
+        return False
+    return "\0" not in value
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    """Looking for them reads some hundred folders, 10 to 60 ms each time."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def _problem(key: str, changes: dict[str, Any]) -> InvalidInput | None:
     if not valid_text(key, bounds.CUSTOMER_KEY_MAX):
         return InvalidInput(f"must be 1 to {bounds.CUSTOMER_KEY_MAX} visible characters", field="key")
@@ -130,13 +148,16 @@ def _problem(key: str, changes: dict[str, Any]) -> InvalidInput | None:
         if value is not None and not valid_text(value, bounds.NAME_MAX):
             return InvalidInput(f"must be 1 to {bounds.NAME_MAX} visible characters", field=name)
     timezone = changes.get("timezone")
-    if timezone is not None and timezone not in zoneinfo.available_timezones():
+    if timezone is not None and timezone not in _timezones():
         return InvalidInput(f"{timezone!r} is no IANA timezone such as Europe/Berlin", field="timezone")
     metadata_value = changes.get("metadata")
     if metadata_value is not None:
         if not isinstance(metadata_value, dict):
             return InvalidInput("must be a JSON object", field="metadata")
-        written = canonical_json(metadata_value)
+        try:
+            written = canonical_json(metadata_value)
+        except TypeError:  # half a character, or what JSON has no word for
+            return InvalidInput("must be JSON in Unicode", field="metadata")
         if len(written) > bounds.JSON_BYTES_MAX:
             return InvalidInput(f"must be at most {bounds.JSON_BYTES_MAX} bytes", field="metadata")
         if "\\u0000" in written:

@@ -7,6 +7,7 @@ import strawberry
 
 from credits import durations, ids
 from credits.customers.customers import Customer as CustomerValue
+from credits.customers.customers import storable
 from credits.ledger import reads
 from credits.ledger.entries import Kind
 from credits.usage.reads import find_event
@@ -141,7 +142,7 @@ class Customer:
         self, info: Info, filter: LedgerFilter | None = None, first: int | None = 50, after: str | None = None
     ) -> LedgerConnection:
         first = page_size(first)
-        at = position(after, 2)
+        at = position(after, 2, small=2)
         async with info.context.page() as page:
             wanted = await _entry_filter(page, self.of, filter or LedgerFilter())
             if wanted is None:
@@ -219,6 +220,8 @@ async def _entry_filter(page: Any, of: CustomerValue, wanted: LedgerFilter) -> r
     feature = None if wanted.feature is None else page.catalog.feature_by_key(wanted.feature)
     if (wanted.credit_type is not None and credit_type is None) or (wanted.feature is not None and feature is None):
         return None
+    if wanted.member is not None and not storable(wanted.member):
+        return None
     places: tuple[tuple[int, int], ...] | None = None
     if wanted.event is not None:
         events = await find_event(page.connection, event_id=wanted.event, customer_id=of.id)
@@ -237,7 +240,7 @@ async def _entry_filter(page: Any, of: CustomerValue, wanted: LedgerFilter) -> r
 
 
 def _listed_after(after: str | None) -> tuple[datetime, int, int] | None:
-    at = position(after, 3)
+    at = position(after, 3, small=2)
     return None if at is None else (instant(at[0]), at[1], at[2])
 
 
