@@ -1,0 +1,69 @@
+"""Two workspaces side by side, with a row in every table each."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from credits.access.actors import ensure_actor
+from credits.access.keys import create_key
+from credits.db import Database
+from credits.usage.envelope import from_attributes
+from credits.workspaces import ensure_workspace
+from tests.credits.posting.till import Till, open_till
+
+OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
+    *("policies", "accounts", "grants", "holds", "entries", "usage_events"),
+}
+WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
+
+
+async def fill(till: Till) -> None:
+    """A row in every table."""
+    async with till.database.transaction(till.workspace_id) as connection:
+        now = datetime.now(UTC)
+        await ensure_actor(connection, till.workspace_id, "OPERATOR", "opr_1", "Ada")
+        more = {"workspace_id": till.workspace_id, "test_mode": True, "name": "k", "role": "ADMIN", "now": now}
+        await create_key(connection, pepper="pepper", **more)
+        await connection.execute(
+            text("""INSERT INTO bundles (workspace_id, key, name, credit_type_id, amount, bonus, price, currency)
+                    SELECT workspace_id, 'b', 'B', id, 1, 0, 1, 'EUR' FROM credit_types LIMIT 1""")
+        )
+    await till.policy("SOFT", customer="acme")
+    await till.must(till.grant("100"))
+    await till.must(till.burn("1"))
+    await till.open_hold("5")
+    await till.many(from_attributes("e", "tests", "chat", "acme", None, {"tokens": 2}))
+
+
+@dataclass
+class Two:
+    """Two workspaces with a row in every table each, the owner's connection, and one as the application's role."""
+
+    here: Till
+    there: Till
+    owner: asyncpg.Connection
+    app: asyncpg.Connection
+
+    async def look_at(self, workspace_id: int | None) -> None:
+        await self.app.execute(WORKSPACE, "" if workspace_id is None else str(workspace_id))
+
+
+@pytest.fixture(scope="module")
+async def two(database: Database, owner_url: str) -> AsyncIterator[Two]:
+    names = [await ensure_workspace(database, f"wall-{uuid4()}", test_mode=True, now=datetime.now(UTC)) for _ in "ab"]
+    async with (
+        open_till(database, owner_url, names[0]) as here,
+        open_till(database, owner_url, names[1]) as there,
+    ):
+        await fill(here)
+        await fill(there)
+        owner = await asyncpg.connect(owner_url)
+        app = await asyncpg.connect(owner_url, server_settings={"role": "scrip_app"})
+        yield Two(here, there, owner, app)
+        await app.close()
+        await owner.close()
