@@ -12,6 +12,7 @@ from credits.amount import from_micro
 from credits.ledger import account, entries
 from schema.context import Context
 from schema.pages import PageInfo
+from schema.permission import READERS, allow, customer, staff
 from schema.scalars import JSON, Credits
 from schema.types.actor import Actor, actor_of, note_for
 from schema.types.catalog import CreditType, Feature, Money, match_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from schema.types.usage import UsageEvent
 
 Info = strawberry.Info[Context, None]
+_USAGE = allow(staff(*READERS), customer("usage:read"))  # an edge opens no more than the root field does
 
 
 @strawberry.type
@@ -171,7 +173,7 @@ class LedgerEntry:
     def dimensions(self) -> JSON | None:
         return None if self.of.cause.dimensions is None else orjson.Fragment(self.of.cause.dimensions)
 
-    @strawberry.field
+    @strawberry.field(metadata=_USAGE)
     async def event(self, info: Info) -> Annotated["UsageEvent", strawberry.lazy("schema.types.usage")] | None:
         from schema.types.usage import UsageEvent  # noqa: PLC0415 -- an entry knows its event, an event its entries
 

@@ -11,9 +11,12 @@ from credits.usage.events import DeadLetter as DeadLetterValue
 from credits.usage.events import UsageEvent as UsageEventValue
 from schema.context import Context
 from schema.pages import PageInfo
+from schema.permission import READERS, allow, customer, staff
 from schema.scalars import JSON
 from schema.types.enums import EventOutcome
 from schema.types.ledger import Info, LedgerEntry
+
+_LEDGER = allow(staff(*READERS), customer("ledger:read"))  # an edge opens no more than the root field does
 
 
 @strawberry.type
@@ -31,7 +34,7 @@ class UsageEvent:
     def data(self) -> JSON:
         return _as_json(self.of.data)
 
-    @strawberry.field
+    @strawberry.field(metadata=_LEDGER)
     async def entries(self, info: Info) -> list[LedgerEntry]:
         found = await info.context.loaders.entries.load_many(list(self.of.entries))
         return [LedgerEntry.from_value(entry) for entry in found if entry is not None]
