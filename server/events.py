@@ -119,7 +119,9 @@ class EventsHttp:
         if len(body) < LARGE_BYTES:
             return await ingest(writer, caller.workspace_id, await read_events(parse_body(body, form)))
         async with self._large:
-            return await ingest(writer, caller.workspace_id, await read_events(parse_body(body, form)))
+            # In a thread: a body that has to be cut into its events takes seconds, and others are waiting.
+            received = await asyncio.to_thread(parse_body, body, form)
+            return await ingest(writer, caller.workspace_id, await read_events(received))
 
 
 def create_events_route(authenticator: Authenticator, app: Any) -> Route:
