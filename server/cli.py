@@ -103,7 +103,7 @@ def doctor(data_dir: DataDir = None) -> None:
 def main() -> None:
     """The entry point; an operator's error is one line and exit status 1."""
     try:
-        app()
+        app(prog_name="scrip")  # also when run as a module
     except OperatorError as error:
         _stop(str(error))
     except DBAPIError as error:

@@ -1,6 +1,7 @@
 """`scrip doctor`: finds what would stop or endanger a server, and says what to do."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,13 @@ from server.migrate import upgrade
 from tests.harness.databases import execute
 
 KEY = "the same in every process of a test, and long enough"
+
+
+@pytest.fixture(autouse=True)
+def no_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test run has settings of its own, which the doctor would ask about."""
+    for name in [name for name in os.environ if name.startswith("SCRIP_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

@@ -200,15 +200,16 @@ async def test_a_secret_key_in_a_foreign_page_is_refused():
 @pytest.mark.parametrize(
     ("credential", "query"),
     [
-        (token(), 'subscription { counted(customer: "cus_2") { id } }'),
-        (token(), "subscription { theirs }"),
-        (token(), "{ secrets }"),
+        (None, 'subscription { counted(customer: "cus_2") { id } }'),
+        (None, "subscription { theirs }"),
+        (None, "{ secrets }"),
         (INGEST_KEY, "mutation { burnMany(inputs: []) { __typename } }"),
     ],
 )
-async def test_what_is_forbidden_is_an_error_and_the_socket_lives_on(credential: str, query: str):
+async def test_what_is_forbidden_is_an_error_and_the_socket_lives_on(credential: str | None, query: str):
+    """None: a customer token, minted now. One minted when the tests were collected may have expired."""
     async with serving(World().app) as (url, _), opened(url) as client:
-        await client.init(credential)
+        await client.init(credential or token())
         await client.subscribe("1", query)
         answer = await client.receive()
         assert (answer["type"], answer["id"]) == ("error", "1")
