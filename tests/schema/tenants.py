@@ -1,0 +1,261 @@
+"""Two tenants with something of everything, and documents aimed from one at the other: see test_isolation.py."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import orjson
+import pytest
+from graphql import (
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    get_named_type,
+    is_leaf_type,
+)
+from websockets.asyncio.client import connect
+
+from schema.permission import SCOPES, root_fields
+from schema.schema import build
+from tests.harness.client import Client
+from tests.harness.server import Server
+from tests.harness.world import CATALOG, build_world
+
+REAL = build()
+FIELDS = dict(root_fields(REAL))
+ROLES = ("VIEWER", "INGEST", "BACKEND", "SUPPORT", "SALES", "FINANCE", "ADMIN")
+CANARY = "canary-7f3a"  # in everything of the victim that can carry text
+
+# What each field is aimed with: literals, `{name}` is a thing of the victim, or a made-up one of the same form.
+_SPEND = '{{customer: "{customer}", creditType: "ai", amount: "1", idempotencyKey: "{fresh}"}}'
+AIMED: dict[str, str] = {
+    "Query.viewer": "",
+    "Query.customer": '(key: "{customer}")',
+    "Query.customers": '(search: "{customer}")',
+    "Query.catalog": "",
+    "Query.entry": '(id: "{entry}")',
+    "Query.event": '(source: "{source}", eventId: "{event}")',
+    "Query.hold": '(id: "{hold}")',
+    "Query.check": '(input: {{customer: "{customer}", creditType: "ai", amount: "1"}})',
+    "Query.deadLetters": "",
+    "Query.policies": "",
+    "Query.apiKeys": "",
+    "Mutation.grantCredits": f"(input: {_SPEND})",
+    "Mutation.grantMany": f"(inputs: [{_SPEND}])",
+    "Mutation.burn": f"(input: {_SPEND})",
+    "Mutation.burnMany": f"(inputs: [{_SPEND}])",
+    "Mutation.hold": f"(input: {_SPEND})",
+    "Mutation.settle": '(input: {{hold: "{hold}", amount: "1", idempotencyKey: "{fresh}"}})',
+    "Mutation.release": '(hold: "{hold}", idempotencyKey: "{fresh}")',
+    "Mutation.extendHold": '(hold: "{hold}", ttl: "PT1H")',
+    "Mutation.ingestEvents": '(events: [{{id: "{fresh}", source: "s", type: "llm.tokens", subject: "{customer}", data: {{}}}}])',
+    "Mutation.upsertCustomer": '(input: {{key: "{fresh}"}})',
+    "Mutation.createEmbedToken": '(input: {{customer: "{customer}"}})',
+    "Mutation.applyCatalog": '(document: {{creditTypes: [{{key: "{fresh}"}}]}}, dryRun: true)',
+    "Mutation.setPolicy": '(input: {{mode: OFF, customer: "{customer}"}})',
+    "Mutation.removePolicy": '(id: "{policy}")',
+    "Mutation.createApiKey": '(name: "n", role: VIEWER)',
+    "Mutation.revokeApiKey": '(id: "{key}")',
+    "Mutation.advanceClock": '(to: "2020-01-01T00:00:00Z")',
+    "Subscription.balanceUpdated": '(customer: "{customer}")',
+    "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
+}
+# Arguments that fields below the root need.
+BELOW = {"Customer.balance": '(creditType: "ai")'}
+
+
+# ─── documents, written from the schema ────────────────────────────────────────────────────────────
+def selection(type_: Any, depth: int, *, member: bool = False) -> str:
+    """Everything that can be asked of a type, to that depth."""
+    named = get_named_type(type_)
+    if is_leaf_type(named):
+        return ""
+    if isinstance(named, GraphQLUnionType):
+        parts = [f"... on {inner.name} {selection(inner, depth, member=True)}" for inner in named.types]
+        return "{ __typename " + " ".join(parts) + " }"
+    assert isinstance(named, GraphQLObjectType | GraphQLInterfaceType)
+    parts = ["__typename"]
+    for name, inner in named.fields.items():
+        leaf = is_leaf_type(get_named_type(inner.type))
+        if leaf or depth > 1:
+            # One name means different things in different members of a union.
+            alias = f"{named.name}_{name}: " if member and not leaf else ""
+            aim = BELOW.get(f"{named.name}.{name}", "")
+            parts.append(f"{alias}{name}{aim} {selection(inner.type, depth - 1)}")
+    return "{ " + " ".join(parts) + " }"
+
+
+def document(name: str, victim: dict[str, str], depth: int) -> str:
+    root, short = name.split(".")
+    return f"{root.lower()} {{ {short}{AIMED[name].format(**victim)} {selection(FIELDS[name].type, depth)} }}"
+
+
+# ─── two tenants ───────────────────────────────────────────────────────────────────────────────────
+@dataclass
+class Tenants:
+    """A victim's workspace with a bystander's and the victim's things; another tenant who knows all their ids."""
+
+    url: str
+    keys: dict[str, str]  # role → secret key of the victim's workspace
+    other: str  # ADMIN key of another workspace
+    victim: dict[str, str]
+    made_up: dict[str, str]
+    tokens: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    async def ask(self, credential: str | None, query: str) -> tuple[int, Any]:
+        client = self.clients.setdefault(credential or "", Client(self.url, credential or ""))
+        headers = {"Content-Type": "application/json"}
+        if credential is not None:
+            headers["Authorization"] = f"Bearer {credential}"
+        answer = await client.wire.request("POST", "/graphql", headers, orjson.dumps({"query": query}))
+        return answer.status, orjson.loads(answer.body)
+
+    async def answers(self, credential: str, query: str) -> list[Any]:
+        """The first answer to a subscription, data or error, then what a query on the same socket says."""
+        address = self.url.replace("http", "ws", 1) + "/graphql"
+        async with asyncio.timeout(20), connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
+            init = {"type": "connection_init", "payload": {"authorization": f"Bearer {credential}"}}
+            await socket.send(json.dumps(init))
+            assert json.loads(await socket.recv())["type"] == "connection_ack"
+            found = []
+            for number, text in enumerate((query, "{ viewer { kind } }")):
+                await socket.send(json.dumps({"id": str(number), "type": "subscribe", "payload": {"query": text}}))
+                while (message := json.loads(await socket.recv())).get("id") != str(number):
+                    pass
+                found.append(message)
+            return found
+
+    def close(self) -> None:
+        for client in self.clients.values():
+            client.wire.drop()
+
+
+async def fill(admin: Client, customer: str) -> dict[str, str]:
+    """Things of a customer, each with the canary where it can carry text; what they are called."""
+    await admin.must(
+        "upsertCustomer", key=customer, name=f"Name {CANARY}", email=f"{CANARY}@x.test", metadata={"a": CANARY}
+    )
+    amount = {"customer": customer, "creditType": "ai"}
+    fields = {"note": CANARY, "metadata": {"a": CANARY}}
+    await admin.must("grantCredits", **amount, amount="1000", idempotencyKey=f"{CANARY}-g", **fields)
+    burned = await admin.must("burn", **amount, amount="7", note=CANARY, member=CANARY, idempotencyKey=f"{CANARY}-b")
+    held = await admin.must("hold", **amount, amount="5", member=CANARY, idempotencyKey=f"{CANARY}-h")
+    policy = await admin.must("setPolicy", mode="SOFT", customer=customer)
+    key = await admin.must("createApiKey", name=CANARY, role="VIEWER")
+    data = {"input_tokens": 5, "output_tokens": 1, "secret": CANARY}
+    for number, type_ in enumerate(("llm.tokens", CANARY)):
+        event = {"specversion": "1.0", "source": CANARY, "id": f"{CANARY}-{number}", "type": type_}
+        await admin.send_events([{**event, "subject": customer, "data": data}])
+    return {
+        "customer": customer,
+        "entry": burned["entry"]["id"],
+        "hold": held["hold"]["id"],
+        "policy": policy["policy"]["id"],
+        "key": key["apiKey"]["id"],
+        "source": CANARY,
+        "event": f"{CANARY}-0",
+        "fresh": f"fresh-{uuid4()}",
+    }
+
+
+def made_up(victim: dict[str, str]) -> dict[str, str]:
+    """Names of the same form that nobody has."""
+    last = {name: value[:-1] + ("1" if value[-1] == "0" else "0") for name, value in victim.items()}
+    entry, hold = (victim[name].split("_") for name in ("entry", "hold"))
+    return {
+        **last,
+        "entry": "_".join([*entry[:-1], "zzz"]),
+        "hold": "_".join([*hold[:-1], "zzz"]),
+        "policy": "pol_zzzz",
+        "key": "key_zzzz",
+        "customer": f"nobody-{uuid4()}",
+        "source": "nowhere",
+        "event": "never",
+    }
+
+
+@pytest.fixture(scope="module")
+async def tenants(server: Server) -> AsyncIterator[Tenants]:
+    name = f"victim-{uuid4()}"
+    keys = {"ADMIN": await server.create_key(name, "ADMIN")}
+    other = await server.create_key(f"stranger-{uuid4()}", "ADMIN")
+    async with Client(server.url, keys["ADMIN"]) as admin:
+        for role in set(ROLES) - {"ADMIN"}:
+            keys[role] = (await admin.must("createApiKey", name="a role", role=role))["secret"]
+        await build_world(admin, [])
+        await admin.must("upsertCustomer", key="bystander")
+        await admin.must("grantCredits", customer="bystander", creditType="ai", amount="1", idempotencyKey="g")
+        victim = await fill(admin, f"victim-{CANARY}")
+        tokens = {}
+        for who, customer in (("victim", victim["customer"]), ("bystander", "bystander")):
+            for scopes in [sorted(SCOPES), [], *([scope] for scope in sorted(SCOPES))]:
+                made = await admin.must("createEmbedToken", customer=customer, scopes=scopes, ttlSeconds=900)
+                tokens[f"{who} {','.join(scopes) if len(scopes) < 2 else 'all'}"] = made["token"]
+    async with Client(server.url, other) as stranger:
+        await stranger.must("applyCatalog", document=CATALOG)
+        await stranger.must("upsertCustomer", key="own")
+    opened = Tenants(server.url, keys, other, victim, made_up(victim), tokens)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+async def owner(server: Server) -> AsyncIterator[asyncpg.Connection]:
+    """Who sees everything, to find out whether anything changed."""
+    connection = await asyncpg.connect(server.settings["DATABASE_URL"])
+    yield connection
+    await connection.close()
+
+
+async def everything_of(owner: asyncpg.Connection, tenants: Tenants) -> dict[str, list[Any]]:
+    """Every row of the victim's workspace, but for when its keys were used."""
+    workspace = await owner.fetchval("SELECT workspace_id FROM customers WHERE key = $1", tenants.victim["customer"])
+    tables = (
+        "customers",
+        "accounts",
+        "grants",
+        "holds",
+        "entries",
+        "policies",
+        "credit_types",
+        "usage_events",
+        "api_keys",
+    )
+    found = {
+        table: [
+            tuple(row.values())
+            for row in await owner.fetch(
+                f"SELECT * FROM {table} WHERE workspace_id = $1 ORDER BY 1, 2, 3, 4, 5", workspace
+            )
+        ]
+        for table in tables
+        if table != "api_keys"
+    }
+    found["api_keys"] = [
+        tuple(row.values())
+        for row in await owner.fetch(
+            "SELECT id, role, revoked_at FROM api_keys WHERE workspace_id = $1 ORDER BY id", workspace
+        )
+    ]
+    return found
+
+
+def without_names(answer: Any, names: dict[str, str]) -> str:
+    """The answer as text, without the names that were asked for, instants and request ids."""
+    text = json.dumps(answer, sort_keys=True)
+    for name, value in sorted(names.items(), key=lambda item: -len(item[1])):
+        text = text.replace(value, f"<{name}>")
+    return text
+
+
+def requests() -> Iterator[tuple[str, GraphQLField]]:
+    """Root fields that are asked over HTTP."""
+    for name, field_ in FIELDS.items():
+        if not name.startswith("Subscription."):
+            yield name, field_
