@@ -1,14 +1,18 @@
 """What is pushed. Every subscription starts with the present state and re-reads: a lost message does not matter."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
 import strawberry
 
 from credits.customers.customers import Customer as CustomerValue
+from credits.errors import Unavailable
 from credits.ledger import reads
 from credits.ledger.balance import Balance as BalanceValue
-from credits.posting.reader import Page
+from credits.ledger.entries import Entry
 from schema.context import Context
 from schema.errors import bad_request, forbidden
 from schema.permission import READERS, allow, customer, staff
@@ -18,6 +22,10 @@ from schema.types.ledger import Info, LedgerEntry
 
 _HEARTBEAT_S = 15.0  # how stale a balance can get when every message is lost
 _ENTRIES_PER_READ = 500
+_PATIENCE_S = 10.0  # a database that is started again is back by then
+_RETRY_S = 0.5
+
+T = TypeVar("T")
 
 
 @strawberry.type
@@ -38,8 +46,7 @@ class Subscription:
         async with context.services.watch(context.workspace_id, watched.id, credit_type_id) as signals:
             signal = "changed"
             while signal != "stopped":
-                async with context.page() as page:
-                    balances, wait_s = await _balances(page, watched, credit_type_id)
+                balances, wait_s = await _patiently(partial(_balances, context, watched, credit_type_id))
                 for balance in balances:
                     before = sent.get(balance.credit_type_id)
                     if before is None or _is_news(before, balance):
@@ -53,15 +60,16 @@ class Subscription:
     ) -> AsyncGenerator[LedgerEntry, None]:
         context = info.context
         watched, credit_type_id = await _watched(context, customer, credit_type)
-        seen: dict[int, int] = {}
         async with context.services.watch(context.workspace_id, watched.id, credit_type_id) as signals:
             async with context.page() as page:
-                for (_, of_type), account in (await page.accounts(watched)).items():
-                    seen[of_type] = account.sequence - len(account.entries)  # what is due is not booked yet
+                seen = await reads.read_sequences(page.connection, watched.id)
             signal = "changed"
             while signal != "stopped":
-                for entry in await _news(context, watched, credit_type_id, seen):
-                    yield entry
+                more = True
+                while more:
+                    news, more = await _patiently(partial(_news, context, watched, credit_type_id, seen))
+                    for entry in news:
+                        yield LedgerEntry.from_value(entry)
                 signal = await signals.next(_HEARTBEAT_S)
 
 
@@ -79,19 +87,36 @@ async def _watched(
     return found, known.id if known else None
 
 
-async def _balances(page: Page, watched: CustomerValue, credit_type_id: int | None) -> tuple[list[BalanceValue], float]:
+async def _patiently(read: Callable[[], Awaitable[T]]) -> T:
+    """A store that is away for a moment ends no subscription; one that stays away does, and the client knows."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + _PATIENCE_S
+    while True:
+        try:
+            return await read()
+        except Unavailable:
+            if clock() > until:
+                raise
+        await asyncio.sleep(_RETRY_S)
+
+
+async def _balances(
+    context: Context, watched: CustomerValue, credit_type_id: int | None
+) -> tuple[list[BalanceValue], float]:
     """The present balances, and how long they stay true by themselves: until something falls due."""
-    accounts = {
-        of_type: account
-        for (_, of_type), account in (await page.accounts(watched)).items()
-        if credit_type_id in (None, of_type)
-    }
-    balances = [page.balance(watched, account) for account in accounts.values()]
-    if credit_type_id is not None and credit_type_id not in accounts:
-        known = page.catalog.credit_type(credit_type_id)
-        balances += [page.empty_balance(watched, known)] if known else []
+    async with context.page() as page:
+        accounts = {
+            of_type: account
+            for (_, of_type), account in (await page.accounts(watched)).items()
+            if credit_type_id in (None, of_type)
+        }
+        balances = [page.balance(watched, account) for account in accounts.values()]
+        if credit_type_id is not None and credit_type_id not in accounts:
+            known = page.catalog.credit_type(credit_type_id)
+            balances += [page.empty_balance(watched, known)] if known else []
+        now = page.workspace.now
     due = [account.due_at for account in accounts.values() if account.due_at is not None]
-    left = min(due, default=page.workspace.now + timedelta(days=1)) - page.workspace.now
+    left = min(due, default=now + timedelta(days=1)) - now
     return balances, min(_HEARTBEAT_S, max(0.05, left.total_seconds()))
 
 
@@ -109,19 +134,24 @@ def _is_news(before: BalanceValue, after: BalanceValue) -> bool:
 
 async def _news(
     context: Context, watched: CustomerValue, credit_type_id: int | None, seen: dict[int, int]
-) -> list[LedgerEntry]:
-    """Every entry since the last look, in order, none left out and none twice."""
-    news: list[LedgerEntry] = []
+) -> tuple[list[Entry], bool]:
+    """Entries since the last look, in order, none left out and none twice; and whether there are more.
+
+    A page at a time: whoever takes them slowly does not keep a backlog in memory, nor a connection.
+    """
+    news: list[Entry] = []
     async with context.page() as page:
-        of_types = [t.id for t in page.catalog.credit_types] if credit_type_id is None else [credit_type_id]
-        for of_type in of_types:
-            more = True
-            while more:
-                found = await reads.read_entries_after(
-                    page.connection, watched.id, of_type, seen.get(of_type, 0), _ENTRIES_PER_READ
-                )
-                news += [LedgerEntry.from_value(entry) for entry in found]
-                more = len(found) == _ENTRIES_PER_READ
-                if found:
-                    seen[of_type] = found[-1].sequence
-    return news
+        newest = await reads.read_sequences(page.connection, watched.id)
+        behind = [
+            of_type
+            for of_type, sequence in sorted(newest.items())
+            if credit_type_id in (None, of_type) and sequence > seen.get(of_type, 0)
+        ]
+        for of_type in behind:
+            room = _ENTRIES_PER_READ - len(news)
+            news += await reads.read_entries_after(page.connection, watched.id, of_type, seen.get(of_type, 0), room)
+            if len(news) == _ENTRIES_PER_READ:
+                break
+    for entry in news:
+        seen[entry.credit_type_id] = entry.sequence
+    return news, any(newest[of_type] > seen.get(of_type, 0) for of_type in behind)

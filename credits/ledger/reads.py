@@ -118,6 +118,12 @@ async def read_entries(
     return {(row["customer_id"], row["credit_type_id"], row["sequence"]): entry_of(row) for row in rows}
 
 
+async def read_sequences(connection: AsyncConnection, customer_id: int) -> dict[int, int]:
+    """The sequence of the last entry of each of the customer's accounts, by credit type."""
+    query = select(accounts.c.credit_type_id, accounts.c.sequence).where(accounts.c.customer_id == customer_id)
+    return {row.credit_type_id: row.sequence for row in await connection.execute(query)}
+
+
 async def read_entries_after(
     connection: AsyncConnection, customer_id: int, credit_type_id: int, sequence: int, first: int
 ) -> list[Entry]:
