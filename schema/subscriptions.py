@@ -149,7 +149,8 @@ async def _news(
         ]
         for of_type in behind:
             room = _ENTRIES_PER_READ - len(news)
-            news += await reads.read_entries_after(page.connection, watched.id, of_type, seen.get(of_type, 0), room)
+            found = await reads.read_entries_after(page.connection, watched.id, of_type, seen.get(of_type, 0), room)
+            news.extend(found)
             if len(news) == _ENTRIES_PER_READ:
                 break
     for entry in news:
