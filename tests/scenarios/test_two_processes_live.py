@@ -13,9 +13,10 @@ import pytest
 
 from tests.harness.client import Client
 from tests.harness.documents import BALANCE_UPDATED
+from tests.harness.following import check_never_back, following
 from tests.harness.server import Server
 from tests.harness.world import CATALOG, give
-from tests.schema.test_subscriptions import SEQUENCES, check_never_back, following
+from tests.schema.test_subscriptions import SEQUENCES
 
 pytestmark = pytest.mark.usefixtures("second_server")
 

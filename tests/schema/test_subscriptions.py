@@ -15,6 +15,7 @@ from credits import ids
 from server.tokens import TokenKey, mint_token
 from tests.harness.client import Client
 from tests.harness.documents import BALANCE_UPDATED, ENTRY_ADDED
+from tests.harness.following import check_never_back, following
 from tests.harness.server import SECRET_KEY, Server
 from tests.harness.world import give
 from tests.scenarios.conftest import World, new_world
@@ -45,55 +46,6 @@ async def customer(world: World, key: str, credits_: str | None = None) -> Clien
     if credits_ is not None:
         await give(client, key, credits_, "g")
     return client
-
-
-class Follower:
-    """Reads a subscription to its end in the background, and remembers everything."""
-
-    def __init__(self, payloads: AsyncIterator[Json], name: str) -> None:
-        self.seen: list[Json] = []
-        self.at: list[datetime] = []
-        self._news = asyncio.Event()
-        self.task = asyncio.create_task(self._follow(payloads, name))
-
-    async def _follow(self, payloads: AsyncIterator[Json], name: str) -> None:
-        async for payload in payloads:
-            self.seen.append(payload[name])
-            self.at.append(datetime.now(UTC))
-            self._news.set()
-
-    async def until(self, met: Callable[[list[Json]], bool], within_s: float = 20.0) -> None:
-        async with asyncio.timeout(within_s):
-            while not (self.seen and met(self.seen)):
-                self._news.clear()
-                waiting = asyncio.create_task(self._news.wait())
-                done, _ = await asyncio.wait({waiting, self.task}, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
-                if self.task in done:
-                    self.task.result()
-                    raise AssertionError(f"the subscription ended after {self.seen[-3:]}")
-
-
-@asynccontextmanager
-async def following(client: Client, document: str, **variables: Any) -> AsyncIterator[Follower]:
-    name = "balanceUpdated" if "balanceUpdated" in document else "ledgerEntryAdded"
-    async with client.subscribe(document, **variables) as payloads:
-        follower = Follower(payloads, name)
-        try:
-            yield follower
-        finally:
-            follower.task.cancel()
-            await asyncio.gather(follower.task, return_exceptions=True)
-
-
-def order_of(balance: Json) -> tuple[int, datetime]:
-    return balance["version"], datetime.fromisoformat(balance["asOf"])
-
-
-def check_never_back(seen: list[Json]) -> None:
-    orders = [order_of(balance) for balance in seen]
-    assert orders == sorted(orders)
-    assert len({(o, json.dumps(b, sort_keys=True)) for o, b in zip(orders, seen, strict=True)}) == len(seen)
 
 
 # ─── balanceUpdated ────────────────────────────────────────────────────────────────────────────────
