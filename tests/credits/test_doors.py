@@ -13,7 +13,10 @@ from sqlalchemy import text
 from credits import db
 from credits.access.keys import create_key, find_key
 from credits.db import Database
+from credits.errors import Unavailable
 from credits.posting.commands import HoldId
+from credits.posting.outcomes import Burned
+from credits.posting.writer import Writer
 from credits.workspaces import ensure_workspace, list_workspaces
 from server import migrate
 from tests.credits.posting.till import open_till
@@ -120,6 +123,27 @@ async def test_the_application_acts_as_its_role_through_every_door(two: Two):
     for view in (two.here.database.transaction, two.here.database.view):
         async with view(two.here.workspace_id) as connection:
             assert (await connection.execute(text(who))).scalar_one() == "scrip_app"
+
+
+async def test_pools_that_are_used_up_are_unavailable_and_heal(two: Two, monkeypatch: pytest.MonkeyPatch):
+    """C14: not an internal error, and not for ever."""
+    monkeypatch.setattr(db, "_CONNECT_TIMEOUT_S", 0.2)
+    own = await Database.connect(two.here.owner_url, size=1)
+    writer = Writer(own, two.here.configuration, publish=lambda *_: None)
+    try:
+        async with own.view(two.here.workspace_id), own.transaction(two.here.workspace_id):
+            with pytest.raises(Unavailable):
+                async with own.view(two.here.workspace_id):
+                    pass
+        async with own.pool.acquire():
+            with pytest.raises(Unavailable):
+                await two.here.post(two.here.burn("1"), writer)
+        assert isinstance(await two.here.post(two.here.burn("1"), writer), Burned)
+        async with own.view(two.here.workspace_id) as connection:
+            assert await seen(connection) == 2
+    finally:
+        await writer.close()
+        await own.close()
 
 
 # ─── an owner that is no superuser, as every managed PostgreSQL has ────────────────────────────────
