@@ -142,6 +142,9 @@ async def test_the_application_has_these_rights_and_no_others(two: Two):
     assert await two.owner.fetchval("SELECT count(*) FROM pg_auth_members WHERE member = 'scrip_app'::regrole") == 0
 
 
+_GIVEN = "customer_id, amount, balance_after, recorded_at, workspace_id, credit_type_id, sequence, kind, hash"
+OVERWRITE = f"""INSERT INTO entries ({_GIVEN}) SELECT {_GIVEN} FROM entries
+                ON CONFLICT (customer_id, credit_type_id, sequence) DO UPDATE SET note = 'x'"""
 REFUSED_TO_THE_APPLICATION = [
     "UPDATE entries SET note = 'x'",
     "UPDATE entries SET amount = 0 WHERE false",
@@ -156,7 +159,7 @@ REFUSED_TO_THE_APPLICATION = [
     "UPDATE rates SET per_unit = 0",
     "DELETE FROM rate_cards",
     "SELECT * FROM entries FOR UPDATE",
-    "INSERT INTO entries SELECT * FROM entries ON CONFLICT (customer_id, credit_type_id, sequence) DO UPDATE SET note = 'x'",
+    OVERWRITE,
     "MERGE INTO entries e USING entries o ON false WHEN MATCHED THEN UPDATE SET note = 'x'",
     "ALTER TABLE entries DISABLE TRIGGER ALL",
     "ALTER TABLE entries DISABLE ROW LEVEL SECURITY",
@@ -215,7 +218,7 @@ REFUSED_TO_THE_OWNER = [
     *(f"UPDATE {table} SET workspace_id = workspace_id" for table in ("entries", "rates", "rate_cards")),
     *(f"DELETE FROM {table}" for table in ("entries", "rates", "rate_cards")),
     *("TRUNCATE entries", "TRUNCATE rates", "TRUNCATE rate_cards CASCADE", "TRUNCATE workspaces CASCADE"),
-    "INSERT INTO entries SELECT * FROM entries ON CONFLICT (customer_id, credit_type_id, sequence) DO UPDATE SET note = 'x'",
+    OVERWRITE,
     "MERGE INTO entries e USING customers c ON e.customer_id = c.id WHEN MATCHED THEN DELETE",
     "WITH gone AS (DELETE FROM entries RETURNING *) SELECT count(*) FROM gone",
 ]

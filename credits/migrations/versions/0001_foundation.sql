@@ -292,6 +292,7 @@ CREATE TABLE entries (
   recorded_at    timestamptz NOT NULL,         -- when the book learned of it
   occurred_at    timestamptz,                  -- when it happened; null: when it was recorded
   fingerprint    bigint,                       -- of the payload that came with the idempotency key
+  key_hash       bigint GENERATED ALWAYS AS (hashtextextended(key, 0)) STORED,  -- finds the key; see entry_key_is_one
   workspace_id   int NOT NULL,
   credit_type_id int NOT NULL,
   sequence       int NOT NULL,
@@ -315,7 +316,9 @@ CREATE TABLE entries (
   CONSTRAINT entry_quantity_is_a_number CHECK (quantity > '-Infinity' AND quantity < 'Infinity'),  -- NaN is above all
   CONSTRAINT entry_exact_amount_is_a_number CHECK (exact_amount > '-Infinity' AND exact_amount < 'Infinity')
 );
-CREATE UNIQUE INDEX entry_key_is_one ON entries (customer_id, key) WHERE key IS NOT NULL;          -- replay
+-- Replay. By a hash: the key itself would make an entry 45 bytes larger. A customer's next key after a million meets the
+-- hash of another with a chance of 1 in 10¹³; it is refused then, never mistaken.
+CREATE UNIQUE INDEX entry_key_is_one ON entries (customer_id, key_hash) WHERE key IS NOT NULL;
 
 -- The entries of one hold. Only they are in it: a burn pays nothing for it.
 CREATE INDEX entries_of_hold ON entries (customer_id, credit_type_id, hold_number) WHERE hold_number IS NOT NULL;
