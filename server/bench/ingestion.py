@@ -22,6 +22,10 @@ CLIENTS = 2  # one body is taken apart while the other one is committed
 ENTRIES = 80_000  # of one round
 _PATIENCE_S = 600.0
 _TABLES = ("entries", "usage_events")
+_GIVEN_COLUMNS = """
+SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute
+ WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+"""
 
 
 def events_against_copy(run: Run) -> Iterator[Figure]:
@@ -69,17 +73,20 @@ async def _copy(url: str, since: datetime) -> _Copied:
     PostgreSQL can do to keep them. No triggers, no row-level security, one database transaction."""
     connection = await asyncpg.connect(url)
     try:
-        rows = {}
+        rows, columns = {}, {}
         for table, column in zip(_TABLES, ("recorded_at", "received_at"), strict=True):
             await connection.execute(f"CREATE TABLE IF NOT EXISTS bench_{table} (LIKE {table} INCLUDING ALL)")
             rows[table] = io.BytesIO()
-            query = f"SELECT * FROM {table} WHERE {column} >= $1"  # noqa: S608 -- names of our own, written above
+            columns[table] = await connection.fetchval(_GIVEN_COLUMNS, table)
+            query = f"SELECT {', '.join(columns[table])} FROM {table} WHERE {column} >= $1"  # noqa: S608 -- names of our own
             await connection.copy_from_query(query, since, output=rows[table], format="binary")
         begun = time.perf_counter()
         counts = {}
         async with connection.transaction():
             for table, buffer in rows.items():
-                said = await connection.copy_to_table(f"bench_{table}", source=_pieces(buffer), format="binary")
+                said = await connection.copy_to_table(
+                    f"bench_{table}", source=_pieces(buffer), columns=columns[table], format="binary"
+                )
                 counts[table] = int(said.rsplit(" ", 1)[1])
         return _Copied(counts["entries"], time.perf_counter() - begun)
     finally:

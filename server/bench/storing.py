@@ -12,7 +12,7 @@ from server.bench.requests import Events
 from server.bench.run import Run
 
 BYTES_A_BURN = AtMost(300)
-BURNS = 40_000
+BURNS = 100_000
 EVENTS = 40_000
 _CLIENTS = 128
 _SIZE = 1_000
