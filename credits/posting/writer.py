@@ -1,9 +1,13 @@
 """The batch writer: the one way into the ledger.
 
-One writer per process, one lane per workspace. A lane commits whatever is waiting as one database transaction: lock
+One writer per process, a few lanes per workspace. A lane commits whatever is waiting as one database transaction: lock
 the customers in id order, read, decide in memory, write, commit, answer every caller, tell who listens. A single
-caller waits for nobody: the batch is what gathered while the last one was committing. Events have a queue of their
-own behind the commands, so that a backfill cannot make a burn wait for more than one batch.
+caller waits for nobody: the batch is what gathered while the last one was committing.
+
+Events have lanes of their own, so that a backfill cannot make a burn wait for more than the batch that holds its
+customer's lock; and two of them, each with half of the customers, because a batch keeps either this process busy or
+PostgreSQL: while one is decided the other is written. What one customer is asked for stays in order; a lock decides
+what no order is promised for.
 
 Invariant: a caller is answered only after the commit that holds its entry, and a command that fails fails alone.
 """
@@ -31,6 +35,7 @@ from credits.posting.store import EventsCollide, close_book, open_book
 
 logger = logging.getLogger(__name__)
 
+_EVENT_LANES = 2
 _RETRIES = 3
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, EventsCollide)
 
@@ -47,18 +52,16 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Lane:
-    """What waits for one workspace."""
+    """What waits for one workspace: its commands, or events of some of its customers."""
 
     workspace_id: int
-    commands: deque[_Waiting] = field(default_factory=deque)
-    events: deque[_Waiting] = field(default_factory=deque)
+    batch_max: int
+    waiting: deque[_Waiting] = field(default_factory=deque)
     running: "asyncio.Task[None] | None" = None
 
     def take(self) -> list[_Waiting]:
         """The next batch, in the order of arrival."""
-        batch = [self.commands.popleft() for _ in range(min(len(self.commands), bounds.BATCH_COMMANDS_MAX))]
-        room = min(len(self.events), bounds.BATCH_EVENTS_MAX - len(batch))
-        return batch + [self.events.popleft() for _ in range(room)]
+        return [self.waiting.popleft() for _ in range(min(len(self.waiting), self.batch_max))]
 
 
 class Writer:
@@ -83,53 +86,56 @@ class Writer:
         self._refuse_writes = refuse_writes
         self._committed = committed
         self._configuration = configuration
-        self._lanes: dict[int, _Lane] = {}
+        self._lanes: dict[int, list[_Lane]] = {}
         self._closed = False
 
     async def post(self, workspace_id: int, command: Command) -> Answer:
         """Puts one command through. Raises `Busy`, `Unavailable` (it is not known whether anything happened)."""
-        lane = self._open_lane(workspace_id)
+        lanes = self._open_lanes(workspace_id)
         item = _Waiting(command, asyncio.get_running_loop().create_future())
-        self._put(lane, item)
+        self._put(lanes, item)
         return await item.future
 
     async def post_many(self, workspace_id: int, commands: Sequence[Command]) -> list[Answer]:
         """Puts commands through in order, each by itself."""
-        lane = self._open_lane(workspace_id)
+        lanes = self._open_lanes(workspace_id)
         loop = asyncio.get_running_loop()
         waiting = [_Waiting(command, loop.create_future()) for command in commands]
         for item in waiting:
-            self._put(lane, item)
+            self._put(lanes, item)
         return await _all(waiting)
 
-    def _open_lane(self, workspace_id: int) -> _Lane:
-        """The lane of the workspace, where it takes more."""
+    def _open_lanes(self, workspace_id: int) -> list[_Lane]:
+        """The lanes of the workspace, where they take more: one of commands, then those of events."""
         if self._closed:
             raise Unavailable("the server is shutting down")
         if self._refuse_writes():
             raise Unavailable("writes are refused: too little free disk space")
-        lane = self._lanes.get(workspace_id)
-        if lane is None:
-            lane = self._lanes[workspace_id] = _Lane(workspace_id)
-        if len(lane.commands) + len(lane.events) > bounds.QUEUE_COMMANDS_MAX:
+        lanes = self._lanes.get(workspace_id)
+        if lanes is None:
+            batches = [bounds.BATCH_COMMANDS_MAX, *[bounds.BATCH_EVENTS_MAX] * _EVENT_LANES]
+            lanes = self._lanes[workspace_id] = [_Lane(workspace_id, batch_max) for batch_max in batches]
+        if sum(len(lane.waiting) for lane in lanes) > bounds.QUEUE_COMMANDS_MAX:
             raise Busy("too many requests are waiting")
-        return lane
+        return lanes
 
-    def _put(self, lane: _Lane, item: _Waiting) -> None:
-        """Puts a command into the lane, and wakes it."""
-        (lane.events if isinstance(item.command, TakeEvent) else lane.commands).append(item)
+    def _put(self, lanes: list[_Lane], item: _Waiting) -> None:
+        """Puts a command into its lane, and wakes it."""
+        command = item.command
+        lane = lanes[1 + hash(command.subject) % _EVENT_LANES if isinstance(command, TakeEvent) else 0]
+        lane.waiting.append(item)
         if lane.running is None:
             lane.running = asyncio.create_task(self._run(lane))
 
     async def close(self) -> None:
         """Takes no more, finishes what waits."""
         self._closed = True
-        running = [lane.running for lane in self._lanes.values() if lane.running is not None]
+        running = [lane.running for lanes in self._lanes.values() for lane in lanes if lane.running is not None]
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _run(self, lane: _Lane) -> None:
         try:
-            while lane.commands or lane.events:
+            while lane.waiting:
                 await self._commit(lane.workspace_id, lane.take())
         finally:
             lane.running = None

@@ -7,9 +7,10 @@ what had been taken is then a duplicate.
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from credits.posting.commands import TakeEvent
-from credits.posting.outcomes import EventOutcome, EventTaken
+from credits.posting.outcomes import Answer, EventOutcome, EventTaken
 from credits.posting.writer import Writer
 from credits.usage.envelope import from_cloud_event
 
@@ -48,10 +49,12 @@ async def read_events(received: Iterable[object], *, accept_late: bool = False) 
 async def ingest(writer: Writer, workspace_id: int, events: Sequence[TakeEvent]) -> Ingested:
     """Takes events in order, each by itself. Raises `Busy`, `Unavailable`."""
     ingested = Ingested()
-    if not events:
-        return ingested
-    answers = await writer.post_many(workspace_id, events)
-    for index, (event, answer) in enumerate(zip(events, answers, strict=True)):
+    answers: dict[int, Answer] = {}
+    for indexes in _rounds(events):
+        posted = await writer.post_many(workspace_id, [events[index] for index in indexes])
+        answers.update(zip(indexes, posted, strict=True))
+    for index, event in enumerate(events):
+        answer = answers[index]
         assert isinstance(answer, EventTaken)  # noqa: S101 -- the writer's promise for this command
         if answer.outcome is EventOutcome.BURNED:
             ingested.accepted += 1
@@ -61,3 +64,16 @@ async def ingest(writer: Writer, workspace_id: int, events: Sequence[TakeEvent])
             rejected = RejectedEvent(index, event.event_id or None, answer.outcome, answer.message or "")
             ingested.rejected.append(rejected)
     return ingested
+
+
+def _rounds(events: Sequence[TakeEvent]) -> list[list[int]]:
+    """The events by index, such that the first of two that contradict each other in their customer is taken first.
+
+    The writer keeps the order within a customer, and takes several customers at once.
+    """
+    subjects: dict[UUID, str] = {}
+    first: list[int] = []
+    later: list[int] = []
+    for index, event in enumerate(events):
+        (first if subjects.setdefault(event.key, event.subject) == event.subject else later).append(index)
+    return [indexes for indexes in (first, later) if indexes]

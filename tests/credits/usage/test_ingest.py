@@ -108,6 +108,14 @@ async def test_one_id_for_two_customers_at_once_burns_for_one_of_them(shop: Shop
     assert sum(burned) == 25 * CENT
 
 
+async def test_in_one_request_the_first_of_two_customers_stands(shop: Shop) -> None:
+    pairs = [(shop.event(f"e{number}"), shop.event(f"e{number}", "other")) for number in range(300)]
+    events = [event for number, pair in enumerate(pairs) for event in (pair if number % 2 else pair[::-1])]
+    ingested = await shop.send(*events)
+    assert (ingested.accepted, [each.index for each in ingested.rejected]) == (300, list(range(1, 600, 2)))
+    assert await shop.burned() == await shop.burned("other") == {"ai": 150 * CENT, "sms": 150 * CENT}
+
+
 async def test_each_outcome_says_why_and_nothing_of_it_is_dropped(shop: Shop) -> None:
     late, future = shop.now - timedelta(days=8), shop.now + timedelta(minutes=6)
     events = {
