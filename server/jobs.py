@@ -6,12 +6,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from credits.db import Database
+from credits.db import Database, is_unavailable
 from credits.errors import Unavailable
 from credits.posting.clock import sweep
 from credits.posting.reader import Reader
 from credits.posting.writer import Writer
-from credits.workspaces import list_workspaces
+from credits.workspaces import WorkspaceName, list_workspaces
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +38,20 @@ async def _sweep_for_ever(database: Database, reader: Reader, writer: Writer) ->
     while True:
         try:
             for workspace in await list_workspaces(database):
-                await sweep(reader, writer, workspace.id)
-        except Unavailable as error:
-            logger.warning("the sweep waits for the store: %s", error)
-        except Exception:
-            logger.exception("a sweep failed; the next one tries again")
+                await _sweep_one(reader, writer, workspace)
+        except Exception as error:
+            if not is_unavailable(error):
+                logger.exception("the sweep failed; the next one tries again")
+            else:
+                logger.warning("the sweep waits for the store: %s", error)
         await asyncio.sleep(_EVERY_S)
+
+
+async def _sweep_one(reader: Reader, writer: Writer, workspace: WorkspaceName) -> None:
+    """What cannot be booked in one workspace keeps no other from its own."""
+    try:
+        await sweep(reader, writer, workspace.id)
+    except Unavailable:
+        raise
+    except Exception:
+        logger.exception("the sweep of workspace %r failed; the next one tries again", workspace.name)

@@ -4,6 +4,7 @@ A late sweep changes nothing that anyone can see: every read and every write adv
 itself, and what the clock books is recorded at its due instant. The sweep is for those who watch.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,20 +45,22 @@ async def due_customers(connection: AsyncConnection, workspace_id: int, now: dat
     return list(dict.fromkeys(row.customer_id for row in rows))
 
 
-async def sweep(reader: Reader, writer: Writer, workspace_id: int) -> list[Entry]:
-    """Books everything due in the workspace now; returns the entries in order of occurrence.
+async def sweep(
+    reader: Reader, writer: Writer, workspace_id: int, *, tell: Callable[[list[Entry]], None] = lambda _: None
+) -> None:
+    """Books everything due in the workspace now; `tell` is given each customer's entries as they are booked.
 
-    One round of customers after another, so that a workspace where much falls due does not stop the others' burns.
+    One round of customers after another, so that a workspace where much falls due does not stop the others' burns;
+    and nothing is kept, because at the end of a month every customer's grants may end at one instant.
     """
-    booked: list[Entry] = []
     while True:
         async with reader.page(workspace_id) as page:
             due = await due_customers(page.connection, workspace_id, page.workspace.now, bounds.SWEEP_ACCOUNTS_MAX)
         if not due:
-            return sorted(booked, key=lambda entry: (entry.occurred_at, entry.customer_id, entry.sequence))
+            return
         for answer in await writer.post_many(workspace_id, [Advance(customer_id) for customer_id in due]):
             if isinstance(answer, Advanced):
-                booked += answer.entries
+                tell(answer.entries)
 
 
 async def advance_clock(
@@ -79,7 +82,9 @@ async def advance_clock(
         if to - real > _REACH_IN_ALL:
             return InvalidInput("lies more than a thousand years ahead of real time", field="to")
         await page.connection.execute(update(workspaces).values(clock_offset_us=wanted))
-    booked = await sweep(reader, writer, workspace_id)
+    booked: list[Entry] = []
+    await sweep(reader, writer, workspace_id, tell=booked.extend)
+    booked.sort(key=lambda entry: (entry.occurred_at, entry.customer_id, entry.sequence))
     async with reader.page(workspace_id) as page:
         return ClockMoved(page.workspace.now, [_say(entry) for entry in booked])
 

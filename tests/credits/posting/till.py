@@ -182,7 +182,10 @@ class Till:
         return moved
 
     async def sweep(self) -> list[Entry]:
-        return await sweep(self.reader, self.writer, self.workspace_id)
+        """Books what is due; the entries."""
+        booked: list[Entry] = []
+        await sweep(self.reader, self.writer, self.workspace_id, tell=booked.extend)
+        return booked
 
     async def jump(self, by: timedelta) -> None:
         """The clock alone: nothing sweeps what fell due."""

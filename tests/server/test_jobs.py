@@ -1,0 +1,74 @@
+"""What happens by itself: the sweep of every workspace, also beside one that cannot be swept."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from credits.db import Database
+from credits.workspaces import ensure_workspace
+from server.jobs import sweeping
+from tests.credits.posting.till import Till, open_till
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def tills(database_url: str) -> AsyncIterator[list[Till]]:
+    """Three workspaces of a database of their own."""
+    database = await Database.connect(database_url)
+    async with AsyncExitStack() as stack:
+        opened = []
+        for _ in range(3):
+            name = await ensure_workspace(database, f"swept-{uuid4()}", test_mode=True, now=datetime.now(UTC))
+            opened.append(await stack.enter_async_context(open_till(database, database_url, name)))
+        yield opened
+    await database.close()
+
+
+async def until_booked(till: Till, within_s: float = 10) -> None:
+    async with asyncio.timeout(within_s):
+        while not await till.rows("SELECT sequence FROM entries WHERE kind = 7"):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_workspace_that_cannot_be_swept_keeps_no_other_from_its_own(tills: list[Till]):
+    broken = tills[0]
+    for till in tills:
+        await till.must(till.grant("5", expires_at=await till.now() + HOUR))
+        await till.jump(2 * HOUR)
+    owner = await asyncpg.connect(broken.owner_url)
+    await owner.execute("UPDATE accounts SET credit_type_id = 0 WHERE workspace_id = $1", broken.workspace_id)
+    async with sweeping(broken.database, broken.reader, broken.writer):
+        for till in tills[1:]:
+            await until_booked(till)
+        kinds = await owner.fetchval("SELECT min(id) FROM credit_types WHERE workspace_id = $1", broken.workspace_id)
+        await owner.execute(
+            "UPDATE accounts SET credit_type_id = $1 WHERE workspace_id = $2", kinds, broken.workspace_id
+        )
+        await until_booked(broken)
+    await owner.close()
+    for till in tills:
+        await till.check()
+
+
+async def test_a_sweep_outlives_a_database_that_goes_away(tills: list[Till]):
+    till = tills[0]
+    owner = await asyncpg.connect(till.owner_url)
+    async with sweeping(till.database, till.reader, till.writer):
+        for number in range(3):
+            await till.must(till.grant("5", expires_at=await till.now() + HOUR))
+            await owner.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            await owner.execute("UPDATE workspaces SET clock_offset_us = clock_offset_us + 7200000000")
+            async with asyncio.timeout(15):
+                while await owner.fetchval("SELECT count(*) FROM entries WHERE kind = 7") <= number:
+                    await asyncio.sleep(0.05)
+    await owner.close()
+    await till.check()
