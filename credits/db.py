@@ -23,8 +23,9 @@ from credits.errors import Unavailable
 metadata = MetaData()
 
 # Ordered: a statement gives up before the caller's patience ends, a forgotten database transaction soon after.
+_SESSION_ROLE = "scrip_app"
 _SESSION = {
-    "role": "scrip_app",
+    "role": _SESSION_ROLE,
     "timezone": "UTC",
     "statement_timeout": "15s",
     "lock_timeout": "10s",
@@ -119,6 +120,10 @@ class Database:
             command_timeout=_COMMAND_TIMEOUT_S,
             max_inactive_connection_lifetime=300,
         )
+        if await pool.fetchval("SELECT current_user::text") != _SESSION_ROLE:
+            # A pooler in between passes no startup parameters on: we would act as the owner, past half of the walls.
+            await pool.close()
+            raise RuntimeError(f"the connection does not act as {_SESSION_ROLE}: connect to PostgreSQL itself")
         return cls(url, engine, pool)
 
     async def close(self) -> None:

@@ -125,6 +125,13 @@ async def test_the_application_acts_as_its_role_through_every_door(two: Two):
             assert (await connection.execute(text(who))).scalar_one() == "scrip_app"
 
 
+async def test_a_connection_that_does_not_act_as_the_application_is_not_used(two: Two, monkeypatch: pytest.MonkeyPatch):
+    """D14: a pooler in transaction mode drops the startup parameters, and with them the role."""
+    monkeypatch.setattr(db, "_HOT_SESSION", {name: value for name, value in db._HOT_SESSION.items() if name != "role"})
+    with pytest.raises(RuntimeError, match="does not act as scrip_app"):
+        await Database.connect(two.here.owner_url)
+
+
 async def test_pools_that_are_used_up_are_unavailable_and_heal(two: Two, monkeypatch: pytest.MonkeyPatch):
     """C14: not an internal error, and not for ever."""
     monkeypatch.setattr(db, "_CONNECT_TIMEOUT_S", 0.2)
