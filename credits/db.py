@@ -22,8 +22,8 @@ from credits.errors import Unavailable
 
 metadata = MetaData()
 
-# Ordered: a statement gives up before the caller's patience ends, a forgotten database transaction soon after.
 _SESSION_ROLE = "scrip_app"
+# Ordered: a statement gives up before the caller's patience ends, a forgotten database transaction soon after.
 _SESSION = {
     "role": _SESSION_ROLE,
     "timezone": "UTC",
