@@ -72,8 +72,6 @@ class Traffic:
         now = datetime.now(UTC)
         if verb == "hold":
             fields["ttl"] = draw.choice(("PT1S", "PT2S", "PT30S"))
-        if verb == "burn" and draw.random() < 0.1:
-            fields["occurredAt"] = (now - timedelta(minutes=draw.randint(1, 600))).isoformat()
         if verb == "grantCredits":
             fields["amount"] = draw.choice(("4", "8", "16"))
             fields["priority"] = draw.choice((10, 50, 50))
@@ -82,7 +80,7 @@ class Traffic:
             if draw.random() < 0.4:
                 fields["costBasis"] = {"amount": "0.05", "currency": "USD"}
             if draw.random() < 0.2:
-                fields["effectiveAt"] = (now + timedelta(seconds=draw.choice((-3600, 0.3, 0.6)))).isoformat()
+                fields["effectiveAt"] = (now + timedelta(seconds=draw.choice((0.2, 0.3, 0.6)))).isoformat()
         return fields
 
     def on_hold(self, draw: random.Random, verb: str, hold: str, key: str) -> Json:
