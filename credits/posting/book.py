@@ -83,6 +83,7 @@ class Book:
     late: dict[tuple[int, int], list[tuple[LateBurn, list[Entry]]]] = field(default_factory=dict)
     # What the commands did, besides what the accounts carry.
     new_events: list[NewEvent] = field(default_factory=list)
+    retried_events: list[NewEvent] = field(default_factory=list)
     new_accounts: set[tuple[int, int]] = field(default_factory=set)
     tagged: set[int] = field(default_factory=set)
 

@@ -31,7 +31,10 @@ _CONTRADICTION = EventTaken(
 def take_event(book: Book, event: TakeEvent) -> EventTaken:
     """Stores the event with what became of it, and burns."""
     seen = book.seen_events.get(event.key)
-    if seen is not None:
+    again = event.again and seen is not None and seen.outcome not in (EventOutcome.BURNED, EventOutcome.DISCARDED)
+    if seen is not None and not again:
+        if event.again and seen.outcome is EventOutcome.DISCARDED:
+            return EventTaken(EventOutcome.DISCARDED, "it was given up before")
         return _DUPLICATE if seen.content == event.content else _CONTRADICTION
     customer = book.customer(event.subject)
     occurred_at = event.time or book.now
@@ -44,7 +47,7 @@ def take_event(book: Book, event: TakeEvent) -> EventTaken:
                 account = book.account_before_late(customer.id, priced.credit_type)
                 _burn(book, account, LateBurn(priced.amount_micro, occurred_at, _cause(event, priced)), entries)
     book.seen_events[event.key] = SeenEvent(event.content, taken.outcome)
-    book.new_events.append(
+    (book.retried_events if again else book.new_events).append(
         NewEvent(event, customer.id if customer else None, occurred_at, taken.outcome, taken.message, entries)
     )
     return taken

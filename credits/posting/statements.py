@@ -286,6 +286,16 @@ UPDATE_HOLDS = _update(
     cast={"parts": "bigint[]"},
 )
 
+_RETRIED_COLUMNS = {
+    "workspace_id": "int",
+    "key": "uuid",
+    "customer_id": "bigint",
+    "outcome": "smallint",
+    "entries": "text",
+    "message": "text",
+    "resolved_at": "timestamptz",
+}
+
 _PHASE_COLUMNS = {
     "customer_id": "bigint",
     "credit_type_id": "int",
@@ -305,6 +315,19 @@ UPDATE_PHASES = _update(
     _ACCOUNT_KEY | {"until": "timestamptz", "number": "int"},
     {"moved": "text", "repaid": "text", "drawn": "text"},
     cast=_PHASE_PARTS,
+)
+
+# update_dead_letters -- A dead letter that was tried again, with what came of it. One that somebody else has tried or given
+# up since we looked is no dead letter any more: it is not changed, the writer sees the count and looks again.
+UPDATE_DEAD_LETTERS = Batched(
+    """
+UPDATE usage_events old
+   SET customer_id = new.customer_id, outcome = new.outcome, entries = new.entries::int[], message = new.message,
+       resolved_at = new.resolved_at, attempts = least(old.attempts + 1, 32767)
+  FROM """
+    + source(_RETRIED_COLUMNS, "new")
+    + " WHERE old.workspace_id = new.workspace_id AND old.key = new.key AND old.outcome BETWEEN 3 AND 8",
+    tuple(_RETRIED_COLUMNS.values()),
 )
 
 # insert_events -- Sorted by key, so that two batches with the same events in another order wait instead of

@@ -153,7 +153,7 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     """Writes what the commands did; returns the accounts that changed."""
     book.place_late()
     changed = [account for account in book.accounts.values() if _is_changed(book, account)]
-    if book.new_events:
+    if book.new_events or book.retried_events:
         await _write_events(connection, book)
     if book.tagged:
         tagged = [book.customers[customer_id] for customer_id in book.tagged]
@@ -346,8 +346,11 @@ async def _write_phases(connection: HotConnection, changed: list[Account]) -> No
 
 
 async def _write_events(connection: HotConnection, book: Book) -> None:
-    rows = (_event_row(book, event) for event in book.new_events)
-    if await _execute(connection, statements.INSERT_EVENTS, rows) != len(book.new_events):
+    rows = [_event_row(book, event) for event in book.new_events]
+    if rows and await _execute(connection, statements.INSERT_EVENTS, rows) != len(rows):
+        raise EventsCollide
+    again = [_retried_row(book, event) for event in book.retried_events]
+    if again and await _execute(connection, statements.UPDATE_DEAD_LETTERS, again) != len(again):
         raise EventsCollide
 
 
@@ -370,6 +373,20 @@ def _event_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
         command.data_text,
         _array(entries) if entries else None,
         event.message,
+    )
+
+
+def _retried_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
+    entries = [number for entry in event.entries for number in (entry.credit_type_id, entry.sequence)]
+    burned = event.outcome is EventOutcome.BURNED
+    return (
+        book.workspace_id,
+        event.command.key,
+        event.customer_id,
+        event.outcome,
+        _array(entries) if entries else None,
+        event.message,
+        book.now if burned else None,
     )
 
 

@@ -15,7 +15,7 @@ from credits.ledger.entries import GENESIS, Kind, chain
 from tests.credits.ledger.given import NOBODY, NOON, a_grant, an_account, told
 
 ORDERS = ("PRIORITY_THEN_EXPIRY", "EXPIRY_FIRST", "PAID_LAST", "OLDEST_FIRST")
-HISTORIES = int(os.environ.get("SCRIP_HISTORIES", "3000"))
+HISTORIES = int(os.environ.get("SCRIP_HISTORIES", "800"))
 
 
 @dataclass

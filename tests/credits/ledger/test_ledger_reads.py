@@ -67,7 +67,7 @@ async def test_filters_by_kind_time_feature_member_and_place(till: Till):
     assert await sequences(member="Ada") == []
     assert await sequences(until=begin) == [2, 1], "by when it occurred"
     assert await sequences(since=begin - HOUR, until=begin) == [2], "from is inclusive"
-    assert await sequences(until=begin - HOUR) == [], "to is exclusive"
+    assert await sequences(until=begin - HOUR) == [1], "to is exclusive"
     assert await sequences(places=((hold.credit_type_id, 2), (hold.credit_type_id, 9), (99, 1))) == [2]
 
 
