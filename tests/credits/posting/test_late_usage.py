@@ -1,5 +1,6 @@
 """Law 10 through the writer: usage told of late, in any order and any batches, ends as if it had come in time."""
 
+import asyncio
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,7 @@ from credits.ledger.rows import grant_of
 from credits.posting.commands import TakeEvent
 from credits.posting.outcomes import Burned, EventOutcome, EventTaken, Granted
 from credits.usage.envelope import from_attributes
-from tests.credits.posting.till import Till
+from tests.credits.posting.till import CATALOG, Till
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -138,6 +139,55 @@ async def test_a_grant_in_the_past_takes_over_what_burned_since(till: Till) -> N
     ]
     assert numbers == [(1, "EXPIRED", 0, 0, 10_000_000), (2, "ACTIVE", 11_000_000, 9_000_000, 0)]
     await till.check()
+
+
+async def test_late_usage_is_priced_as_of_its_time_and_keeps_both_times(till: Till) -> None:
+    began = await till.now()
+    await till.must(till.grant("100"))
+    await till.jump(HOUR)
+    dearer = {"feature": "chat", "creditType": "ai", "perUnit": "5"}
+    others = [rate for rate in CATALOG["rateCards"][0]["rates"] if rate["feature"] != "chat"]
+    card = {"cohort": "default", "effectiveAt": (await till.now()).isoformat(), "existing": "follow"}
+    await till.apply({"rateCards": [{**card, "rates": [dearer, *others]}]})
+    await till.jump(HOUR)
+    await till.many(usage("before", 2, "acme", began + MINUTE), usage("after", 2, "acme", began + 90 * MINUTE))
+    rows = await till.rows("SELECT amount, occurred_at, recorded_at FROM entries WHERE kind = 2 ORDER BY occurred_at")
+    assert [row["amount"] for row in rows] == [-1_000_000, -10_000_000]
+    assert [row["occurred_at"] for row in rows] == [began + MINUTE, began + 90 * MINUTE]
+    assert all(row["recorded_at"] > began + 2 * HOUR for row in rows)
+
+
+async def test_placing_late_usage_touches_no_more_the_more_has_burned(till: Till) -> None:
+    """The cost is that of the phases since: after a hundred burns and after a thousand there are as many, and one entry."""
+    touched = []
+    for customer, burns in (("acme", 100), ("other", 1_000)):
+        began = await till.now()
+        await till.must(till.grant("100000", customer))
+        await till.jump(HOUR)
+        await till.must(till.grant("50", customer, priority=1))
+        await till.many(*(till.burn("1", customer) for _ in range(burns)))
+        phases, before = await count(till, "phases", customer), await count(till, "entries", customer)
+        await till.many(usage(f"late-{customer}", 2, customer, began + MINUTE))
+        touched.append((phases, await count(till, "entries", customer) - before))
+    assert touched[0] == touched[1] == (2, 1)
+
+
+async def test_a_backfill_does_not_make_a_burn_wait_for_its_end(till: Till) -> None:
+    began = await till.now()
+    await till.must(till.grant("100"))
+    backfill = asyncio.create_task(
+        till.many(*(usage(f"b-{number}", 1, "other", began - HOUR) for number in range(15_000)))
+    )
+    await asyncio.sleep(0)
+    for _ in range(5):
+        await till.must(till.burn("1"))
+    assert not backfill.done(), "burns have a lane of their own"
+    assert {answer.outcome for answer in await backfill} == {EventOutcome.BURNED}  # type: ignore[union-attr]
+
+
+async def count(till: Till, table: str, customer: str) -> int:
+    query = f"SELECT count(*) AS n FROM {table} t JOIN customers c ON c.id = t.customer_id WHERE c.key = :key"
+    return int((await till.rows(query, key=customer))[0]["n"])
 
 
 async def test_the_cutoff_of_a_customer_wins_over_the_workspaces(till: Till) -> None:
