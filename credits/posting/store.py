@@ -16,6 +16,7 @@ from credits.posting.columns import Batched, column
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.outcomes import EventOutcome, UsedKey
+from credits.posting.past import read_past
 
 
 async def open_book(
@@ -48,6 +49,7 @@ async def open_book(
     if book.accounts:
         await _read_grants(connection, book, ids)
         await _read_holds(connection, book, commands)
+        await read_past(connection, book, commands)
     await _read_used_keys(connection, book, commands)
     await _read_events(connection, book, commands)
     return book
@@ -69,7 +71,9 @@ async def _lock(connection: HotConnection, commands: Sequence[Command]) -> dict[
     keys = {key for key in keys if valid_text(key, bounds.CUSTOMER_KEY_MAX)}
     rows = await connection.fetch(statements.LOCK_CUSTOMERS, list(keys), list(ids))
     return {
-        row["id"]: LockedCustomer(row["id"], row["key"], row["timezone"], row["cohort"], row["rate_card_version"])
+        row["id"]: LockedCustomer(
+            row["id"], row["key"], row["timezone"], row["cohort"], row["rate_card_version"], row["late_cutoff_s"]
+        )
         for row in rows
     }
 
@@ -147,8 +151,9 @@ class EventsCollide(Exception):
 
 async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     """Writes what the commands did; returns the accounts that changed."""
+    book.place_late()
     changed = [account for account in book.accounts.values() if _is_changed(book, account)]
-    if book.new_events:
+    if book.new_events or book.retried_events:
         await _write_events(connection, book)
     if book.tagged:
         tagged = [book.customers[customer_id] for customer_id in book.tagged]
@@ -171,6 +176,7 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
         await _execute(connection, statements.UPDATE_ACCOUNTS, ((*row[:2], *row[3:]) for row in rows))
     await _write_grants(connection, changed)
     await _write_holds(connection, changed)
+    await _write_phases(connection, changed)
     return changed
 
 
@@ -241,6 +247,9 @@ def _account_row(account: Account, now: datetime) -> tuple[Any, ...]:
         account.grant_count,
         account.hold_count,
         account.head,
+        account.phase_count,
+        account.phased_at,
+        _array(flatten(list(account.drawn.items()))) if account.drawn else None,
     )
 
 
@@ -319,9 +328,29 @@ async def _write_holds(connection: HotConnection, changed: list[Account]) -> Non
         await _execute(connection, statements.UPDATE_HOLDS, old)
 
 
+async def _write_phases(connection: HotConnection, changed: list[Account]) -> None:
+    new, old = [], []
+    for account in changed:
+        for phase in account.phases:
+            key = (account.customer_id, account.credit_type_id, phase.until, phase.number)
+            drawn = list(phase.drawn.items())
+            parts = [_array(flatten(parts)) for parts in (phase.moved, phase.repaid, drawn)]
+            if phase.number in account.new_phases:
+                new.append((*key, account.workspace_id, phase.rank, phase.boundary, *parts))
+            elif phase.number in account.changed_phases:
+                old.append((*key, *parts))
+    if new:
+        await _execute(connection, statements.INSERT_PHASES, new)
+    if old:
+        await _execute(connection, statements.UPDATE_PHASES, old)
+
+
 async def _write_events(connection: HotConnection, book: Book) -> None:
-    rows = (_event_row(book, event) for event in book.new_events)
-    if await _execute(connection, statements.INSERT_EVENTS, rows) != len(book.new_events):
+    rows = [_event_row(book, event) for event in book.new_events]
+    if rows and await _execute(connection, statements.INSERT_EVENTS, rows) != len(rows):
+        raise EventsCollide
+    again = [_retried_row(book, event) for event in book.retried_events]
+    if again and await _execute(connection, statements.UPDATE_DEAD_LETTERS, again) != len(again):
         raise EventsCollide
 
 
@@ -344,6 +373,20 @@ def _event_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
         command.data_text,
         _array(entries) if entries else None,
         event.message,
+    )
+
+
+def _retried_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
+    entries = [number for entry in event.entries for number in (entry.credit_type_id, entry.sequence)]
+    burned = event.outcome is EventOutcome.BURNED
+    return (
+        book.workspace_id,
+        event.command.key,
+        event.customer_id,
+        event.outcome,
+        _array(entries) if entries else None,
+        event.message,
+        book.now if burned else None,
     )
 
 

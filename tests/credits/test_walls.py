@@ -118,7 +118,7 @@ async def test_the_words_of_an_error_tell_nothing_of_a_foreign_row(two: Two):
 READ, ADD, CHANGE = {"SELECT"}, {"SELECT", "INSERT"}, {"SELECT", "INSERT", "UPDATE"}
 RIGHTS = {
     **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces"), ADD),
-    **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "usage_events"), CHANGE),
+    **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "phases", "usage_events"), CHANGE),
     **dict.fromkeys(("credit_types", "features", "cohorts", "bundles"), CHANGE),
     "policies": {*CHANGE, "DELETE"},
 }
