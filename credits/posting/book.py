@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from credits import bounds
 from credits.catalog.values import Catalog, CreditType, RateCard, card_for
 from credits.enforcement.decide import Effective, Policies
 from credits.ledger.account import Account
@@ -33,6 +34,14 @@ class SeenEvent:
     outcome: EventOutcome
 
 
+@dataclass(frozen=True, slots=True)
+class Reversible:
+    """An entry that may be given back, and the entries after it that reversed it or moved overdraft, in order."""
+
+    entry: Entry
+    later: list[Entry]
+
+
 @dataclass(slots=True)
 class NewEvent:
     """An event to be stored, with what became of it."""
@@ -57,6 +66,8 @@ class Book:
     accounts: dict[tuple[int, int], Account] = field(default_factory=dict)
     used_keys: dict[tuple[int, str], UsedKey] = field(default_factory=dict)
     seen_events: dict[UUID, SeenEvent] = field(default_factory=dict)
+    reversible: dict[tuple[int, int, int], Reversible] = field(default_factory=dict)
+    refund_lifetime: timedelta = bounds.REFUND_LIFETIME
     # What the commands did, besides what the accounts carry.
     new_events: list[NewEvent] = field(default_factory=list)
     new_accounts: set[tuple[int, int]] = field(default_factory=set)

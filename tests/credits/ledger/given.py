@@ -63,7 +63,9 @@ def check(account: Account) -> None:
     """Every law that an account and its entries can show."""
     begun = [grant for grant in account.grants.values() if grant.state != "SCHEDULED"]
     assert account.balance == sum(grant.remaining for grant in begun) - account.overdraft
-    assert account.balance == account.granted - account.burned - account.expired
+    taken = account.burned + account.expired + account.voided + account.clawed_back
+    assert account.balance == account.granted + account.given_back + account.adjusted - taken
+    assert 0 <= account.given_back <= account.burned
     assert account.held == sum(of.remaining for of in account.holds.values())
     assert account.overdraft >= 0
     free = sum(grant.free for grant in begun if grant.state == "ACTIVE")
@@ -98,6 +100,7 @@ def check_entries(account: Account) -> None:
         assert entry.hash == head
         numbers = [number for number, _ in entry.allocations]
         assert len(set(numbers)) == len(numbers), "one allocation for each grant"
-        assert all(part > 0 for _, part in entry.allocations)
+        names_its_grant = entry.kind in (Kind.VOID, Kind.CLAWBACK)  # also where they took nothing of it
+        assert all(part > 0 for _, part in entry.allocations[names_its_grant:])
     assert (account.balance, account.held, account.head) == (balance, held, head)
     assert account.sequence == len(account.entries)
