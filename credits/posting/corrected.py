@@ -27,7 +27,8 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
         if not isinstance(command, ReverseBurn) and hasattr(command, "grant")
     }
     if entries:
-        grants |= await _read_entries(connection, book, entries)
+        bearers = await _read_entries(connection, book, entries)
+        grants |= bearers
     for customer_id, credit_type_id, *values in await connection.fetch(
         statements.READ_CLOSED_GRANTS, *_columns(grants)
     ):

@@ -180,7 +180,10 @@ def _payload(command: Command) -> dict[str, Any]:
                 "expiresAt": command.expires_at,
             }
         case Correction():
-            return command.payload()
+            # Entries keep what was given back, not that all of it was asked for; and no sign.
+            given = command.payload()
+            amount = given.pop("amount", None)
+            return given if amount is None else {**given, "amount": abs(amount)}
         case _:
             return {}
 

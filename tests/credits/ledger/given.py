@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from credits.ledger import advance, burn, grants, holds
+from credits.ledger import advance, burn, corrections, grants, holds
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.entries import GENESIS, Cause, Entry, Kind, chain
 
@@ -49,6 +49,32 @@ def settle(account: Account, of: Hold, amount: int, *, now: datetime = NOON, clo
 def release(account: Account, of: Hold, *, now: datetime = NOON) -> Entry:
     advance.advance(account, now)
     return holds.release(account, of, at=now)
+
+
+def void(account: Account, of: Grant, *, now: datetime = NOON) -> Entry:
+    advance.advance(account, now)
+    return corrections.void(account, of, now=now, cause=NOBODY)
+
+
+def claw_back(account: Account, of: Grant, amount: int, *, now: datetime = NOON) -> Entry:
+    advance.advance(account, now)
+    return corrections.clawback(account, of, amount, now=now, cause=NOBODY)
+
+
+def reverse(account: Account, entry: Entry, amount: int | None = None, *, now: datetime = NOON) -> Entry:
+    """All that is left of it, where no amount is given."""
+    advance.advance(account, now)
+    later = account.entries[entry.sequence :]
+    left = corrections.left_of(entry, later)
+    return corrections.reverse(
+        account,
+        entry,
+        left if amount is None else amount,
+        later=later,
+        refund_expires_at=now + 30 * DAY,
+        now=now,
+        cause=NOBODY,
+    )
 
 
 def told(account: Account, since: int = 0) -> list[tuple[str, int, int, list[tuple[int, int]]]]:

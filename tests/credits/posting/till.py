@@ -168,8 +168,10 @@ class Till:
         return Clawback(**{**fixed, **more})
 
     def reverse(self, entry: Entry, amount: str | None = None, **more: Any) -> ReverseBurn:
+        return self.reverse_by_place(EntryId(entry.customer_id, entry.credit_type_id, entry.sequence), amount, **more)
+
+    def reverse_by_place(self, place: EntryId, amount: str | None = None, **more: Any) -> ReverseBurn:
         given = None if amount is None else Decimal(amount)
-        place = EntryId(entry.customer_id, entry.credit_type_id, entry.sequence)
         return ReverseBurn(**{"entry": place, "amount": given, "key": self.key(), "actor_id": None, **more})
 
     async def post(self, command: Command, writer: Writer | None = None) -> Answer:
