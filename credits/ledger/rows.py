@@ -27,6 +27,10 @@ def account_of(row: Row, burn_order: str) -> Account:
         granted=row["granted"],
         burned=row["burned"],
         expired=row["expired"],
+        given_back=row["given_back"],
+        voided=row["voided"],
+        clawed_back=row["clawed_back"],
+        adjusted=row["adjusted"],
         recorded_at=row["recorded_at"],
         due_at=row["due_at"],
         stored_due_at=row["due_at"],
@@ -65,6 +69,7 @@ def grant_of(row: Row) -> Grant:
         metadata=row["metadata"],
         key=row["key"],
         fingerprint=row["fingerprint"],
+        rolled_from=row["rolled_from"],
     )
 
 
@@ -133,6 +138,7 @@ def entry_of(row: Row) -> Entry:
             note=row["note"],
             key=row["key"],
             fingerprint=row["fingerprint"],
+            reverses=row["reverses"],
         ),
         hash=row["hash"],
     )

@@ -81,6 +81,35 @@ SELECT used.customer_id, used.key, e.fingerprint, e.recorded_at,
  WHERE e.kind <> 1
 """  # noqa: S608 -- no name from outside
 
+# read_closed_grants -- Grants that corrections name or give back to, where they are closed: the open ones are there.
+READ_CLOSED_GRANTS = f"""
+SELECT customer_id, credit_type_id, {", ".join(GRANT_COLUMNS)} FROM grants
+  JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, number)
+    USING (customer_id, credit_type_id, number)
+ WHERE NOT open
+"""  # noqa: S608 -- no name from outside
+
+# read_named_entries, read_reversals -- The entries that are to be given back, and what was given back of them already.
+READ_NAMED_ENTRIES = """
+SELECT e.* FROM entries e
+  JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+    USING (customer_id, credit_type_id, sequence)
+"""
+READ_REVERSALS = """
+SELECT e.* FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+  JOIN entries e ON e.customer_id = named.customer_id AND e.credit_type_id = named.credit_type_id
+                AND e.reverses = named.sequence
+"""
+
+# read_debts_since -- Who repaid the overdraft of an entry: all that made, paid or lessened overdraft after it, by an
+# index of nothing else.
+READ_DEBTS_SINCE = """
+SELECT named.sequence AS since, e.*
+  FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+  JOIN entries e ON e.customer_id = named.customer_id AND e.credit_type_id = named.credit_type_id
+                AND e.sequence > named.sequence AND 0::bigint >= ANY (e.allocations)
+"""
+
 # read_events -- The events of the batch that came before.
 READ_EVENTS = """
 SELECT key, content, outcome, attempts FROM usage_events WHERE workspace_id = $1 AND key = ANY($2::uuid[])
@@ -150,6 +179,7 @@ _ENTRY_COLUMNS = {
     "note": "text",
     "reason": "text",
     "dimensions": "text",
+    "reverses": "int",
 }
 
 
@@ -187,7 +217,11 @@ _ACCOUNT_COLUMNS = {
     "phased_at": "timestamptz",
     "drawn": "text",
 }
-INSERT_ACCOUNTS = _insert("accounts", _ACCOUNT_COLUMNS, cast={"drawn": "bigint[]"})
+# What most accounts never see: it travels only for those that do.
+_ACCOUNT_CORRECTIONS = {"given_back": "bigint", "voided": "bigint", "clawed_back": "bigint", "adjusted": "bigint"}
+_GRANT_CORRECTIONS = {"voided": "bigint", "clawed_back": "bigint", "given_back": "bigint"}
+_DRAWN = {"drawn": "bigint[]"}
+INSERT_ACCOUNTS = _insert("accounts", _ACCOUNT_COLUMNS | _ACCOUNT_CORRECTIONS, cast=_DRAWN)
 
 _GRANT_COLUMNS = {
     "customer_id": "bigint",
@@ -215,7 +249,7 @@ _GRANT_COLUMNS = {
     "metadata": "text",
     "key": "text",
 }
-INSERT_GRANTS = _insert("grants", _GRANT_COLUMNS)
+INSERT_GRANTS = _insert("grants", _GRANT_COLUMNS | _GRANT_CORRECTIONS | {"rolled_from": "int"})
 
 _HOLD_COLUMNS = {
     "customer_id": "bigint",
@@ -252,26 +286,23 @@ def _update(
 _ACCOUNT_KEY = {"customer_id": "bigint", "credit_type_id": "int"}
 _NUMBERED_KEY = _ACCOUNT_KEY | {"number": "int"}
 
-UPDATE_ACCOUNTS = _update(
-    "accounts",
-    _ACCOUNT_KEY,
-    {name: kind for name, kind in _ACCOUNT_COLUMNS.items() if name not in _ACCOUNT_KEY and name != "workspace_id"},
-    cast={"drawn": "bigint[]"},
-)
+_ACCOUNT_CHANGES = {
+    name: kind for name, kind in _ACCOUNT_COLUMNS.items() if name not in _ACCOUNT_KEY and name != "workspace_id"
+}
+UPDATE_ACCOUNTS = _update("accounts", _ACCOUNT_KEY, _ACCOUNT_CHANGES, cast=_DRAWN)
+UPDATE_CORRECTED_ACCOUNTS = _update("accounts", _ACCOUNT_KEY, _ACCOUNT_CHANGES | _ACCOUNT_CORRECTIONS, cast=_DRAWN)
 
 # What of a grant and of a hold may ever change; the rest is as it was given.
-UPDATE_GRANTS = _update(
-    "grants",
-    _NUMBERED_KEY,
-    {
-        "remaining": "bigint",
-        "held": "bigint",
-        "burned": "bigint",
-        "expired": "bigint",
-        "open": "boolean",
-        "state": "text",
-    },
-)
+_GRANT_CHANGES = {
+    "remaining": "bigint",
+    "held": "bigint",
+    "burned": "bigint",
+    "expired": "bigint",
+    "open": "boolean",
+    "state": "text",
+}
+UPDATE_GRANTS = _update("grants", _NUMBERED_KEY, _GRANT_CHANGES)
+UPDATE_CORRECTED_GRANTS = _update("grants", _NUMBERED_KEY, _GRANT_CHANGES | _GRANT_CORRECTIONS)
 UPDATE_HOLDS = _update(
     "holds",
     _NUMBERED_KEY,

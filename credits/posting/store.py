@@ -15,6 +15,8 @@ from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
 from credits.posting.columns import Batched, column
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
 from credits.posting.configuration import Configuration
+from credits.posting.corrected import read_corrected
+from credits.posting.corrections import Correction
 from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
 
@@ -39,6 +41,7 @@ async def open_book(
         late_cutoff=configuration.late_cutoff if cutoff is None else timedelta(seconds=cutoff),
         catalog=catalog,
         policies=policies,
+        refund_lifetime=configuration.refund_lifetime,
         customers=customers,
         customer_ids={customer.key: customer.id for customer in customers.values()},
     )
@@ -50,6 +53,7 @@ async def open_book(
         await _read_grants(connection, book, ids)
         await _read_holds(connection, book, commands)
         await read_past(connection, book, commands)
+        await read_corrected(connection, book, commands)
     await _read_used_keys(connection, book, commands)
     await _read_events(connection, book, commands)
     return book
@@ -63,7 +67,7 @@ async def _lock(connection: HotConnection, commands: Sequence[Command]) -> dict[
             keys.add(command.subject)
         elif isinstance(command, Settle | Release | ExtendHold):
             ids.add(command.hold.customer_id)
-        elif isinstance(command, Advance):
+        elif isinstance(command, Advance | Correction):
             ids.add(command.customer_id)
         else:
             keys.add(command.customer)
@@ -116,6 +120,8 @@ async def _read_used_keys(connection: HotConnection, book: Book, commands: Seque
             continue
         if isinstance(command, Settle | Release):
             used.add((command.hold.customer_id, command.key))
+        elif isinstance(command, Correction):
+            used.add((command.customer_id, command.key))
         elif (customer_id := book.customer_ids.get(command.customer)) is not None:
             used.add((customer_id, command.key))
     if not used:
@@ -172,8 +178,13 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
         await _execute(connection, statements.INSERT_ACCOUNTS, (_account_row(account, book.now) for account in new))
     if len(new) < len(changed):
         old = [account for account in changed if (account.customer_id, account.credit_type_id) not in book.new_accounts]
-        rows = (_account_row(account, book.now) for account in old)
-        await _execute(connection, statements.UPDATE_ACCOUNTS, ((*row[:2], *row[3:]) for row in rows))
+        plain = [_account_row(account, book.now) for account in old if not account.corrected]
+        if plain:
+            await _execute(connection, statements.UPDATE_ACCOUNTS, ((*row[:2], *row[3:-4]) for row in plain))
+        corrected = [_account_row(account, book.now) for account in old if account.corrected]
+        if corrected:
+            rows = ((*row[:2], *row[3:]) for row in corrected)
+            await _execute(connection, statements.UPDATE_CORRECTED_ACCOUNTS, rows)
     await _write_grants(connection, changed)
     await _write_holds(connection, changed)
     await _write_phases(connection, changed)
@@ -227,6 +238,7 @@ def _entry_row(entry: Entry) -> tuple[Any, ...]:
         cause.note,
         cause.reason,
         cause.dimensions,
+        cause.reverses,
     )
 
 
@@ -250,11 +262,15 @@ def _account_row(account: Account, now: datetime) -> tuple[Any, ...]:
         account.phase_count,
         account.phased_at,
         _array(flatten(list(account.drawn.items()))) if account.drawn else None,
+        account.given_back,
+        account.voided,
+        account.clawed_back,
+        account.adjusted,
     )
 
 
 async def _write_grants(connection: HotConnection, changed: list[Account]) -> None:
-    new, old = [], []
+    new, old, corrected = [], [], []
     for account in changed:
         for number in account.changed_grants:
             grant = account.grants[number]
@@ -284,14 +300,24 @@ async def _write_grants(connection: HotConnection, changed: list[Account]) -> No
                         grant.cost_currency,
                         grant.metadata,
                         grant.key,
+                        grant.voided,
+                        grant.clawed_back,
+                        grant.given_back,
+                        grant.rolled_from,
                     )
                 )
+                continue
+            row = (*place, grant.remaining, grant.held, grant.burned, grant.expired, grant.open, grant.state)
+            if grant.corrected:
+                corrected.append((*row, grant.voided, grant.clawed_back, grant.given_back))
             else:
-                old.append((*place, grant.remaining, grant.held, grant.burned, grant.expired, grant.open, grant.state))
+                old.append(row)
     if new:
         await _execute(connection, statements.INSERT_GRANTS, new)
     if old:
         await _execute(connection, statements.UPDATE_GRANTS, old)
+    if corrected:
+        await _execute(connection, statements.UPDATE_CORRECTED_GRANTS, corrected)
 
 
 async def _write_holds(connection: HotConnection, changed: list[Account]) -> None:
