@@ -6,9 +6,11 @@ sending a batch cost. As text, a column is written in one go, and PostgreSQL rea
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import orjson
+
+from credits.db import Prepared
 
 _AS_JSON = frozenset({"text", "json"})  # may hold anything; a JSON array says it without doubt
 
@@ -17,8 +19,13 @@ _AS_JSON = frozenset({"text", "json"})  # may hold anything; a JSON array says i
 class Batched:
     """A statement that takes any number of rows. `kinds` are the types of its columns, `source` gives its rows."""
 
-    sql: str
+    statement: Prepared
     kinds: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, sql: str, kinds: Iterable[str]) -> Self:
+        each = tuple(kinds)
+        return cls(Prepared(name, sql, len(each)), each)
 
     def arguments(self, rows: Iterable[Sequence[Any]]) -> list[str | None]:
         """The rows as the statement takes them. A column of nulls is null: most entries leave half of them empty."""

@@ -31,13 +31,14 @@ from credits.posting.configuration import Configuration
 from credits.posting.decide import apply
 from credits.posting.outcomes import Answer, Replay
 from credits.posting.replays import read_firsts
-from credits.posting.store import EventsCollide, close_book, open_book
+from credits.posting.locking import CustomerIds
+from credits.posting.store import close_book, events_collide, open_book
 
 logger = logging.getLogger(__name__)
 
 _EVENT_LANES = 2
 _RETRIES = 3
-_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, EventsCollide)
+_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 Publish = Callable[[int, int, int, int], None]
 
@@ -86,6 +87,7 @@ class Writer:
         self._refuse_writes = refuse_writes
         self._committed = committed
         self._configuration = configuration
+        self._customer_ids = CustomerIds()
         self._lanes: dict[int, list[_Lane]] = {}
         self._closed = False
 
@@ -195,19 +197,19 @@ class Writer:
         for attempt in range(_RETRIES + 1):
             try:
                 return await self._transact(workspace_id, commands)
-            except _RETRYABLE as error:
+            except Exception as error:
+                if not isinstance(error, _RETRYABLE) and not events_collide(error):
+                    if is_unavailable(error):
+                        raise Unavailable(str(error) or type(error).__name__) from error
+                    raise
                 if attempt == _RETRIES:
                     raise Unavailable("the store was too busy") from error
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 -- jitter, no secret
-            except Exception as error:
-                if is_unavailable(error):
-                    raise Unavailable(str(error) or type(error).__name__) from error
-                raise
         raise AssertionError("unreachable")
 
     async def _transact(self, workspace_id: int, commands: list[Command]) -> tuple[Book, list[Answer | Replay]]:
         async with self._database.hot(workspace_id) as connection:
-            book = await open_book(connection, self._configuration, workspace_id, commands)
+            book = await open_book(connection, self._configuration, workspace_id, commands, self._customer_ids)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
         self._tell(changed)
