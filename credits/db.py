@@ -148,9 +148,11 @@ class HotConnection:
             await self._driver.execute("ROLLBACK")
 
     async def _prepare(self, statement: Prepared) -> None:
+        await self._flush()
         try:
-            await self.execute(statement.preparation())
+            await self._driver.execute(statement.preparation())
         except BaseException:
+            self._begun = False  # nothing is left to roll back:
             self._driver.terminate()  # whether it is prepared is not known, and it cannot be twice
             raise
         self._driver.prepared.add(statement.name)
