@@ -24,6 +24,7 @@ BATCH_COMMANDS_MAX = (
 BATCH_EVENTS_MAX = (
     1_000  # events that share one database transaction; larger requests become several, one after another
 )
+KNOWN_CUSTOMERS_MAX = 100_000  # customers whose ids a process remembers: 20 MB
 QUEUE_COMMANDS_MAX = 20_000  # waiting commands per workspace and process; beyond it callers are told to come back
 FUTURE_SKEW = timedelta(minutes=5)  # contract: events ahead of our clock
 LATE_AFTER = timedelta(minutes=5)  # contract: `late` marks what was recorded longer than this after it occurred

@@ -36,6 +36,7 @@ class SeenEvent:
 
     content: int
     outcome: EventOutcome
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,7 @@ async def test_a_caller_that_goes_away_changes_nothing_for_the_others(till: Till
 
 async def go_away_while_it_waits(till: Till, monitor: asyncpg.Connection) -> None:
     """Ten burns whose caller leaves once their batch waits for a lock."""
-    asking = asyncio.create_task(till.many(*(till.burn("1") for _ in range(10))))
+    asking: asyncio.Task[Any] = asyncio.create_task(till.many(*(till.burn("1") for _ in range(10))))
     while not await monitor.fetchval(_WAITING):
         assert not asking.done(), asking
     asking.cancel()

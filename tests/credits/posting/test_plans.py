@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from credits.db import Connection
+from credits.db import Connection, HotConnection, Prepared, execution
 from credits.posting.corrections import EntryId
 from tests.credits.posting.till import Till
 
@@ -34,21 +34,32 @@ def explained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     """Every statement of the writer that reads or updates, with the most rows that one node of its plan touched."""
     seen: list[tuple[str, float]] = []
 
+    def note(statement: str, plan: str) -> None:
+        most = max(map(looked_at, nodes(json.loads(plan)[0]["Plan"])))
+        seen.append((" ".join(statement.split()), most))
+
     def explaining(name: str) -> Any:
         run = getattr(asyncpg.Connection, name)
 
         async def first_explain(self: asyncpg.Connection, query: str, *arguments: Any, **options: Any) -> Any:
-            if query.split(maxsplit=1)[0] in ("SELECT", "UPDATE"):
+            if query.split(maxsplit=1)[0] == "SELECT":
                 explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"
                 (row,) = await asyncpg.Connection.fetch(self, explain, *arguments)
-                most = max(map(looked_at, nodes(json.loads(row[0])[0]["Plan"])))
-                seen.append((" ".join(query.split())[:60], most))
+                note(query, row[0])
             return await run(self, query, *arguments, **options)
 
         return first_explain
 
-    for name in ("fetch", "execute"):
+    send = HotConnection.send
+
+    async def first_explain(self: HotConnection, statement: Prepared, *values: str | None) -> None:
+        await send(self, statement, *values)
+        if statement.sql.startswith("UPDATE"):  # once more makes no difference
+            note(statement.sql, await self.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {execution(statement, values)}"))
+
+    for name in ("fetch", "fetchrow"):
         monkeypatch.setattr(Connection, name, explaining(name))
+    monkeypatch.setattr(HotConnection, "send", first_explain)
     return seen
 
 
