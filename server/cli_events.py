@@ -188,6 +188,8 @@ class _Import:
                         show()
                     sent = _Sent(some, events, asyncio.create_task(_ingest(writer, workspace.id, events)))
                     await asyncio.sleep(0)
+                if sent is not None:
+                    await asyncio.shield(sent.answer)
             finally:
                 if sent is not None:
                     self._count(sent, await sent.answer)
