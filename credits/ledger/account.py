@@ -106,6 +106,8 @@ class Account:
     changed_holds: set[int] = field(default_factory=set)
     new_grants: set[int] = field(default_factory=set)
     new_holds: set[int] = field(default_factory=set)
+    # Hold → (when it was extended, when it was to end until then).
+    earlier_ends: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
     stored_due_at: datetime | None = None
     _burnable: list[Grant] | None = None
 

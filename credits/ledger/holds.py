@@ -63,7 +63,7 @@ def open_hold(
 def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: datetime, cause: Cause) -> Entry:
     """Burns `amount` for the hold: first what it keeps, then, beyond it, like any burn. Closing releases the rest."""
     from_hold = min(amount, hold.remaining)
-    taken, hold.parts = _split(hold.parts, from_hold)
+    taken, hold.parts = split(hold.parts, from_hold)
     allocations: list[tuple[int, int]] = []
     uncovered = amount - from_hold
     for number, part in taken:
@@ -126,14 +126,15 @@ def release(account: Account, hold: Hold, *, at: datetime, cause: Cause = BY_THE
     return entry
 
 
-def extend(account: Account, hold: Hold, expires_at: datetime) -> None:
-    """Gives the hold another end. No entry: nothing moves."""
+def extend(account: Account, hold: Hold, expires_at: datetime, *, now: datetime) -> None:
+    """Gives the hold another end. No entry: nothing moves. When it was to end until now is noted for time travel."""
+    account.earlier_ends.setdefault(hold.number, (now, hold.expires_at))
     hold.expires_at = expires_at
     account.changed_holds.add(hold.number)
     account.falls_due(expires_at)
 
 
-def _split(parts: Iterable[tuple[int, int]], amount: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def split(parts: Iterable[tuple[int, int]], amount: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The first `amount` of the parts, and the rest."""
     taken: list[tuple[int, int]] = []
     rest: list[tuple[int, int]] = []

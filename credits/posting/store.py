@@ -317,6 +317,13 @@ async def _write_holds(connection: HotConnection, changed: list[Account]) -> Non
         await _execute(connection, statements.INSERT_HOLDS, new)
     if old:
         await _execute(connection, statements.UPDATE_HOLDS, old)
+    ends = [
+        (account.customer_id, account.credit_type_id, number, account.workspace_id, *earlier)
+        for account in changed
+        for number, earlier in account.earlier_ends.items()
+    ]
+    if ends:
+        await _execute(connection, statements.INSERT_HOLD_ENDS, ends)
 
 
 async def _write_events(connection: HotConnection, book: Book) -> None:

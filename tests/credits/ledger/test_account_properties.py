@@ -72,7 +72,7 @@ def do(account: Account, step: Step, at: int) -> None:
             release(account, chosen, now=now)
         else:
             advance(account, now)
-            holds.extend(account, chosen, now + (step.lasts or 4) * TICK)
+            holds.extend(account, chosen, now + (step.lasts or 4) * TICK, now=now)
 
 
 def play(history: list[Step], order: str) -> tuple[Account, int]:
