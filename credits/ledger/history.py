@@ -1,13 +1,14 @@
-"""What was so: a balance at an instant, and why it changed between two."""
+"""What was so: a balance at an instant, why it changed between two, and how fast it burned."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits.ledger.balance import Balance
 from credits.ledger.entries import Kind
 from credits.ledger.reads import read_grants
+from credits.ledger.runway import Rate, midnights, rate_of
 from credits.ledger.standing import Standing, lots_of
 from credits.ledger.travel import Asked, travel
 
@@ -80,6 +81,12 @@ def between(opening: Standing, closing: Standing) -> Explanation:
             lines.append(Explained(*key, count, amount))
     lines.sort(key=lambda line: (line.kind, -abs(line.amount), line.feature_id or 0, line.source or ""))
     return Explanation(opening.balance, closing.balance, lines)
+
+
+async def burn_rate(connection: AsyncConnection, asked: Asked, now: datetime, zone: tzinfo) -> Rate:
+    """How much burns a day, from the days of the last four weeks. The one place that asks for daily totals."""
+    borders = midnights(now, zone)
+    return rate_of(await travel(connection, asked, [*map(_before, borders[:-1]), now]))
 
 
 def _before(at: datetime) -> datetime:

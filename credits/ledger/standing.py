@@ -223,7 +223,10 @@ def encode(standing: Standing) -> bytes:
             list(standing.remaining.items()),
             [[number, *parts] for number, parts in standing.holds.items()],
             sorted(standing.voided),
-            [[int(kind), feature, source, line.count, line.amount] for (kind, feature, source), line in _lines(standing)],
+            [
+                [int(kind), feature, source, line.count, line.amount]
+                for (kind, feature, source), line in _lines(standing)
+            ],
         ]
     )
 

@@ -80,21 +80,22 @@ SELECT e.kind, e.feature_id, e.grant_number, e.hold_number, e.allocations, e.alo
 # counted -- For each instant asked for: first the entries behind its standing, then what is out of order around it: ahead
 # (recorded by the instant, occurred after it), and late (recorded after it, occurred by it), each near it and far off.
 _BEHIND, _AHEAD, _LATE = 1, 2, 3
+_CLASSES = "CROSS JOIN unnest(CAST(:lags AS smallint[]), CAST(:reaches AS interval[])) AS class (lag, reach)"
 _PARTS = (
     (_BEHIND, "", "sequence > asked.standing AND sequence <= asked.place"),
     (_AHEAD, "", "sequence > asked.ahead AND sequence <= asked.place AND lag IS NULL AND occurred_at > asked.at"),
     (
         _AHEAD,
         "",
-        "lag = -1 AND occurred_at > asked.at AND occurred_at <= asked.at + CAST(:skew AS interval) "
-        "AND sequence <= asked.place",
+        """lag = -1 AND occurred_at > asked.at AND occurred_at <= asked.at + CAST(:skew AS interval)
+           AND sequence <= asked.place""",
     ),
     (_LATE, "", "sequence > asked.place AND sequence <= asked.late AND lag IS NULL AND occurred_at <= asked.at"),
     (
         _LATE,
-        "CROSS JOIN unnest(CAST(:lags AS smallint[]), CAST(:reaches AS interval[])) AS class (lag, reach)",
-        "lag = class.lag AND occurred_at > coalesce(asked.at - class.reach, '-infinity') AND occurred_at <= asked.at "
-        "AND sequence > asked.place AND sequence <= :known",
+        _CLASSES,
+        """lag = class.lag AND occurred_at > coalesce(asked.at - class.reach, '-infinity') AND occurred_at <= asked.at
+           AND sequence > asked.place AND sequence <= :known""",
     ),
 )
 
@@ -157,7 +158,7 @@ async def travel(connection: AsyncConnection, asked: Asked, instants: Sequence[d
     known = row["sequence"] if asked.known_at is None else places[asked.known_at]
     then = [min(places[at], known) for at in instants]
     whole = await _replayed(connection, asked, list(zip(instants, then, strict=True)), places, known)
-    await _fall_due(connection, asked, row, instants, whole, known)
+    await _fall_due(connection, asked, row, list(zip(instants, whole, strict=True)), known)
     for standing, _ in whole:
         standing.sequence = known
     return [standing for standing, _ in whole]
@@ -200,9 +201,7 @@ async def _replayed(
     sequences = sorted({place for _, place in wanted})
     nearest = {
         row.wanted: decode(row.sequence, row.state)
-        for row in await connection.execute(
-            _NEAREST_STANDINGS, {**asked.place, "form": FORM, "sequences": sequences}
-        )
+        for row in await connection.execute(_NEAREST_STANDINGS, {**asked.place, "form": FORM, "sequences": sequences})
     }
     standings = [nearest[place].copy() if place in nearest else Standing() for _, place in wanted]
     rows = await connection.execute(
@@ -260,8 +259,7 @@ async def _fall_due(
     connection: AsyncConnection,
     asked: Asked,
     row: Row,
-    instants: Sequence[datetime],
-    whole: Sequence[tuple[Standing, Standing]],
+    whole: Sequence[tuple[datetime, tuple[Standing, Standing]]],
     known: int,
 ) -> None:
     """Adds what was known to fall due by each instant and is in no entry that counts: by the rules themselves.
@@ -269,20 +267,20 @@ async def _fall_due(
     Before a later entry was recorded, whatever had fallen due was booked. So where one is known of, only what falls due
     after the instant of knowing is missing; else everything that the account has not booked yet.
     """
-    until = max(instants)
+    until, (_, last) = max(whole, key=lambda each: each[0])
     if known == row["sequence"]:
         # A hold that was extended later may have been known to end before.
         if asked.known_at is None and (row["due_at"] is None or row["due_at"] > until):
             return
         account = await _present(connection, asked, row)
     elif asked.known_at is not None and until > asked.known_at:
-        account = await _past(connection, asked, whole[instants.index(until)][1], until)
+        account = await _past(connection, asked, last, until)
     else:
         return
     await _as_known(connection, asked, account)
     account.due_at = until  # a lower bound
     advance(account, until)
-    for at, (counted, _) in zip(instants, whole, strict=True):
+    for at, (counted, _) in whole:
         for entry in account.entries:
             if entry.occurred_at <= at:
                 weigh(counted, effect_of(entry, account.grants))

@@ -16,7 +16,7 @@ from credits.posting.commands import ExtendHold, HoldId
 from credits.posting.outcomes import HoldTaken
 from credits.posting.standings import Keeper
 from tests.credits.posting.till import Till
-from tests.model.travel import Booked, Book, Given, travel
+from tests.model.travel import Book, Booked, Given, travel
 
 US = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
@@ -61,7 +61,9 @@ class History:
         await till.jump(draw.choice((SECOND / 7, SECOND * 20, HOUR, 5 * HOUR, DAY)) * draw.random())
         now = await till.now()
         amount = str(draw.randint(1, 40))
-        match draw.choices(("grant", "burn", "late", "hold", "settle", "release", "extend", "sweep"), (3, 4, 5, 3, 2, 1, 2, 1))[0]:
+        match draw.choices(
+            ("grant", "burn", "late", "hold", "settle", "release", "extend", "sweep"), (3, 4, 5, 3, 2, 1, 2, 1)
+        )[0]:
             case "grant":
                 begins = now + draw.choice((-DAY, -HOUR, 0 * DAY, 0 * DAY, 3 * HOUR, DAY)) * draw.random()
                 ends = draw.choice((None, max(now, begins) + draw.choice((HOUR, 2 * DAY)) * draw.random() + SECOND))
