@@ -80,7 +80,13 @@ SELECT e.kind, e.feature_id, e.grant_number, e.hold_number, e.allocations, e.alo
 # counted -- For each instant asked for: first the entries behind its standing, then what is out of order around it: ahead
 # (recorded by the instant, occurred after it), and late (recorded after it, occurred by it), each near it and far off.
 _BEHIND, _AHEAD, _LATE = 1, 2, 3
-_CLASSES = "CROSS JOIN unnest(CAST(:lags AS smallint[]), CAST(:reaches AS interval[])) AS class (lag, reach)"
+# Each class of lateness, and from when on something of it can have been recorded after the instant. Worked out beforehand:
+# behind row-level security a condition with a COALESCE in it is no index's.
+_CLASSES = """
+ CROSS JOIN LATERAL (
+   SELECT class.lag, coalesce(asked.at - class.reach, '-infinity') AS since
+     FROM unnest(CAST(:lags AS smallint[]), CAST(:reaches AS interval[])) AS class (lag, reach)
+   OFFSET 0) AS class"""
 _PARTS = (
     (_BEHIND, "", "sequence > asked.standing AND sequence <= asked.place"),
     (_AHEAD, "", "sequence > asked.ahead AND sequence <= asked.place AND lag IS NULL AND occurred_at > asked.at"),
@@ -94,7 +100,7 @@ _PARTS = (
     (
         _LATE,
         _CLASSES,
-        """lag = class.lag AND occurred_at > coalesce(asked.at - class.reach, '-infinity') AND occurred_at <= asked.at
+        """lag = class.lag AND occurred_at > class.since AND occurred_at <= asked.at
            AND sequence > asked.place AND sequence <= :known""",
     ),
 )
