@@ -1,165 +1,74 @@
-"""Time travel against its reference: every pair of instants of random histories, and the cases that the contract names."""
+"""Time travel against its reference: every pair of instants of random histories is what the contract says."""
 
-import random
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import pairwise
 
 import pytest
 
-from credits.ledger.balance import Balance
-from credits.ledger.entries import Kind
-from credits.ledger.history import balance_at
-from credits.ledger.rows import entry_of
-from credits.ledger.travel import Asked
-from credits.posting.commands import ExtendHold, HoldId
-from credits.posting.outcomes import HoldTaken
+from credits.ledger.history import balance_at, explain
+from credits.ledger.travel import LATE, Asked
 from credits.posting.standings import Keeper
+from tests.credits.ledger.histories import EPOCH, SECOND, US, History, asked, instants_of, micros
 from tests.credits.posting.till import Till
-from tests.model.travel import Book, Booked, Given, travel
+from tests.model.travel import travel
 
-US = timedelta(microseconds=1)
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SEEDS = range(12)
 STEPS = 45
-PAIRS = 250
+PAIRS = 200
+WINDOWS = 15
 
 
-def micros(at: datetime) -> int:
-    return (at - EPOCH) // US
-
-
-async def asked(till: Till, known_at: datetime | None = None) -> Asked:
-    customer = await till.customer()
-    async with till.reader.page(till.workspace_id) as page:
-        kind = page.catalog.credit_type_by_key("ai")
-    assert kind is not None
-    return Asked(till.workspace_id, customer.id, kind.id, kind.burn_order, known_at)
-
-
-async def look(till: Till, at: datetime, known_at: datetime | None = None) -> Balance:
-    """The balance at one instant, as known at another."""
-    wanted = await asked(till, known_at)
-    async with till.reader.page(till.workspace_id) as page:
-        return await balance_at(page.connection, wanted, at, 0)
-
-
-class History:
-    """Random commands to one account, an hour or so apart, some of them late, some ahead, some never swept."""
-
-    def __init__(self, till: Till, seed: int) -> None:
-        self.till = till
-        self.draw = random.Random(seed)
-        self.holds: list[HoldId] = []
-        self.ends: list[tuple[int, int, int]] = []
-
-    async def step(self) -> None:
-        draw, till = self.draw, self.till
-        await till.jump(draw.choice((SECOND / 7, SECOND * 20, HOUR, 5 * HOUR, DAY)) * draw.random())
-        now = await till.now()
-        amount = str(draw.randint(1, 40))
-        match draw.choices(
-            ("grant", "burn", "late", "hold", "settle", "release", "extend", "sweep"), (3, 4, 5, 3, 2, 1, 2, 1)
-        )[0]:
-            case "grant":
-                begins = now + draw.choice((-DAY, -HOUR, 0 * DAY, 0 * DAY, 3 * HOUR, DAY)) * draw.random()
-                ends = draw.choice((None, max(now, begins) + draw.choice((HOUR, 2 * DAY)) * draw.random() + SECOND))
-                await till.must(
-                    till.grant(amount, effective_at=begins, expires_at=ends, priority=draw.choice((10, 50)))
-                )
-            case "burn":
-                await till.must(till.burn(amount))
-            case "late":
-                away = draw.choice((SECOND, 25 * SECOND, 2 * SECOND * 60, HOUR, DAY)) * draw.random()
-                await till.must(till.burn(amount, occurred_at=now - away if draw.random() < 0.8 else now + away / 300))
-            case "hold":
-                ttl = draw.choice((600, 6 * 3600, 86_400))
-                taken = await till.must(till.hold(amount, ttl=f"PT{ttl}S"))
-                self.holds.append(HoldId(taken.customer_id, taken.credit_type_id, taken.hold.number))
-                self.known(taken, taken.hold.opened_at)
-            case "sweep":
-                await till.sweep()
-            case verb if self.holds:
-                hold = draw.choice(self.holds)
-                if verb == "extend":
-                    answer = await till.post(ExtendHold(hold, f"PT{draw.choice((300, 3600, 100_000))}S"))
-                    if isinstance(answer, HoldTaken):
-                        self.known(answer, answer.balance.as_of)
-                elif verb == "release":
-                    await till.post(till.release(hold))
-                else:
-                    await till.post(till.settle(hold, str(draw.randint(1, 30)), partial=draw.random() < 0.6))
-
-    def known(self, taken: HoldTaken, since: datetime) -> None:
-        self.ends.append((taken.hold.number, micros(since), micros(taken.hold.expires_at)))
-
-    async def book(self) -> Book:
-        """All that is written down, in the reference's words."""
-        entries = [entry_of(row) for row in await self.till.rows("SELECT * FROM entries ORDER BY sequence")]
-        grants = await self.till.rows("SELECT * FROM grants")
-        return Book(
-            tuple(
-                Booked(
-                    *(Kind(entry.kind).name, entry.amount, entry.held_amount),
-                    *(micros(entry.occurred_at), micros(entry.recorded_at)),
-                    *(tuple(entry.allocations), entry.hold_number),
-                )
-                for entry in entries
-            ),
-            tuple(
-                Given(
-                    *(row["number"], row["amount"], micros(row["effective_at"])),
-                    None if row["expires_at"] is None else micros(row["expires_at"]),
-                    micros(row["created_at"]),
-                )
-                for row in grants
-            ),
-            tuple(self.ends),
-        )
-
-
-def instants_of(book: Book, now: int) -> list[int]:
-    """Where something changes, and just before and after it."""
-    marks = {mark for entry in book.entries for mark in (entry.occurred, entry.recorded)}
-    marks |= {mark for grant in book.grants for mark in (grant.effective, grant.expires, grant.created) if mark}
-    marks |= {mark for end in book.ends for mark in end[1:]} | {now, now + 10**10}
-    return sorted({mark + step for mark in marks for step in (-1, 0, 1)})
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_every_pair_of_instants_of_a_random_history_is_what_the_reference_says(till: Till, seed: int):
+async def lived(till: Till, seed: int) -> History:
+    """A history of so many steps, with standings made now and then, or never."""
     await till.policy("SOFT")
     history = History(till, seed)
     keeper = Keeper(till.database, spacing=history.draw.choice((3, 7, 1_000)))
-    wanted = await asked(till)
     for number in range(STEPS):
         await history.step()
         if number % 9 == 8:
             await keeper.look_through(till.workspace_id)
             await keeper.keep()
-    book, now = await history.book(), await till.now()
-    marks = instants_of(book, micros(now))
+    return history
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_every_pair_of_instants_of_a_random_history_is_what_the_reference_says(till: Till, seed: int):
+    history = await lived(till, seed)
+    book, of = await history.book(), await asked(till)
     async with till.reader.page(till.workspace_id) as page:
+        now = micros(page.workspace.now)
+        marks = instants_of(book, now)
         for _ in range(PAIRS):
-            at, known = history.draw.choice(marks), history.draw.choice(marks)
-            known_at = None if known >= micros(page.workspace.now) else EPOCH + known * US
-            known = min(known, micros(page.workspace.now))
-            told = await balance_at(
-                page.connection,
-                Asked(wanted.workspace_id, wanted.customer_id, wanted.credit_type_id, wanted.burn_order, known_at),
-                EPOCH + at * US,
-                0,
-            )
+            at, known = history.draw.choice(marks), min(history.draw.choice(marks), now)
+            known_at = None if known == now else EPOCH + known * US
+            wanted = Asked(of.workspace_id, of.customer_id, of.credit_type_id, of.burn_order, known_at)
+            told = await balance_at(page.connection, wanted, EPOCH + at * US, 0)
             expected = travel(book, at, known)
             assert {name: getattr(told, name) for name in expected} == expected, (seed, at, known)
-            assert all(bucket.amount > 0 for bucket in told.buckets)
-            if known_at is None and at >= max(entry.occurred for entry in book.entries):
-                assert sum(bucket.amount for bucket in told.buckets) >= told.balance
-    assert fields(Book)
+            assert told.version == sum(entry.recorded <= known for entry in book.entries)
+            assert all(bucket.amount > 0 for bucket in told.buckets), (seed, at, known)
+        for _ in range(WINDOWS):
+            since, until = sorted(history.draw.sample(marks, 2))
+            told_why = await explain(page.connection, of, EPOCH + since * US, EPOCH + until * US)
+            before, after = travel(book, since - 1, now), travel(book, until - 1, now)
+            assert (told_why.opening, told_why.closing) == (before["balance"], after["balance"])
+            assert told_why.opening + sum(line.amount for line in told_why.lines) == told_why.closing
+            booked = [entry for entry in book.entries if since <= entry.occurred < until and entry.kind == "BURN"]
+            assert sum(line.count for line in told_why.lines if line.kind.name == "BURN") == len(booked)
 
 
-def _unused() -> Any:
-    return None
+@pytest.mark.parametrize("seed", SEEDS[:3])
+async def test_how_far_an_entry_is_out_of_order_is_told_by_its_column(till: Till, seed: int):
+    """The classes in the table are those that the reading counts on."""
+    await lived(till, seed)
+    rows = await till.rows("SELECT lag, recorded_at, occurred_at FROM entries WHERE occurred_at IS NOT NULL")
+    assert len({row["lag"] for row in rows}) > 3
+    for row in rows:
+        late = row["recorded_at"] - row["occurred_at"]
+        within = sum(late >= bound for bound in LATE)
+        assert row["lag"] == (within or (-1 if -late > 10 * SECOND else None)), row
+
+
+def test_each_class_of_lateness_reaches_four_times_as_far_as_the_one_before():
+    assert LATE[0] == 30 * SECOND
+    assert all(further == 4 * near for near, further in pairwise(LATE))
+    assert len(LATE) == 12
