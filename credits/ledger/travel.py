@@ -36,10 +36,11 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 # last_recorded -- For each instant the last entry recorded by then, by halving the account's book: the primary key is
 # asked once a step. LIMIT: one look-up at a time, whatever the planner thinks of the table.
 _LAST_RECORDED = text("""
-WITH RECURSIVE halving (at, low, high) AS (
-  SELECT at, 0, CAST(:head AS int) FROM unnest(CAST(:instants AS timestamptz[])) AS at
+WITH RECURSIVE halving (number, at, low, high) AS (
+  SELECT number, at, 0, CAST(:head AS int)
+    FROM unnest(CAST(:instants AS timestamptz[])) WITH ORDINALITY AS wanted (at, number)
   UNION ALL
-  SELECT h.at, CASE WHEN middle.before THEN middle.sequence ELSE h.low END,
+  SELECT h.number, h.at, CASE WHEN middle.before THEN middle.sequence ELSE h.low END,
          CASE WHEN middle.before THEN h.high ELSE middle.sequence - 1 END
     FROM halving h
    CROSS JOIN LATERAL (
@@ -49,7 +50,7 @@ WITH RECURSIVE halving (at, low, high) AS (
       LIMIT 1) AS middle
    WHERE h.low < h.high
 )
-SELECT at, low FROM halving WHERE low = high
+SELECT number, low FROM halving WHERE low = high
 """)
 
 # nearest_standings -- For each sequence the last standing up to it.
@@ -181,8 +182,10 @@ async def _last_recorded(
     wanted = {around for at in instants for around in (at, _before(at), _after(at))}
     if asked.known_at is not None:
         wanted.add(asked.known_at)
-    rows = await connection.execute(_LAST_RECORDED, {**asked.place, "head": head, "instants": sorted(wanted)})
-    found = {row.at: row.low for row in rows}
+    instants = sorted(wanted)
+    rows = await connection.execute(_LAST_RECORDED, {**asked.place, "head": head, "instants": instants})
+    # By number: the driver takes the last instant of the calendar for infinity, and gives that back in its place.
+    found = {instants[row.number - 1]: row.low for row in rows}
     if len(found) < len(wanted):
         raise LookupError(f"entries of {asked.place} are missing")
     return found

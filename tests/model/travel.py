@@ -5,45 +5,10 @@ to fall due by `at`, booked or not. Slow: every question replays the whole book 
 ledger's own clock run. Where a burn was placed is what its entry says; nothing is placed again here.
 """
 
-from dataclasses import dataclass
-
 from tests.model.ledger import Account
-from tests.model.records import Grant, Hold
+from tests.model.records import Book, Booked, Grant, Hold
 
 _SIGN = {"GRANT": 1, "REVERSE": 1, "UNEXPIRE": 1}  # what the other kinds' allocations say is taken
-
-
-@dataclass(frozen=True, slots=True)
-class Booked:
-    """One entry. Allocations as stored: grant, 0 for overdraft, −grant for overdraft that it repaid."""
-
-    kind: str
-    amount: int
-    held: int
-    occurred: int
-    recorded: int
-    allocations: tuple[tuple[int, int], ...]
-    hold: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A grant as it was given, whenever it begins."""
-
-    number: int
-    amount: int
-    effective: int
-    expires: int | None
-    created: int
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """Everything that was ever known of one account. `ends`: (hold, known from, when it is to end), oldest first."""
-
-    entries: tuple[Booked, ...]
-    grants: tuple[Given, ...]
-    ends: tuple[tuple[int, int, int], ...]
 
 
 def travel(book: Book, at: int, known: int) -> dict[str, int]:

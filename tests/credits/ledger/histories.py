@@ -11,7 +11,7 @@ from credits.ledger.travel import Asked
 from credits.posting.commands import ExtendHold, HoldId
 from credits.posting.outcomes import HoldTaken
 from tests.credits.posting.till import Till
-from tests.model.travel import Book, Booked, Given
+from tests.model.records import Book, Booked, Given
 
 US = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)

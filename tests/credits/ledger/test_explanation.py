@@ -33,17 +33,17 @@ CATALOG = Catalog(
 )
 
 
-def credits(number: int, amount: str = "500", source: str = "PLAN", expires_at: datetime | None = JAN_31) -> Grant:
+def given(number: int, amount: str = "500", source: str = "PLAN", expires_at: datetime | None = JAN_31) -> Grant:
     micro = int(Decimal(amount) * MICRO)
     return a_grant(micro, now=AT, number=number, source=source, expires_at=expires_at, note=NOTE)
 
 
 GRANTS = {
-    1: credits(1),
-    2: credits(2, "1000", "PURCHASE", None),
-    3: credits(3, "7", "TRIAL", datetime(2026, 1, 5, tzinfo=UTC)),
-    4: credits(4, "0.000001", "PROMOTION", NEXT_YEAR),
-    5: credits(5, "3", "ROLLOVER"),
+    1: given(1),
+    2: given(2, "1000", "PURCHASE", None),
+    3: given(3, "7", "TRIAL", datetime(2026, 1, 5, tzinfo=UTC)),
+    4: given(4, "0.000001", "PROMOTION", NEXT_YEAR),
+    5: given(5, "3", "ROLLOVER"),
 }
 
 
@@ -108,8 +108,10 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
     (
         Kind.BURN,
         {"amount": "-9", "allocations": [(1, "5"), (2, "1"), (3, "1"), (4, "1"), (0, "1")]},
-        "9 credits, from 5 of 500 credits that expire Jan 31, 1 of 1,000 credits that never expire, "
-        "1 of 7 credits that expired Jan 5 and 2 more",
+        (
+            "9 credits, from 5 of 500 credits that expire Jan 31, 1 of 1,000 credits that never expire, "
+            "1 of 7 credits that expired Jan 5 and 2 more"
+        ),
     ),
     (
         Kind.BURN,
@@ -174,8 +176,10 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
     (
         Kind.REALLOCATE,
         {"amount": "0", "allocations": [(1, "5"), (2, "-4"), (0, "-1")]},
-        "Usage reported late changes which credits were used: 5 more of 500 credits that expire Jan 31, "
-        "4 less of 1,000 credits that never expire and 1 less beyond what there was",
+        (
+            "Usage reported late changes which credits were used: 5 more of 500 credits that expire Jan 31, "
+            "4 less of 1,000 credits that never expire and 1 less beyond what there was"
+        ),
     ),
     (
         Kind.REALLOCATE,
@@ -196,14 +200,18 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
     (
         Kind.REVERSE,
         {"amount": "6", "allocations": [(1, "3"), (2, "2"), (0, "1")]},
-        "6 credits given back: 3 to 500 credits that expire Jan 31 and 2 to 1,000 credits that never expire; "
-        "1 credit of it reduces what was used beyond all credits",
+        (
+            "6 credits given back: 3 to 500 credits that expire Jan 31 and 2 to 1,000 credits that never expire; "
+            "1 credit of it reduces what was used beyond all credits"
+        ),
     ),
     (
         Kind.CLAWBACK,
         {"amount": "-1000", "allocations": [(2, "600"), (0, "400")]},
-        "1,000 credits taken back, because their payment was returned, "
-        "from 600 of 1,000 credits that never expire and 400 more than there was",
+        (
+            "1,000 credits taken back, because their payment was returned, "
+            "from 600 of 1,000 credits that never expire and 400 more than there was"
+        ),
     ),
     (
         Kind.ADJUST,

@@ -163,8 +163,8 @@ def test_the_rate_is_burned_to_the_last_credit_and_not_beyond():
 
 
 # ─── the bundle ────────────────────────────────────────────────────────────────────────────────────
-def bundle(number: int, credits: int, bonus: int = 0) -> Bundle:
-    return Bundle(number, f"b{number}", "B", 3, credits, bonus, Decimal(number), "USD", None, 50, False)
+def bundle(number: int, amount: int, bonus: int = 0) -> Bundle:
+    return Bundle(number, f"b{number}", "B", 3, amount, bonus, Decimal(number), "USD", None, 50, False)
 
 
 @pytest.mark.parametrize(

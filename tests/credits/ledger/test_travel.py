@@ -33,19 +33,39 @@ async def lived(till: Till, seed: int) -> History:
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_every_pair_of_instants_of_a_random_history_is_what_the_reference_says(till: Till, seed: int):
     history = await lived(till, seed)
+    await ask_pairs(till, history, PAIRS)
+    await ask_why(till, history)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize("seed", range(1_000, 1_100))
+async def test_a_hundred_thousand_pairs_of_instants_are_what_the_reference_says(till: Till, seed: int):
+    """R15."""
+    await ask_pairs(till, await lived(till, seed), 1_000)
+
+
+async def ask_pairs(till: Till, history: History, count: int) -> None:
     book, of = await history.book(), await asked(till)
     async with till.reader.page(till.workspace_id) as page:
         now = micros(page.workspace.now)
         marks = instants_of(book, now)
-        for _ in range(PAIRS):
+        for _ in range(count):
             at, known = history.draw.choice(marks), min(history.draw.choice(marks), now)
             known_at = None if known == now else EPOCH + known * US
             wanted = Asked(of.workspace_id, of.customer_id, of.credit_type_id, of.burn_order, known_at)
             told = await balance_at(page.connection, wanted, EPOCH + at * US, 0)
             expected = travel(book, at, known)
-            assert {name: getattr(told, name) for name in expected} == expected, (seed, at, known)
+            assert {name: getattr(told, name) for name in expected} == expected, (at, known)
             assert told.version == sum(entry.recorded <= known for entry in book.entries)
-            assert all(bucket.amount > 0 for bucket in told.buckets), (seed, at, known)
+            assert all(bucket.amount > 0 for bucket in told.buckets), (at, known)
+
+
+async def ask_why(till: Till, history: History) -> None:
+    book, of = await history.book(), await asked(till)
+    async with till.reader.page(till.workspace_id) as page:
+        now = micros(page.workspace.now)
+        marks = instants_of(book, now)
         for _ in range(WINDOWS):
             since, until = sorted(history.draw.sample(marks, 2))
             told_why = await explain(page.connection, of, EPOCH + since * US, EPOCH + until * US)
