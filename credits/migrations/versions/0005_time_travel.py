@@ -1,4 +1,4 @@
-"""Phases, and cutoffs of single customers: see 0007_phases.sql."""
+"""Time travel: see 0005_time_travel.sql."""
 
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 from alembic import op
 from sqlalchemy.util import await_only
 
-revision = "0007"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0003"
 
 
 def upgrade() -> None:
     script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    # The driver's own execute takes many statements in one go; a prepared one would not.
     driver: Any = op.get_bind().connection.driver_connection
     await_only(driver.execute(script))
 
