@@ -20,10 +20,10 @@ from credits.ledger.holds import split
 
 FORM = 1  # how `encode` writes; another number when it changes: older ones are then passed over and made anew
 
-# Which lifetime total an amount counts in: balance = granted − burned − expired.
-GRANTED = frozenset({Kind.GRANT, Kind.ADJUST})
-BURNED = frozenset({Kind.BURN, Kind.SETTLE, Kind.REVERSE})
-EXPIRED = frozenset({Kind.EXPIRE, Kind.UNEXPIRE, Kind.VOID, Kind.CLAWBACK})
+# Which lifetime total an amount counts in. Gross: what corrections take and give changes the balance alone.
+GRANTED = frozenset({Kind.GRANT})
+BURNED = frozenset({Kind.BURN, Kind.SETTLE})
+EXPIRED = frozenset({Kind.EXPIRE, Kind.UNEXPIRE})
 
 _GIVES = frozenset({Kind.GRANT, Kind.REVERSE, Kind.UNEXPIRE})
 _FREES = frozenset({Kind.RELEASE, Kind.LAPSE})
@@ -58,8 +58,7 @@ class Line:
 class Standing:
     """Amounts are micro-credits. `remaining` and `kept` by grant number: what is left of it, what open holds keep of it.
 
-    Invariant at every entry: `balance = Σ remaining − overdraft = granted − burned − expired = Σ lines`,
-    `held = Σ parts of the holds`.
+    Invariant at every entry: `balance = Σ remaining − overdraft = Σ lines`, `held = Σ parts of the holds`.
     """
 
     sequence: int = 0
