@@ -117,7 +117,7 @@ class _Telling:
         return f"; {self.credits(paid)} of it paid for earlier usage beyond what there was" if paid else ""
 
     def drawn(self) -> Allocations:
-        return [(number, part) for number, part in self.entry.allocations if number >= OVERDRAFT]
+        return [(number, part) for number, part in self.entry.allocations if number >= OVERDRAFT and part]
 
     def first(self) -> Grant | None:
         return next((self.grants.get(abs(number)) for number, _ in self.entry.allocations if number), None)
@@ -222,7 +222,7 @@ def _adjust(it: _Telling) -> str:
     to = it.drawn()
     direction = "added" if it.entry.amount > 0 else "taken"
     where = f", {'to' if it.entry.amount > 0 else 'from'} {it.parts(to)}" if to else ""
-    return f"Correction: {it.credits(it.entry.amount)} {direction}{where}"
+    return f"Correction: {it.credits(it.entry.amount)} {direction}{where}{it.repaid()}"
 
 
 _SENTENCES: dict[Kind, Callable[[_Telling], str]] = {

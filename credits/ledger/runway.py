@@ -66,15 +66,19 @@ def rate_of(standings: Sequence[Standing]) -> Rate:
     for before, after in pairwise(standings):
         if _uses(after) > _uses(before):
             days += 1
-            burned += after.burned - before.burned
+            burned += _spent(after) - _spent(before)
     return Rate(max(0, burned) // days if days else 0, days)
 
 
 def _uses(standing: Standing) -> int:
     """How many burns and settlements there have been."""
-    return sum(
-        line.count for (kind, _, _), line in standing.lines.items() if kind in BURNED and kind is not Kind.REVERSE
-    )
+    return sum(line.count for (kind, _, _), line in standing.lines.items() if kind in BURNED)
+
+
+def _spent(standing: Standing) -> int:
+    """What was burned and not given back."""
+    given_back = sum(line.amount for (kind, _, _), line in standing.lines.items() if kind is Kind.REVERSE)
+    return standing.burned - given_back
 
 
 def forecast(account: Account, now: datetime, per_day: int) -> Forecast:

@@ -21,7 +21,8 @@ from credits.ledger.holds import split
 
 FORM = 1  # how `encode` writes; another number when it changes: older ones are then passed over and made anew
 
-# Which kinds of entry a lifetime total adds up.
+# Which lifetime total an amount counts in. Gross: what corrections take and give changes the balance alone.
+GRANTED = frozenset({Kind.GRANT})
 BURNED = frozenset({Kind.BURN, Kind.SETTLE})
 EXPIRED = frozenset({Kind.EXPIRE, Kind.UNEXPIRE})
 
@@ -73,7 +74,7 @@ class Standing:
 
     @property
     def granted(self) -> int:
-        return self._total({Kind.GRANT})
+        return self._total(GRANTED)
 
     @property
     def burned(self) -> int:

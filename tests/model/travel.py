@@ -27,9 +27,9 @@ def travel(book: Book, at: int, known: int) -> dict[str, int]:
         "balance": balance,
         "held": held,
         "available": balance - held,
-        "granted": total("GRANT", "ADJUST"),
-        "burned": -total("BURN", "SETTLE", "REVERSE"),
-        "expired": -total("EXPIRE", "UNEXPIRE", "VOID", "CLAWBACK"),
+        "granted": total("GRANT"),
+        "burned": -total("BURN", "SETTLE"),
+        "expired": -total("EXPIRE", "UNEXPIRE"),
     }
 
 

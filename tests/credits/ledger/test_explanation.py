@@ -189,7 +189,7 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
     (Kind.VOID, {"amount": "-300", "allocations": [(1, "300")]}, "300 of 500 credits that expire Jan 31 withdrawn"),
     (
         Kind.VOID,
-        {"amount": "0", "allocations": [(1, "500")]},
+        {"amount": "0", "allocations": [(1, "0")]},
         "500 credits that expire Jan 31 withdrawn before they began",
     ),
     (
@@ -212,6 +212,19 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
             "1,000 credits taken back, because their payment was returned, "
             "from 600 of 1,000 credits that never expire and 400 more than there was"
         ),
+    ),
+    (
+        Kind.ADJUST,
+        {"amount": "12", "allocations": [(2, "2"), (-2, "10")]},
+        (
+            "Correction: 12 credits added, to 1,000 credits that never expire; "
+            "10 credits of it paid for earlier usage beyond what there was"
+        ),
+    ),
+    (
+        Kind.CLAWBACK,
+        {"amount": "-5", "allocations": [(2, "0"), (0, "5")]},
+        "5 credits taken back, because their payment was returned, from 5 more than there was",
     ),
     (
         Kind.ADJUST,

@@ -109,10 +109,12 @@ CORRECTIONS: list[tuple[Effect, dict[int, int], int]] = [
     (Effect(Kind.REALLOCATE, 0, 0, [(1, -6), (0, 6)]), {1: 6}, 16),
     (Effect(Kind.REALLOCATE, 0, 0, [(2, -4), (0, 4), (-2, 4)]), {}, 10),
     (Effect(Kind.REALLOCATE, 0, 0, [(1, 4), (0, -4), (-2, -4)]), {1: -4, 2: 4}, 10),
-    (Effect(Kind.CLAWBACK, -7, 0, [(0, 7)]), {}, 17),
+    (Effect(Kind.CLAWBACK, -7, 0, [(1, 0), (0, 7)]), {}, 17),
+    (Effect(Kind.CLAWBACK, -7, 0, [(1, 0), (0, 7), (-2, 7)]), {2: -7}, 10),
     (Effect(Kind.ADJUST, 3, 0, [(1, 3)]), {1: 3}, 10),
     (Effect(Kind.ADJUST, -3, 0, [(0, 3)]), {}, 13),
-    (Effect(Kind.VOID, 0, 0, [(3, 40)]), {}, 10),
+    (Effect(Kind.ADJUST, 12, 0, [(1, 2), (-1, 10)]), {1: 2}, 0),
+    (Effect(Kind.VOID, 0, 0, [(3, 0)]), {}, 10),
 ]
 
 
@@ -138,10 +140,14 @@ def test_a_voided_grant_keeps_what_its_holds_keep():
     assert decode(3, encode(standing)).voided == {1}
 
 
-def test_every_kind_that_moves_a_balance_counts_in_one_total():
+def test_each_total_is_of_its_own_kinds_and_corrections_are_of_none():
     silent = {Kind.HOLD, Kind.RELEASE, Kind.LAPSE, Kind.REALLOCATE}
-    alone = {Kind.GRANT, Kind.REVERSE, Kind.VOID, Kind.CLAWBACK, Kind.ADJUST}
-    assert sorted([*BURNED, *EXPIRED, *alone, *silent]) == sorted(Kind)
+    corrections = {Kind.VOID, Kind.REVERSE, Kind.CLAWBACK, Kind.ADJUST}
+    assert sorted([*GRANTED, *BURNED, *EXPIRED, *silent, *corrections]) == sorted(Kind)
+    standing = Standing()
+    for effect in (*GIVEN, *(correction for correction, _, _ in CORRECTIONS if correction.kind in corrections)):
+        replay(standing, effect)
+    assert (standing.granted, standing.burned, standing.expired) == (150, 160, 0)
 
 
 # ─── what may be shown of grants ───────────────────────────────────────────────────────────────────
