@@ -10,6 +10,7 @@ from credits.ledger.entries import Kind
 from credits.ledger.standing import (
     BURNED,
     EXPIRED,
+    GRANTED,
     Effect,
     Standing,
     decode,
