@@ -164,13 +164,27 @@ class Database:
     @asynccontextmanager
     async def snapshot(self, workspace_id: int) -> AsyncIterator[HotConnection]:
         """One unmoving view of a workspace for a long read, without the time limit of ordinary statements."""
+        async with self._long(workspace_id, readonly=True) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def steady(self, workspace_id: int) -> AsyncIterator[HotConnection]:
+        """The same, for what is read at length and then written. Raises `asyncpg.SerializationError` where somebody else
+        has changed a row that is written."""
+        async with self._long(workspace_id, readonly=False) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _long(self, workspace_id: int, *, readonly: bool) -> AsyncIterator[HotConnection]:
         async with (
             self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
+            connection.transaction(isolation="repeatable_read", readonly=readonly),
         ):
+            # These statements read much at once: the planner may choose how, as nowhere else in this pool.
             await connection.execute(
                 f"SET LOCAL scrip.workspace = '{int(workspace_id)}'; SET LOCAL statement_timeout = 0; "
-                "SET LOCAL idle_in_transaction_session_timeout = 0"
+                "SET LOCAL idle_in_transaction_session_timeout = 0; "
+                "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
             )
             yield connection
 

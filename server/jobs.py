@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from credits.db import Database, is_unavailable
 from credits.errors import Unavailable
@@ -25,7 +26,14 @@ async def sweeping(database: Database, reader: Reader, writer: Writer) -> AsyncI
     Every process sweeps: the customers' locks make two sweeps of one account one after the other, and the second
     finds nothing due.
     """
-    task = asyncio.create_task(_sweep_for_ever(database, reader, writer), name="sweep")
+    async with for_ever(_sweep_for_ever(database, reader, writer), "sweep"):
+        yield
+
+
+@asynccontextmanager
+async def for_ever(job: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Runs the job for as long as the context lasts."""
+    task = asyncio.create_task(job, name=name)
     try:
         yield
     finally:

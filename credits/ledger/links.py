@@ -17,7 +17,7 @@ import orjson
 from credits.ledger.entries import GENESIS
 
 Place = tuple[int, int]  # customer, credit type
-Row = Sequence[Any]  # an entry as SELECTED
+Row = Any  # an entry as SELECTED, by place: the driver's record
 
 
 class End(NamedTuple):
@@ -42,7 +42,9 @@ class Piece(NamedTuple):
 LATER: tuple[str, ...] = ()
 _PAIRS = ", ".join(f"json_build_array('{name}', {name})" for name in LATER)
 _LATER = (
-    f"CASE WHEN num_nonnulls({', '.join(LATER)}) > 0 THEN json_build_array({_PAIRS})::text END" if LATER else "NULL::text"
+    f"CASE WHEN num_nonnulls({', '.join(LATER)}) > 0 THEN json_build_array({_PAIRS})::text END"
+    if LATER
+    else "NULL::text"
 )
 # What is fetched of an entry: its hash, what came later, then the columns of the canonical entry in its order, numbers
 # in its spelling.
@@ -112,15 +114,28 @@ def _canonical(workspace_id: int, rows: Sequence[Row]) -> list[bytes]:
     """`entries.canonical` of each row."""
     # One line a row: this is where the time goes. An entry that says twice who bore it gets no allocations at all.
     entries = [
-        # fmt: off
-        (workspace_id, customer, kind_of, sequence, kind, amount, held or 0, balance, held_after or 0,
-         occurred_at or recorded_at, recorded_at,
-         (_shared(parts) if sole is None else None if parts is not None
-          else ((sole, abs(amount) if held is None else max(abs(amount), abs(held))),)),
-         *rest)
-        for _, _, customer, kind_of, sequence, kind, amount, held, balance, held_after, occurred_at, recorded_at, sole,
-            parts, *rest in rows
-        # fmt: on
+        (
+            workspace_id,
+            customer,
+            kind_of,
+            sequence,
+            kind,
+            amount,
+            held or 0,
+            balance,
+            held_after or 0,
+            occurred_at or recorded_at,
+            recorded_at,
+            (
+                _shared(parts)
+                if sole is None
+                else None
+                if parts is not None
+                else ((sole, abs(amount) if held is None else max(abs(amount), abs(held))),)
+            ),
+            *rest,
+        )
+        for _, _, customer, kind_of, sequence, kind, amount, held, balance, held_after, occurred_at, recorded_at, sole, parts, *rest in rows
     ]
     lines: list[Any] = [_BREAK] * (2 * len(entries))
     lines[::2] = entries

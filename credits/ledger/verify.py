@@ -29,7 +29,9 @@ _LAST = 2**31 - 1  # as a sequence: the end of a chain, wherever that is
 _ALL_ACCOUNTS = "SELECT customer_id, credit_type_id, sequence FROM accounts ORDER BY customer_id, credit_type_id"
 
 # span_entries -- the entries of a span in the order of their chains, by the primary key
-_WITHIN = "(customer_id, credit_type_id, sequence) > ($1, $2, $3) AND (customer_id, credit_type_id, sequence) <= ($4, $5, $6)"
+_WITHIN = (
+    "(customer_id, credit_type_id, sequence) > ($1, $2, $3) AND (customer_id, credit_type_id, sequence) <= ($4, $5, $6)"
+)
 _SPAN_ENTRIES = f"SELECT {SELECTED} FROM entries WHERE {_WITHIN} ORDER BY customer_id, credit_type_id, sequence"  # noqa: S608 -- names of our own
 
 # entry_before -- the last entry up to where a span cuts a chain: what the span's first one follows
@@ -97,6 +99,7 @@ class Span:
 
 _BEFORE_ALL = (-(2**63), -(2**31), 0)
 _BEHIND_ALL = (2**63 - 1, _LAST, _LAST)
+ALL = Span(_BEFORE_ALL, _BEHIND_ALL, 0)  # of a small book
 
 
 async def plan(database: Database, workspace_id: int, *, size: int = SPAN) -> list[Span]:
@@ -119,33 +122,37 @@ async def plan(database: Database, workspace_id: int, *, size: int = SPAN) -> li
 async def verify_span(database: Database, workspace_id: int, span: Span) -> Verified:
     """Recomputes the chains of one span. A chain that the span cuts off is counted where it ends."""
     async with database.snapshot(workspace_id) as connection:
-        seed = End()
-        if span.begun is not None:
-            row = await connection.fetchrow(_ENTRY_BEFORE, *span.after)
-            seed = End() if row is None else end_of(row)
-        rows = await connection.fetch(_SPAN_ENTRIES, *span.after, *span.to)
-        heads = {
-            (head["customer_id"], head["credit_type_id"]): head
-            for head in await connection.fetch(_SPAN_HEADS, *span.after[:2], *span.to[:2])
-        }
-        if span.begun is None:
-            heads.pop(span.after[:2], None)  # ended with the span before
-        found = pieces(rows, span.begun, seed)
-        bad = [piece for piece, fit in zip(found, fits(workspace_id, rows, found), strict=True) if not fit]
-        broken = await _first_bad(connection, bad, span)
-        ends = {piece.place: end_of(rows[piece.last - 1]) for piece in found}
-        if span.begun is not None:
-            ends.setdefault(span.begun, seed)
-        if span.unfinished is not None:
-            ends.pop(span.unfinished, None)
-            heads.pop(span.unfinished, None)
-        places = {*ends, *heads}
-        for place in places - broken.keys():
-            wrong = _wrong_end(ends.get(place, End()), heads.get(place))
-            if wrong is not None:
-                broken[place] = wrong
-        named = [await _named(connection, place, *broken[place]) for place in sorted(broken)]
-    return Verified(len(places), len(rows), named)
+        return await look(connection, workspace_id, span)
+
+
+async def look(connection: HotConnection, workspace_id: int, span: Span) -> Verified:
+    """`verify_span` on a connection that sees the workspace, and one view of it."""
+    seed = End()
+    if span.begun is not None:
+        row = await connection.fetchrow(_ENTRY_BEFORE, *span.after)
+        seed = End() if row is None else end_of(row)
+    rows = await connection.fetch(_SPAN_ENTRIES, *span.after, *span.to)
+    heads = {
+        (head["customer_id"], head["credit_type_id"]): head
+        for head in await connection.fetch(_SPAN_HEADS, *span.after[:2], *span.to[:2])
+    }
+    if span.begun is None:
+        heads.pop(span.after[:2], None)  # ended with the span before
+    found = pieces(rows, span.begun, seed)
+    bad = [piece for piece, fit in zip(found, fits(workspace_id, rows, found), strict=True) if not fit]
+    broken = await _first_bad(connection, bad, span)
+    ends = {piece.place: end_of(rows[piece.last - 1]) for piece in found}
+    if span.begun is not None:
+        ends.setdefault(span.begun, seed)
+    if span.unfinished is not None:
+        ends.pop(span.unfinished, None)
+        heads.pop(span.unfinished, None)
+    places = {*ends, *heads}
+    for place in places - broken.keys():
+        wrong = _wrong_end(ends.get(place, End()), heads.get(place))
+        if wrong is not None:
+            broken[place] = wrong
+    return Verified(len(places), len(rows), [await name(connection, place, *broken[place]) for place in sorted(broken)])
 
 
 async def verify(
@@ -224,7 +231,8 @@ def _wrong_end(end: End, head: asyncpg.Record | None) -> tuple[int, str] | None:
     return None
 
 
-async def _named(connection: HotConnection, place: Place, sequence: int, problem: str) -> Broken:
+async def name(connection: HotConnection, place: Place, sequence: int, problem: str) -> Broken:
+    """A bad entry as people are told of it."""
     names = await connection.fetchrow(_NAMES, *place)
     assert names is not None  # noqa: S101 -- a select of two values is one row
     customer = names["customer"] or ids.make("cus", place[0])

@@ -22,9 +22,11 @@ from dataclasses import dataclass, field, replace
 import asyncpg
 
 from credits import bounds
+from credits.audit.log import record_hot
 from credits.db import Database, is_unavailable
 from credits.errors import Busy, Unavailable
 from credits.ledger.account import Account
+from credits.posting.acts import acts_of
 from credits.posting.book import Book
 from credits.posting.commands import Command, TakeEvent
 from credits.posting.configuration import Configuration
@@ -210,6 +212,7 @@ class Writer:
             book = await open_book(connection, self._configuration, workspace_id, commands)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
+            await record_hot(connection, acts_of(commands, answers))
         self._tell(changed)
         self._committed(len(commands), sum(len(account.entries) for account in changed))
         return book, answers

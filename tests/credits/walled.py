@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import asyncpg
@@ -12,12 +12,16 @@ from sqlalchemy import text
 from credits.access.actors import ensure_actor
 from credits.access.keys import create_key
 from credits.db import Database
+from credits.proof.checkpoints import make_checkpoint
+from credits.proof.reports import claim
+from credits.proof.seal import Seal
 from credits.usage.envelope import from_attributes
 from credits.workspaces import ensure_workspace
 from tests.credits.posting.till import Till, open_till
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
     *("policies", "accounts", "grants", "holds", "entries", "usage_events"),
+    *("audit_log", "checkpoints", "checkpoint_heads", "reconciliations"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 
@@ -38,6 +42,9 @@ async def fill(till: Till) -> None:
     await till.must(till.burn("1"))
     await till.open_hold("5")
     await till.many(from_attributes("e", "tests", "chat", "acme", None, {"tokens": 2}))
+    assert await make_checkpoint(till.database, till.workspace_id, Seal("a secret key")) is not None
+    async with till.database.hot(till.workspace_id) as hot:
+        assert await claim(hot, timedelta(0))
 
 
 @dataclass
