@@ -46,14 +46,17 @@ _LATER = (
     if LATER
     else "NULL::text"
 )
-# What is fetched of an entry: its hash, what came later, then the columns of the canonical entry in its order, numbers
-# in its spelling.
+# What is fetched of an entry: its hash, what came later, the one grant that bore it and the allocations otherwise, then
+# the columns of the canonical entry around them, in its order and spelling.
 SELECTED = f"""
-hash, {_LATER}, customer_id, credit_type_id, sequence, kind, amount, held_amount, balance_after, held_after,
-occurred_at, recorded_at, grant_number, allocations, hold_number, actor_id, feature_id, rate_id,
-trim_scale(quantity)::text, trim_scale(exact_amount)::text, dimensions, member, event::text, reason, note, key, fingerprint
+hash, {_LATER}, grant_number, allocations,
+workspace_id, customer_id, credit_type_id, sequence, kind, amount, coalesce(held_amount, 0) AS held_amount,
+balance_after, coalesce(held_after, 0) AS held_after, coalesce(occurred_at, recorded_at), recorded_at,
+hold_number, actor_id, feature_id, rate_id, trim_scale(quantity)::text, trim_scale(exact_amount)::text, dimensions,
+member, event::text, reason, note, key, fingerprint
 """
-_HASH, _MORE, _CUSTOMER, _TYPE, _SEQUENCE, _, _AMOUNT, _HELD_AMOUNT, _BALANCE, _HELD = range(10)
+_HASH, _MORE, _SOLE, _PARTS, _FIRST, _CUSTOMER, _TYPE, _SEQUENCE, _, _AMOUNT, _HELD_AMOUNT, _BALANCE, _HELD = range(13)
+_BEHIND = _HELD + 3  # what follows the allocations
 
 # No canonical entry has a line break in it: JSON writes one as two other characters.
 _BREAK = orjson.Fragment(b"\n")
@@ -74,13 +77,12 @@ def pieces(rows: Sequence[Row], begun: Place | None, seed: End) -> list[Piece]:
     ]
 
 
-def fits(workspace_id: int, rows: Sequence[Row], chains: Sequence[Piece]) -> list[bool]:
+def fits(rows: Sequence[Row], chains: Sequence[Piece]) -> list[bool]:
     """For each piece, whether all its rows follow from one another, and the first from what is before the piece."""
     try:
-        canonical = _canonical(workspace_id, rows)
-        checks = _checks(rows, chains, canonical)
+        checks = _checks(rows, chains, _canonical(rows))
     except (ValueError, TypeError, OverflowError):  # half an allocation, a null where none may be
-        return [len(chains) == 0] * len(chains)
+        return [False] * len(chains)
     if all(computed == stored for computed, stored in checks):
         return [True] * len(chains)
     return [all(computed[p.first : p.last] == stored[p.first : p.last] for computed, stored in checks) for p in chains]
@@ -88,57 +90,35 @@ def fits(workspace_id: int, rows: Sequence[Row], chains: Sequence[Piece]) -> lis
 
 def end_of(row: Row) -> End:
     """Where a chain stands after this entry, as stored."""
-    return End(row[_SEQUENCE], row[_HASH], row[_BALANCE], row[_HELD] or 0)
+    return End(row[_SEQUENCE], row[_HASH], row[_BALANCE], row[_HELD])
 
 
 def _checks(
     rows: Sequence[Row], chains: Sequence[Piece], canonical: Sequence[bytes]
 ) -> list[tuple[list[Any], list[Any]]]:
     """What each entry should say, given the one before, beside what it says: hashes, numbers, running totals."""
-    ends = [end_of(row) for row in rows]
-    before = [End(), *ends[:-1]]
+    sequences, hashes = [row[_SEQUENCE] for row in rows], [row[_HASH] for row in rows]
+    balances, helds = [row[_BALANCE] for row in rows], [row[_HELD] for row in rows]
+    before = [[start, *column[:-1]] for start, column in zip(End(), (sequences, hashes, balances, helds), strict=True)]
     for piece in chains:
-        before[piece.first] = piece.after
+        for column, start in zip(before, piece.after, strict=True):
+            column[piece.first] = start
     sha256 = hashlib.sha256
-    sequences, heads, balances, helds = (list(column) for column in zip(*before, strict=True))
-    now_sequences, hashes, now_balances, now_helds = (list(column) for column in zip(*ends, strict=True))
     return [
-        ([sha256(head + text).digest() for head, text in zip(heads, canonical, strict=True)], hashes),
-        ([sequence + 1 for sequence in sequences], now_sequences),
-        (list(map(add, balances, [row[_AMOUNT] for row in rows])), now_balances),
-        (list(map(add, helds, [row[_HELD_AMOUNT] or 0 for row in rows])), now_helds),
+        ([sha256(head + text).digest() for head, text in zip(before[1], canonical, strict=True)], hashes),
+        ([sequence + 1 for sequence in before[0]], sequences),
+        (list(map(add, before[2], [row[_AMOUNT] for row in rows])), balances),
+        (list(map(add, before[3], [row[_HELD_AMOUNT] for row in rows])), helds),
     ]
 
 
-def _canonical(workspace_id: int, rows: Sequence[Row]) -> list[bytes]:
+def _canonical(rows: Sequence[Row]) -> list[bytes]:
     """`entries.canonical` of each row."""
-    # One line a row: this is where the time goes. An entry that says twice who bore it gets no allocations at all.
-    entries = [
-        (
-            workspace_id,
-            customer,
-            kind_of,
-            sequence,
-            kind,
-            amount,
-            held or 0,
-            balance,
-            held_after or 0,
-            occurred_at or recorded_at,
-            recorded_at,
-            (
-                _shared(parts)
-                if sole is None
-                else None
-                if parts is not None
-                else ((sole, abs(amount) if held is None else max(abs(amount), abs(held))),)
-            ),
-            *rest,
-        )
-        for _, _, customer, kind_of, sequence, kind, amount, held, balance, held_after, occurred_at, recorded_at, sole, parts, *rest in rows
+    # An entry that says twice who bore it gets no allocations at all.
+    lines: list[Any] = [_BREAK] * (2 * len(rows))
+    lines[::2] = [
+        (*row[_FIRST:_BEHIND], _shared(row) if row[_PARTS] is not None else _sole(row), *row[_BEHIND:]) for row in rows
     ]
-    lines: list[Any] = [_BREAK] * (2 * len(entries))
-    lines[::2] = entries
     written = orjson.dumps(lines)[1:-1].removesuffix(b",\n").split(_BROKEN_AT)
     for number in [number for number, row in enumerate(rows) if row[_MORE] is not None]:
         more = [pair for pair in orjson.loads(rows[number][_MORE]) if pair[1] is not None]
@@ -146,5 +126,13 @@ def _canonical(workspace_id: int, rows: Sequence[Row]) -> list[bytes]:
     return written
 
 
-def _shared(flat: Sequence[int] | None) -> Sequence[tuple[int, int]]:
-    return () if not flat else list(zip(flat[::2], flat[1::2], strict=True))
+def _sole(row: Row) -> Sequence[tuple[int, int]]:
+    """One grant bore all of it, or there is nothing to bear."""
+    grant = row[_SOLE]
+    return () if grant is None else ((grant, max(abs(row[_AMOUNT]), abs(row[_HELD_AMOUNT]))),)
+
+
+def _shared(row: Row) -> Sequence[tuple[int, int]] | None:
+    """Several grants bore it, or overdraft. None where it is said twice: no entry reads so."""
+    flat = row[_PARTS]
+    return list(zip(flat[::2], flat[1::2], strict=True)) if row[_SOLE] is None else None

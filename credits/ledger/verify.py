@@ -9,7 +9,7 @@ share the work. Entries are never changed, so what a span says stays true. Withi
 entries at once; a chain that does not fit is gone through entry by entry, and the first bad one is named.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,18 @@ from credits.ledger.entries import Entry, chain
 from credits.ledger.links import SELECTED, End, Piece, Place, end_of, fits, pieces
 from credits.ledger.rows import entry_of
 
-SPAN = 20_000  # entries that are looked at together: some 30 MB
+SPAN = 120_000  # entries that one process reads in one view
+_CHUNK = 4_000  # entries that are looked at together: a few megabytes
 _PREFETCH = 5_000
 _LAST = 2**31 - 1  # as a sequence: the end of a chain, wherever that is
 
 # all_accounts -- how many entries each account says it has: where to cut the book into spans
 _ALL_ACCOUNTS = "SELECT customer_id, credit_type_id, sequence FROM accounts ORDER BY customer_id, credit_type_id"
 
-# span_entries -- the entries of a span in the order of their chains, by the primary key
+# span_entries -- the entries of a span in the order of their chains. They lie scattered, in the order in which they were
+# written: read page by page and then sorted it costs two thirds of what looking each up costs.
+_IN_ORDER_OF_PAGES = "SET LOCAL enable_indexscan = off; SET LOCAL work_mem = '64MB'"
+_AS_PLANNED = "SET LOCAL enable_indexscan = on"
 _WITHIN = (
     "(customer_id, credit_type_id, sequence) > ($1, $2, $3) AND (customer_id, credit_type_id, sequence) <= ($4, $5, $6)"
 )
@@ -122,28 +126,24 @@ async def plan(database: Database, workspace_id: int, *, size: int = SPAN) -> li
 async def verify_span(database: Database, workspace_id: int, span: Span) -> Verified:
     """Recomputes the chains of one span. A chain that the span cuts off is counted where it ends."""
     async with database.snapshot(workspace_id) as connection:
-        return await look(connection, workspace_id, span)
+        return await look(connection, span)
 
 
-async def look(connection: HotConnection, workspace_id: int, span: Span) -> Verified:
+async def look(connection: HotConnection, span: Span) -> Verified:
     """`verify_span` on a connection that sees the workspace, and one view of it."""
     seed = End()
     if span.begun is not None:
         row = await connection.fetchrow(_ENTRY_BEFORE, *span.after)
         seed = End() if row is None else end_of(row)
-    rows = await connection.fetch(_SPAN_ENTRIES, *span.after, *span.to)
     heads = {
         (head["customer_id"], head["credit_type_id"]): head
         for head in await connection.fetch(_SPAN_HEADS, *span.after[:2], *span.to[:2])
     }
     if span.begun is None:
         heads.pop(span.after[:2], None)  # ended with the span before
-    found = pieces(rows, span.begun, seed)
-    bad = [piece for piece, fit in zip(found, fits(workspace_id, rows, found), strict=True) if not fit]
+    ends = {} if span.begun is None else {span.begun: seed}
+    count, bad = await _follow_all(connection, span, seed, ends)
     broken = await _first_bad(connection, bad, span)
-    ends = {piece.place: end_of(rows[piece.last - 1]) for piece in found}
-    if span.begun is not None:
-        ends.setdefault(span.begun, seed)
     if span.unfinished is not None:
         ends.pop(span.unfinished, None)
         heads.pop(span.unfinished, None)
@@ -152,7 +152,28 @@ async def look(connection: HotConnection, workspace_id: int, span: Span) -> Veri
         wrong = _wrong_end(ends.get(place, End()), heads.get(place))
         if wrong is not None:
             broken[place] = wrong
-    return Verified(len(places), len(rows), [await name(connection, place, *broken[place]) for place in sorted(broken)])
+    return Verified(len(places), count, [await name(connection, place, *broken[place]) for place in sorted(broken)])
+
+
+async def _follow_all(
+    connection: HotConnection, span: Span, seed: End, ends: dict[Place, End]
+) -> tuple[int, dict[Place, Piece]]:
+    """All entries of the span: how many, and of each chain the first piece that did not fit. `ends` is told where each
+    chain stands behind the last of them."""
+    begun, count, bad = span.begun, 0, dict[Place, Piece]()
+    await connection.execute(_IN_ORDER_OF_PAGES)
+    entries = await connection.cursor(_SPAN_ENTRIES, *span.after, *span.to)
+    await connection.execute(_AS_PLANNED)
+    while rows := await entries.fetch(_CHUNK):
+        found = pieces(rows, begun, seed)
+        for piece, fit in zip(found, fits(rows, found), strict=True):
+            if not fit:
+                bad.setdefault(piece.place, piece)
+            ends[piece.place] = end_of(rows[piece.last - 1])
+        begun = found[-1].place
+        seed = ends[begun]
+        count += len(rows)
+    return count, bad
 
 
 async def verify(
@@ -178,17 +199,16 @@ def together(parts: Iterable[Verified]) -> Verified:
     return Verified(accounts, entries, list(first.values()))
 
 
-async def _first_bad(connection: HotConnection, bad: Sequence[Piece], span: Span) -> dict[Place, tuple[int, str]]:
+async def _first_bad(connection: HotConnection, bad: Mapping[Place, Piece], span: Span) -> dict[Place, tuple[int, str]]:
     """The first bad entry of each piece that did not fit; none where only the fast way could not tell."""
     broken = {}
-    for piece in bad:
-        last = span.to[2] if piece.place == span.unfinished else _LAST
+    for place, piece in bad.items():
+        last = span.to[2] if place == span.unfinished else _LAST
         # From the chain's beginning also what has a number that no entry has.
-        first = span.after[2] if piece.place == span.begun else -_LAST
-        rows = await connection.fetch(_CHAIN_ENTRIES, *piece.place, first, last)
-        found = follow(piece.after, rows)
+        first = piece.after.sequence or -_LAST
+        found = follow(piece.after, await connection.fetch(_CHAIN_ENTRIES, *place, first, last))
         if found is not None:
-            broken[piece.place] = found
+            broken[place] = found
     return broken
 
 
