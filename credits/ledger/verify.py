@@ -31,7 +31,7 @@ _ALL_ACCOUNTS = "SELECT customer_id, credit_type_id, sequence FROM accounts ORDE
 
 # span_entries -- the entries of a span in the order of their chains. They lie scattered, in the order in which they were
 # written: read page by page and then sorted it costs two thirds of what looking each up costs.
-_IN_ORDER_OF_PAGES = "SET LOCAL enable_indexscan = off; SET LOCAL work_mem = '64MB'"
+_IN_ORDER_OF_PAGES = "SET LOCAL enable_indexscan = off; SET LOCAL work_mem = '32MB'"
 _AS_PLANNED = "SET LOCAL enable_indexscan = on"
 _WITHIN = (
     "(customer_id, credit_type_id, sequence) > ($1, $2, $3) AND (customer_id, credit_type_id, sequence) <= ($4, $5, $6)"
