@@ -12,7 +12,7 @@ not be taken back: the entry at its sequence must still be there, with the hash 
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -100,9 +100,9 @@ class Checkpoint:
     def hash(self) -> bytes:
         return hashlib.sha256(self.message()).digest()
 
-    def sealed_by(self, public_key: bytes) -> bool:
-        """Whether that key, and no other, signed it."""
-        return self.public_key == public_key and is_sealed(self.message(), self.signature, public_key)
+    def sealed_by(self, public_keys: Collection[bytes]) -> bool:
+        """Whether one of these keys signed it."""
+        return self.public_key in public_keys and is_sealed(self.message(), self.signature, self.public_key)
 
     def to_json(self) -> dict[str, Any]:
         return {**self.header(), "signature": as_text(self.signature)}
@@ -167,12 +167,12 @@ async def read_checkpoints(connection: HotConnection) -> list[Checkpoint]:
     return [_checkpoint(row) for row in await connection.fetch(_STORED)]
 
 
-def unsound(checkpoints: Sequence[Checkpoint], public_key: bytes) -> str | None:
-    """Why these checkpoints, in their order, are not what that key has signed one after another; None where they are."""
+def unsound(checkpoints: Sequence[Checkpoint], public_keys: Collection[bytes]) -> str | None:
+    """Why these checkpoints, in their order, are not what those keys have signed one after another; None where they are."""
     before: Checkpoint | None = None
     for each in checkpoints:
-        if not each.sealed_by(public_key):
-            return f"checkpoint {each.number} is not signed by the public key {as_text(public_key)}"
+        if not each.sealed_by(public_keys):
+            return f"checkpoint {each.number} is not signed by a public key that is known: {as_text(each.public_key)}"
         if before is not None and each.number == before.number + 1 and each.previous != before.hash:
             return f"checkpoint {each.number} does not follow checkpoint {before.number}"
         before = each

@@ -1,12 +1,11 @@
 """The present book against what checkpoints knew of it: a restored backup, a chain cut short or rebuilt is found."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Collection, Sequence
 
 from credits.db import Database, HotConnection
 from credits.ledger.verify import Broken, name
 from credits.proof.checkpoints import read_checkpoints, unsound
-from credits.proof.files import MARK_BYTES, Known, heads_at
-from credits.proof.merkle import Tree
+from credits.proof.files import MARK_BYTES, Known, Root, heads_at
 
 _AT_ONCE = 5_000
 
@@ -76,7 +75,7 @@ async def _first_unlike(connection: HotConnection, known: Known) -> tuple[int, s
 
 
 async def compare_with_stored(
-    database: Database, workspace_id: int, public_key: bytes
+    database: Database, workspace_id: int, public_keys: Collection[bytes]
 ) -> tuple[list[Broken], list[str]]:
     """The book against the checkpoints in the same database: chains that are other ones now, and what is wrong with the
     checkpoints themselves. Who restores everything takes these back too; that is what the ones outside are for."""
@@ -84,10 +83,13 @@ async def compare_with_stored(
         checkpoints = await read_checkpoints(connection)
         if not checkpoints:
             return [], []
-        problems = [problem] if (problem := unsound(checkpoints, public_key)) else []
+        problems = [problem] if (problem := unsound(checkpoints, public_keys)) else []
         if checkpoints[-1].number != len(checkpoints):
             problems.append("a checkpoint is missing in the database")
-        if await _root(heads_at(connection, checkpoints[-1].number)) != checkpoints[-1].root:
+        root = Root()
+        async for known in heads_at(connection, checkpoints[-1].number):
+            root.add(known)
+        if not root.is_of(checkpoints[-1]):
             problems.append(f"the accounts of checkpoint {checkpoints[-1].number} were changed in the database")
         broken = []
         for row in await connection.fetch(_UNLIKE_HEADS):
@@ -99,13 +101,3 @@ async def compare_with_stored(
             place = (row["customer_id"], row["credit_type_id"])
             broken.append(await name(connection, place, sequence, f"{problem} checkpoint {row['number']}"))
     return broken, problems
-
-
-async def _root(accounts: AsyncIterator[Known]) -> bytes | None:
-    tree = Tree()
-    try:
-        async for known in accounts:
-            tree.add(known.customer_id, known.credit_type_id, known.sequence, known.head)
-    except ValueError:  # somebody has written a head that is none
-        return None
-    return tree.root()

@@ -62,14 +62,33 @@ async def heads_at(connection: HotConnection, number: int, *, marked: bool = Fal
 async def write(connection: HotConnection, checkpoint: Checkpoint, *, marked: bool) -> AsyncIterator[bytes]:
     """The lines of a stored checkpoint. Raises `NotACheckpoint` where what is stored is no longer what was signed."""
     yield orjson.dumps({"checkpoint": checkpoint.to_json()}) + b"\n"
-    tree = Tree()
+    root = Root()
     async for known in heads_at(connection, checkpoint.number, marked=marked):
-        tree.add(known.customer_id, known.credit_type_id, known.sequence, known.head)
+        root.add(known)
         account = ids.make("acc", known.customer_id, known.credit_type_id)
         marks = None if known.marks is None else as_text(known.marks)
         yield orjson.dumps([account, known.sequence, as_text(known.head), marks]) + b"\n"
-    if tree.root() != checkpoint.root:
+    if not root.is_of(checkpoint):
         raise NotACheckpoint(f"checkpoint {checkpoint.number} of {checkpoint.workspace!r} was changed in the database")
+
+
+class Root:
+    """The root over accounts, to be compared with a signed one."""
+
+    def __init__(self) -> None:
+        self._tree: Tree | None = Tree()
+
+    def add(self, known: Known) -> None:
+        if self._tree is not None:
+            try:
+                self._tree.add(known.customer_id, known.credit_type_id, known.sequence, known.head)
+            except ValueError:  # no account that was ever signed
+                self._tree = None
+
+    def is_of(self, checkpoint: Checkpoint) -> bool:
+        """Whether these are the accounts that the checkpoint was signed for."""
+        tree = self._tree
+        return tree is not None and (tree.leaves, tree.root()) == (checkpoint.accounts, checkpoint.root)
 
 
 def read(lines: Iterable[bytes]) -> Iterator[tuple[Checkpoint, list[Known]]]:
@@ -107,11 +126,9 @@ def _known(value: Any) -> Known:
 
 
 def _whole(checkpoint: Checkpoint, accounts: list[Known]) -> tuple[Checkpoint, list[Known]]:
-    tree = Tree()
+    root = Root()
     for known in accounts:
-        tree.add(known.customer_id, known.credit_type_id, known.sequence, known.head)
-    if (tree.leaves, tree.root()) != (checkpoint.accounts, checkpoint.root):
-        raise ValueError(
-            f"the accounts before this line are not those that checkpoint {checkpoint.number} was signed for"
-        )
+        root.add(known)
+    if not root.is_of(checkpoint):
+        raise NotACheckpoint(f"the accounts are not those that checkpoint {checkpoint.number} was signed for")
     return checkpoint, accounts
