@@ -53,8 +53,7 @@ def verify_chains(
         Path | None, typer.Option(help="Compare with a checkpoint kept outside.", exists=True, dir_okay=False)
     ] = None,
     public_key: Annotated[
-        str | None,
-        typer.Option(help="The key that signed the checkpoints; left out: that of this server's secret key."),
+        list[str] | None, typer.Option(help="A key that signed checkpoints, besides that of today's secret key.")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -62,8 +61,8 @@ def verify_chains(
     exit 1 when there is any."""
     kept = [] if checkpoint is None else _read(checkpoint)
     with database(data_dir) as settings:
-        key = _key(public_key, settings)
-        books = asyncio.run(_prepare(settings.database_url, workspace, key, kept))
+        keys = _keys(public_key or [], settings)
+        books = asyncio.run(_prepare(settings.database_url, workspace, keys, kept))
         results = _verify(settings.database_url, books)
     for book, result in results:
         named = f"{result.accounts} accounts, {result.entries} entries, {len(result.broken)} broken"
@@ -103,9 +102,9 @@ def _say(chain: Broken) -> str:
     )
 
 
-def _key(given: str | None, settings: Settings) -> bytes:
+def _keys(given: list[str], settings: Settings) -> list[bytes]:
     try:
-        return Seal(settings.secret_key).public_key if given is None else from_text(given)
+        return [Seal(settings.secret_key).public_key, *map(from_text, given)]
     except ValueError:
         raise AuditError("--public-key: is not base64, as `scrip audit public-key` prints it") from None
 
@@ -130,16 +129,21 @@ async def _workspaces(url: str, only: str | None) -> AsyncIterator[tuple[Databas
         await store.close()
 
 
-async def _prepare(url: str, only: str | None, key: bytes, kept: list[tuple[Checkpoint, list[Known]]]) -> list[_Book]:
+async def _prepare(
+    url: str, only: str | None, keys: list[bytes], kept: list[tuple[Checkpoint, list[Known]]]
+) -> list[_Book]:
     """What there is to verify, compared with the checkpoints already."""
     async with _workspaces(url, only) as (store, wanted):
         books = {}
         for found in wanted:
-            stored, problems = await compare_with_stored(store, found.id, key)
+            stored, problems = await compare_with_stored(store, found.id, keys)
             books[found.name] = _Book(found, await plan(store, found.id), stored, problems)
         for checkpoint, accounts in kept:
-            if not checkpoint.sealed_by(key):
-                raise AuditError(f"checkpoint {checkpoint.number} is not signed by the public key {as_text(key)}")
+            if not checkpoint.sealed_by(keys):
+                signer = as_text(checkpoint.public_key)
+                raise AuditError(
+                    f"checkpoint {checkpoint.number} is not signed by a key that is known, but by {signer}"
+                )
             book = books.get(checkpoint.workspace)
             if book is not None:
                 await _compare(store, book, checkpoint, accounts)

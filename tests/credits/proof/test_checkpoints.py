@@ -81,7 +81,7 @@ async def test_each_names_the_one_before(begun: Till):
     first, again = await stored(begun)
     assert again == second
     assert second.previous == first.hash == hashlib.sha256(first.message()).digest()
-    assert unsound([first, second], SEAL.public_key) is None
+    assert unsound([first, second], [SEAL.public_key]) is None
 
 
 async def test_none_is_made_where_nothing_has_changed_or_the_last_is_young(begun: Till):
@@ -117,8 +117,8 @@ async def test_the_same_secret_is_the_same_key_and_another_is_another():
 
 async def test_only_the_secret_key_makes_one_and_any_change_of_one_is_seen(begun: Till):
     (sound,) = await stored(begun)
-    assert sound.sealed_by(SEAL.public_key)
-    assert not sound.sealed_by(Seal("another").public_key)
+    assert sound.sealed_by([SEAL.public_key])
+    assert not sound.sealed_by([Seal("another").public_key])
     for change in ("workspace", "number", "at", "accounts", "entries", "root", "previous", "signature"):
         value = getattr(sound, change)
         other = (
@@ -128,7 +128,7 @@ async def test_only_the_secret_key_makes_one_and_any_change_of_one_is_seen(begun
             if isinstance(value, bytes | str)
             else value + 1
         )
-        assert not replace(sound, **{change: other}).sealed_by(SEAL.public_key), change
+        assert not replace(sound, **{change: other}).sealed_by([SEAL.public_key]), change
 
 
 # ─── what it finds ─────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +139,7 @@ async def test_an_old_checkpoint_holds_for_ever_while_the_book_grows(begun: Till
         await begun.must(begun.grant("5", customer="other"))
         await make(begun)
         assert await compared(begun, kept) == []
-    assert await compare_with_stored(begun.database, begun.workspace_id, SEAL.public_key) == ([], [])
+    assert await compare_with_stored(begun.database, begun.workspace_id, [SEAL.public_key]) == ([], [])
 
 
 async def test_a_restored_backup_is_found_and_the_first_missing_entry_named(begun: Till, owner: asyncpg.Connection):
@@ -158,7 +158,7 @@ async def test_a_restored_backup_is_found_and_the_first_missing_entry_named(begu
         records = [tuple(row[name] for name in columns) for row in rows]
         await owner.copy_records_to_table(table, columns=columns, records=records)
     assert (await begun.verify()).broken == [], "it is a whole book"
-    assert await compare_with_stored(begun.database, begun.workspace_id, SEAL.public_key) == ([], [])
+    assert await compare_with_stored(begun.database, begun.workspace_id, [SEAL.public_key]) == ([], [])
     assert await compared(begun, kept) == [("acme", 6, "is missing: there was one at checkpoint 1")]
     await burn(begun, 5)  # life goes on: other entries where those were
     assert await compared(begun, kept) == [("acme", 6, "is not the entry that was there at checkpoint 1")]
@@ -194,7 +194,7 @@ async def test_checkpoints_in_the_database_find_it_too_as_near_as_they_lie(begun
     await burn(begun, 3)
     await make(begun)
     await rebuild(begun, owner, 7)
-    broken, problems = await compare_with_stored(begun.database, begun.workspace_id, SEAL.public_key)
+    broken, problems = await compare_with_stored(begun.database, begun.workspace_id, [SEAL.public_key])
     assert problems == []
     assert [(each.customer, each.sequence) for each in broken] == [("acme", 6)]
     assert "or one after it" in broken[0].problem
@@ -219,7 +219,7 @@ async def test_checkpoints_that_were_changed_in_the_database_are_told(
     await make(begun)
     where = f"{forgery} AND workspace_id = {begun.workspace_id}"
     assert (await owner.execute(where)) != "UPDATE 0"
-    _, problems = await compare_with_stored(begun.database, begun.workspace_id, SEAL.public_key)
+    _, problems = await compare_with_stored(begun.database, begun.workspace_id, [SEAL.public_key])
     assert any(says in problem for problem in problems), problems
     if "heads" in forgery:
         with pytest.raises(NotACheckpoint, match="changed in the database"):
