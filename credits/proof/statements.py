@@ -32,8 +32,7 @@ parts AS (
 _MOVED = f"""{_PARTS},
 moved AS (
   SELECT customer_id, credit_type_id, abs(number) AS number,
-         sum(CASE WHEN kind IN (1, 11) OR (kind = 13 AND amount > 0) THEN part ELSE 0 END)
-           FILTER (WHERE number <> 0)                                                          AS given,
+         sum(part) FILTER (WHERE number <> 0 AND (kind IN (1, 11) OR (kind = 13 AND amount > 0)))  AS given,
          sum(part) FILTER (WHERE number < 0 OR (number > 0 AND kind IN (2, 4, 9)))             AS burned,
          sum(CASE kind WHEN 7 THEN part WHEN 8 THEN -part END) FILTER (WHERE number > 0)       AS expired,
          sum(part) FILTER (WHERE number > 0 AND (kind = 10 OR (kind = 13 AND amount < 0)))     AS voided,
