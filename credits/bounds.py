@@ -43,4 +43,5 @@ COHORTS_MAX = 200  # in one document
 RATES_MAX = 5_000  # of one rate card: every process keeps every version in memory
 SHAPES_MAX = 50  # different sets of dimensions that one feature's rates name: each burn may ask them all
 PROBLEMS_MAX = 10  # problems of one document that one refusal tells
+RECONCILE_AT_ONCE_ENTRIES_MAX = 100_000  # entries that are reconciled while somebody waits: about two seconds
 POLICIES_MAX = 10_000  # of one workspace: every process keeps all of them in memory

@@ -9,7 +9,7 @@ that a connection back in the pool shows nothing.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import orjson
@@ -102,6 +102,10 @@ class Connection(asyncpg.Connection):
         return ""
 
 
+# asyncpg's connection, in the pool's wrapping.
+Driver: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+
 class HotConnection:
     """One database transaction on the bare driver.
 
@@ -138,6 +142,12 @@ class HotConnection:
     async def execute(self, query: str, *arguments: Any) -> str:
         await self._flush()
         return str(await self._driver.execute(query, *arguments))
+
+    async def driver(self) -> Driver:
+        """The driver itself, for what is not gathered; what was so far has been sent."""
+        await self._flush()
+        bare: Driver = self._driver
+        return bare
 
     async def commit(self) -> None:
         self._script.append("COMMIT")
@@ -257,15 +267,30 @@ class Database:
                 raise
 
     @asynccontextmanager
-    async def snapshot(self, workspace_id: int) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
+    async def snapshot(self, workspace_id: int) -> AsyncIterator[Driver]:
         """One unmoving view of a workspace for a long read, without the time limit of ordinary statements."""
+        async with self._long(workspace_id, readonly=True) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def steady(self, workspace_id: int) -> AsyncIterator[Driver]:
+        """The same, for what is read at length and then written. Raises `asyncpg.SerializationError` where somebody else
+        has changed a row that is written."""
+        async with self._long(workspace_id, readonly=False) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _long(self, workspace_id: int, *, readonly: bool) -> AsyncIterator[Driver]:
         async with (
             self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
+            connection.transaction(isolation="repeatable_read", readonly=readonly),
         ):
+            # These statements read much at once: the planner may choose how, as nowhere else in this pool.
             await connection.execute(
                 f"SET LOCAL scrip.workspace = '{int(workspace_id)}'; SET LOCAL statement_timeout = 0; "
-                "SET LOCAL idle_in_transaction_session_timeout = 0"
+                "SET LOCAL idle_in_transaction_session_timeout = 0; "
+                "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; "
+                "SET LOCAL plan_cache_mode = auto"
             )
             yield connection
 

@@ -19,6 +19,7 @@ workspaces = Table(
     Column("late_cutoff_s", BigInteger),
     Column("config_version", Integer),
     Column("catalog_version", Integer),
+    Column("enforcement_off", Boolean),
     Column("created_at", DateTime(timezone=True)),
 )
 

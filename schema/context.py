@@ -1,6 +1,6 @@
 """Who is asking. What else a resolver needs stands beside it in the context of the request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +10,7 @@ from credits.catalog.values import Catalog
 from credits.db import Database
 from credits.posting.reader import Page, Reader
 from credits.posting.writer import Writer
+from credits.proof.reports import Report
 from schema.loaders import Loaders
 
 CallerKind = Literal["API_KEY", "CUSTOMER", "OPERATOR"]
@@ -63,6 +64,7 @@ class Services:
     publish_config: Callable[[int, int], None]
     mint_token: Callable[..., tuple[str, datetime]]
     pepper: str
+    report: Callable[[int], Awaitable[Report]]
     loaders: Callable[[int], Loaders]
 
 

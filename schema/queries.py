@@ -6,7 +6,6 @@ from credits import ids
 from credits.access.keys import list_keys
 from credits.customers.customers import Customer as CustomerValue
 from credits.customers.customers import find_customer, search_customers
-from credits.customers.cutoff import as_duration
 from credits.enforcement.policies import list_policies
 from credits.errors import Refusal
 from credits.ledger import reads
@@ -17,12 +16,13 @@ from schema.errors import bad_request
 from schema.inputs import SpendInput, spend_of
 from schema.pages import PageInfo, cursor, page_size, position, text_position
 from schema.permission import READERS, allow, customer, staff
-from schema.types.access import ApiKey, Viewer
+from schema.proof import ProofQueries
+from schema.types.access import ApiKey, Viewer, read_viewer
 from schema.types.balance import Balance, Decision
 from schema.types.catalog import Catalog
 from schema.types.customer import Customer
 from schema.types.enforcement import EnforcementPolicy
-from schema.types.enums import ActorKind, EventOutcome, Role
+from schema.types.enums import EventOutcome
 from schema.types.ledger import Hold, Info, LedgerEntry
 from schema.types.refusals import not_found, refusal_of
 from schema.types.results import CheckResult
@@ -48,25 +48,10 @@ class CustomerConnection:
 
 
 @strawberry.type
-class Query:
+class Query(ProofQueries):
     @strawberry.field(metadata=_ANYONE)
     async def viewer(self, info: Info) -> Viewer:
-        caller = info.context.caller
-        async with info.context.page() as page:
-            workspace = page.workspace
-        own = None if caller.customer_id is None else await info.context.loaders.customers.load(caller.customer_id)
-        return Viewer(
-            kind=ActorKind(caller.kind),
-            role=None if caller.role is None else Role(caller.role),
-            workspace=workspace.name,
-            test_mode=workspace.test_mode,
-            now=workspace.now,
-            customer=None if own is None else Customer.from_value(own),
-            scopes=sorted(caller.scopes),
-            late_event_cutoff=as_duration(
-                workspace.late_cutoff if own is None or own.late_cutoff is None else own.late_cutoff
-            ),
-        )
+        return await read_viewer(info.context)
 
     @strawberry.field(description="`key` may be left out with a customer token.", metadata=_ANYONE)
     async def customer(self, info: Info, key: str | None = None) -> Customer | None:

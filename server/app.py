@@ -19,6 +19,7 @@ from credits.posting.configuration import Configuration
 from credits.posting.reader import Reader
 from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
+from credits.proof.seal import Seal
 from schema.context import Services
 from schema.loaders import Loaders
 from schema.schema import build
@@ -29,8 +30,9 @@ from server.embed import create_embed_routes
 from server.embed_token import create_embed_token_route
 from server.events import create_events_route
 from server.graphql import create_graphql_routes
-from server.jobs import keeping_standings, sweeping
+from server.jobs import for_ever, keeping_standings, sweeping
 from server.live import Hub
+from server.proving import Prover
 from server.settings import Settings
 from server.tokens import minter
 
@@ -98,6 +100,13 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     stack.push_async_callback(writer.close)
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
+    prover = Prover(
+        database,
+        Seal(settings.secret_key),
+        checkpoint_every=settings.checkpoint_every,
+        reconcile_every=settings.reconcile_every,
+    )
+    await stack.enter_async_context(for_ever(prover.run(), "prove"))
     return Services(
         database=database,
         reader=reader,
@@ -106,6 +115,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         publish_config=hub.publish_config,
         mint_token=minter(settings.secret_key),
         pepper=settings.secret_key,
+        report=prover.report,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id)),
     )
 

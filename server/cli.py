@@ -13,7 +13,7 @@ import asyncpg
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from server import cli_audit, cli_bench, cli_catalog, cli_demo, cli_events, cli_keys, log, migrate
+from server import cli_audit, cli_bench, cli_catalog, cli_demo, cli_events, cli_keys, cli_reconcile, log, migrate
 from server.command import DataDir
 from server.doctor import Level, examine
 from server.embedded import EmbeddedPostgres
@@ -33,6 +33,7 @@ app.add_typer(cli_events.app, name="events")
 app.add_typer(cli_keys.app, name="keys")
 app.command()(cli_bench.bench)
 app.command()(cli_demo.demo)
+app.command(name="reconcile")(cli_reconcile.reconcile_books)
 
 
 def _print_version(wanted: bool) -> None:

@@ -19,7 +19,7 @@ from credits.db import Database
 from credits.errors import InvalidInput
 from credits.workspaces import Workspace, WorkspaceName, list_workspaces, read_workspace
 from server import exact_yaml
-from server.command import DataDir, database
+from server.command import DataDir, command_line, database
 from server.operator_error import OperatorError
 from server.settings import Settings
 
@@ -144,7 +144,8 @@ def _apply(file: str, workspace: str | None, data_dir: Path | None, *, dry_run: 
         raise CatalogError(f"{name}: {error}") from error
 
     async def verb(connection: AsyncConnection, found: Workspace) -> CatalogApplied | InvalidInput:
-        return await apply(connection, found.id, document, found.now, dry_run=dry_run)
+        by = None if dry_run else await command_line(connection, found.id)
+        return await apply(connection, found.id, document, found.now, dry_run=dry_run, actor_id=by)
 
     applied = _in_workspace(workspace, data_dir, verb)
     if isinstance(applied, InvalidInput):

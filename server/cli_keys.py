@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from credits.access.keys import ROLES, create_key
 from credits.db import Database
 from credits.workspaces import ensure_workspace, read_workspace
-from server.command import DataDir, database
+from server.command import DataDir, command_line, database
 from server.operator_error import OperatorError
 from server.settings import Settings
 
@@ -57,6 +57,7 @@ async def _create(settings: Settings, workspace_name: str, role: str, *, test_mo
                 role=role,
                 pepper=settings.secret_key,
                 now=workspace.now,
+                by_actor_id=await command_line(connection, found.id),
             )
         return secret
     finally:

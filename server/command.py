@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from credits.access.actors import ensure_actor
 from server import log, migrate
 from server.embedded import EmbeddedPostgres
 from server.settings import Settings, load
@@ -19,6 +21,11 @@ DataDir = Annotated[
         "--data-dir", show_default=".scrip, or SCRIP_DATA_DIR", help="Folder of the embedded database.", file_okay=False
     ),
 ]
+
+
+async def command_line(connection: AsyncConnection, workspace_id: int) -> int:
+    """The actor that stands for whoever types commands on this machine: the audit log names it."""
+    return await ensure_actor(connection, workspace_id, "OPERATOR", "command-line", "command line")
 
 
 @contextlib.contextmanager

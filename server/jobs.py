@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from credits.db import Database, is_unavailable
 from credits.errors import Unavailable
@@ -30,20 +31,21 @@ async def sweeping(database: Database, reader: Reader, writer: Writer) -> AsyncI
     Every process sweeps: the customers' locks make two sweeps of one account one after the other, and the second
     finds nothing due.
     """
-    async with _running(_sweep_for_ever(database, reader, writer), "sweep"):
+    async with for_ever(_sweep_for_ever(database, reader, writer), "sweep"):
         yield
 
 
 @asynccontextmanager
 async def keeping_standings(database: Database, keeper: Keeper) -> AsyncIterator[None]:
     """Makes standings of the accounts that grow, for as long as the context lasts."""
-    async with _running(_keep_for_ever(database, keeper), "standings"):
+    async with for_ever(_keep_for_ever(database, keeper), "standings"):
         yield
 
 
 @asynccontextmanager
-async def _running(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
-    task = asyncio.create_task(work, name=name)
+async def for_ever(job: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Runs the job for as long as the context lasts."""
+    task = asyncio.create_task(job, name=name)
     try:
         yield
     finally:

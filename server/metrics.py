@@ -11,6 +11,11 @@ BATCH_SIZE = Histogram(
     "scrip_batch_commands", "Commands per batch", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000), registry=REGISTRY
 )
 SUBSCRIBERS = Gauge("scrip_subscribers", "Open subscriptions", registry=REGISTRY)
+RECONCILIATION_PROBLEMS = Gauge(
+    "scrip_reconciliation_problems",
+    "Mismatches, broken chains and unaccounted events of every workspace's last reconciliation; must stay zero",
+    registry=REGISTRY,
+)
 DISK_FREE_BYTES = Gauge("scrip_disk_free_bytes", "Free bytes under the embedded database", registry=REGISTRY)
 
 

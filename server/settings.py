@@ -82,6 +82,12 @@ class Settings(BaseSettings):
         default=bounds.REFUND_LIFETIME,
         description="how long credits live that are given back after their grant has ended; ISO 8601",
     )
+    checkpoint_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+        default=timedelta(hours=1), description="a signed checkpoint of each changed book; ISO 8601, PT0S: never"
+    )
+    reconcile_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+        default=timedelta(hours=1), description="each book reconciled, slowly; ISO 8601, PT0S: never"
+    )
     environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=(), description="web origins that may call us besides our own, with commas"

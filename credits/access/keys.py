@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import ids
 from credits.access.actors import ensure_actor
+from credits.audit.log import record
 from credits.db import Database, metadata
 
 ROLES = ("VIEWER", "INGEST", "BACKEND", "SUPPORT", "SALES", "FINANCE", "ADMIN")
@@ -62,9 +63,17 @@ def hash_secret(secret: str, pepper: str) -> bytes:
 
 
 async def create_key(
-    connection: AsyncConnection, *, workspace_id: int, test_mode: bool, name: str, role: str, pepper: str, now: datetime
+    connection: AsyncConnection,
+    *,
+    workspace_id: int,
+    test_mode: bool,
+    name: str,
+    role: str,
+    pepper: str,
+    now: datetime,
+    by_actor_id: int | None = None,
 ) -> tuple[ApiKey, str]:
-    """A new key and its secret, which is never shown again."""
+    """A new key and its secret, which is never shown again. `by_actor_id` is who makes it."""
     secret = f"sk_{'test' if test_mode else 'live'}_{secrets.token_urlsafe(32)}"
     # The actor carries the key's public id, which its row gives only once it is there: reserve the number first.
     key_id = (
@@ -89,7 +98,9 @@ async def create_key(
             },
         )
     ).one()
-    return _api_key(row), secret
+    key = _api_key(row)
+    await record(connection, by_actor_id, "apiKey.created", key.id, before=None, after=_told(key))
+    return key, secret
 
 
 async def list_keys(connection: AsyncConnection) -> list[ApiKey]:
@@ -98,7 +109,9 @@ async def list_keys(connection: AsyncConnection) -> list[ApiKey]:
     return [_api_key(row) for row in rows]
 
 
-async def revoke_key(connection: AsyncConnection, key_id: str, now: datetime) -> ApiKey | None:
+async def revoke_key(
+    connection: AsyncConnection, key_id: str, now: datetime, *, by_actor_id: int | None = None
+) -> ApiKey | None:
     """Ends a key; None where there is none of that id. Revoking twice keeps the first instant."""
     numbers = ids.parse("key", key_id, 1)
     if numbers is None or numbers[0] >= 2**31:  # no row has such an id, and the driver would not send it
@@ -111,7 +124,13 @@ async def revoke_key(connection: AsyncConnection, key_id: str, now: datetime) ->
             .returning(api_keys)
         )
     ).one_or_none()
-    return None if row is None else _api_key(row)
+    if row is None:
+        return None
+    key = _api_key(row)
+    if key.revoked_at == now:  # not before
+        revoked = {**_told(key), "revokedAt": now}
+        await record(connection, by_actor_id, "apiKey.revoked", key.id, before=_told(key), after=revoked)
+    return key
 
 
 async def find_key(database: Database, secret: str, pepper: str) -> KeyHolder | None:
@@ -129,6 +148,11 @@ async def find_key(database: Database, secret: str, pepper: str) -> KeyHolder | 
 async def note_use(connection: AsyncConnection, key_id: int, now: datetime) -> None:
     """When a key was last used; callers ask at most once a minute per key."""
     await connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(last_used_at=now))
+
+
+def _told(key: ApiKey) -> dict[str, str]:
+    """A key as the audit log tells it: never its secret."""
+    return {"name": key.name, "role": key.role, "prefix": key.prefix}
 
 
 def _api_key(row: "object") -> ApiKey:

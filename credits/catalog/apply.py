@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from credits.audit.log import record
 from credits.catalog.check import check
 from credits.catalog.diff import Change, diff
 from credits.catalog.document import parse
@@ -25,7 +26,13 @@ class CatalogApplied:
 
 
 async def apply(
-    connection: AsyncConnection, workspace_id: int, document: object, now: datetime, *, dry_run: bool = False
+    connection: AsyncConnection,
+    workspace_id: int,
+    document: object,
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    actor_id: int | None = None,
 ) -> CatalogApplied | InvalidInput:
     """Makes the workspace's catalog what `document` says, in the database transaction at hand.
 
@@ -46,6 +53,14 @@ async def apply(
         return problem or CatalogApplied(await load_catalog(connection, workspace_id), changes)
     await write(connection, workspace_id, parsed, current, now)
     await savepoint.commit()
+    await record(
+        connection,
+        actor_id,
+        "catalog.applied",
+        "catalog",
+        before={change.path: change.before for change in changes},
+        after={change.path: change.after for change in changes},
+    )
     return CatalogApplied(await load_catalog(connection, workspace_id), changes)
 
 

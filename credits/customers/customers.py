@@ -12,7 +12,9 @@ from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, case,
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from credits import bounds
+from credits import bounds, ids
+from credits.audit.log import changes as differences
+from credits.audit.log import record
 from credits.canonical import canonical_json
 from credits.db import metadata
 from credits.errors import InvalidInput
@@ -50,7 +52,13 @@ class Customer:
 
 
 async def upsert_customer(
-    connection: AsyncConnection, workspace_id: int, key: str, changes: dict[str, Any], now: datetime
+    connection: AsyncConnection,
+    workspace_id: int,
+    key: str,
+    changes: dict[str, Any],
+    now: datetime,
+    *,
+    actor_id: int | None = None,
 ) -> tuple[Customer, bool] | InvalidInput:
     """Makes the customer, or changes the fields given; returns it and whether it is new.
 
@@ -81,6 +89,8 @@ async def upsert_customer(
     if "cohort" in values and "rate_card_version" not in values:
         same = customers.c.cohort == values["cohort"]
         changed["rate_card_version"] = case((same, customers.c.rate_card_version), else_=None)
+    known = select(customers).where(customers.c.key == key).with_for_update(key_share=True)
+    before = (await connection.execute(known)).one_or_none()
     row = (
         await connection.execute(
             statement.on_conflict_do_update(index_elements=["workspace_id", "key"], set_=changed).returning(
@@ -89,7 +99,30 @@ async def upsert_customer(
             )
         )
     ).one()
-    return _customer(row), bool(row.created)
+    customer = _customer(row)
+    await _record(connection, actor_id, None if before is None else _customer(before), customer)
+    return customer, bool(row.created)
+
+
+# What of a customer configures, by the contract's name for it. The rest may be personal: of it the log says only that it
+# changed.
+_CONFIGURES = {"timezone": "timezone", "cohort": "cohort", "rate_card_version": "rateCardVersion"}
+_PERSONAL = ("name", "email", "locale", "metadata")
+
+
+async def _record(connection: AsyncConnection, actor_id: int | None, before: Customer | None, after: Customer) -> None:
+    """Says in the audit log what changed, in the transaction that changes it."""
+    was, is_now = ({told: getattr(of, name, None) for name, told in _CONFIGURES.items()} for of in (before, after))
+    subject = ids.make("cus", after.id)
+    if before is None:
+        await record(connection, actor_id, "customer.created", subject, before=None, after=is_now)
+        return
+    was, is_now = differences(was, is_now)
+    also = [name for name in _PERSONAL if getattr(before, name) != getattr(after, name)]
+    if also:
+        is_now["alsoChanged"] = also
+    if is_now:
+        await record(connection, actor_id, "customer.changed", subject, before=was, after=is_now)
 
 
 async def find_customer(connection: AsyncConnection, key: str) -> Customer | None:

@@ -6,7 +6,7 @@ applies too. Without any policy: ENFORCE, FAIL_CLOSED, no overdraft.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from credits.enforcement.values import FailurePolicy, Mode, Policy
@@ -32,6 +32,7 @@ class Verdict:
 
 
 DEFAULT = Effective("ENFORCE", "FAIL_CLOSED", 0, "the default: no policy applies")
+_OFF = Effective("OFF", DEFAULT.failure_policy, DEFAULT.overdraft_limit_micro, "the kill switch")
 BUCKETS = 100
 _MEMO_MAX = 50_000  # answers kept of one version of a workspace's policies; then they are worked out anew
 
@@ -49,7 +50,8 @@ def bucket(customer_key: str) -> int:
 class Policies:
     """One workspace's policies at one version, laid out for asking."""
 
-    def __init__(self, policies: Iterable[Policy] = ()) -> None:
+    def __init__(self, policies: Iterable[Policy] = (), *, off: bool = False) -> None:
+        self.off = off  # the kill switch
         self._by_scope: dict[Scope, Policy] = {policy.scope: policy for policy in policies}
         self._customers = {policy.customer_id for policy in self._by_scope.values()}
         self._rolling_out = any(policy.rollout_percent < BUCKETS for policy in self._by_scope.values())
@@ -60,7 +62,7 @@ class Policies:
     ) -> Effective:
         """What holds for this customer's spending on this feature (None: none named) in this credit type."""
         if not self._by_scope:
-            return DEFAULT
+            return _OFF if self.off else DEFAULT
         # Customers without policies of their own share their answers: the memo grows with policies, not with customers.
         own = customer_id if customer_id in self._customers else None
         place = bucket(customer_key) if self._rolling_out else 0
@@ -69,7 +71,10 @@ class Policies:
         if answer is None:
             if len(self._answers) >= _MEMO_MAX:
                 self._answers.clear()
-            answer = self._answers[asked] = self._work_out(own, feature_id, credit_type_id, place)
+            answer = self._work_out(own, feature_id, credit_type_id, place)
+            if self.off:  # what is no decision stays as it was: the overdraft limit that balances show
+                answer = replace(answer, mode="OFF", decided_by=_OFF.decided_by)
+            self._answers[asked] = answer
         return answer
 
     def _work_out(

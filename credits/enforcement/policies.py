@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import amount, bounds, ids
+from credits.audit.log import record
 from credits.catalog.cache import ConfigCache
 from credits.catalog.load import load_catalog
 from credits.customers.customers import find_customer
@@ -31,7 +32,13 @@ LEFT JOIN features f ON f.id = p.feature_id
 LEFT JOIN credit_types t ON t.id = p.credit_type_id
 WHERE p.workspace_id = scrip_workspace()"""
 _ONE = f"{_POLICIES} AND p.id = :id"
+_OF_SCOPE = f"""{_POLICIES} AND (p.customer_id, p.feature_id, p.credit_type_id) IS NOT DISTINCT FROM
+  (CAST(:customer_id AS bigint), CAST(:feature_id AS int), CAST(:credit_type_id AS int))"""
 _ALL = f"{_POLICIES} ORDER BY c.key NULLS FIRST, f.key NULLS FIRST, t.key NULLS FIRST"
+
+
+# kill_switch -- whether all enforcement of the workspace is off
+_OFF = "SELECT enforcement_off FROM workspaces WHERE id = scrip_workspace()"
 
 
 async def set_policy(
@@ -69,6 +76,7 @@ async def set_policy(
     if not isinstance(scope, dict):
         await savepoint.rollback()
         return scope
+    before = (await connection.execute(text(_OF_SCOPE), scope)).mappings().one_or_none()
     values = {
         "mode": mode,
         "failure_policy": failure_policy,
@@ -92,10 +100,15 @@ async def set_policy(
         await savepoint.rollback()
         return InvalidInput(f"a workspace has at most {bounds.POLICIES_MAX} policies; remove some first")
     await savepoint.commit()
-    return policy_of((await connection.execute(text(_ONE), {"id": policy_id})).mappings().one())
+    policy = policy_of((await connection.execute(text(_ONE), {"id": policy_id})).mappings().one())
+    was = None if before is None else _told(policy_of(before))
+    await record(connection, actor_id, "policy.set", policy.id, before=was, after=_told(policy))
+    return policy
 
 
-async def remove_policy(connection: AsyncConnection, workspace_id: int, policy_id: str) -> Policy | NotFound:
+async def remove_policy(
+    connection: AsyncConnection, workspace_id: int, policy_id: str, *, actor_id: int | None = None
+) -> Policy | NotFound:
     """Ends a policy by its public id; returns it as it was. What it decided falls to the next wider one."""
     numbers = ids.parse("pol", policy_id, 1)
     savepoint = await connection.begin_nested()
@@ -108,7 +121,9 @@ async def remove_policy(connection: AsyncConnection, workspace_id: int, policy_i
         return NotFound(f"no policy {policy_id!r}")
     await connection.execute(delete(policies).where(policies.c.workspace_id == workspace_id, policies.c.id == number))
     await savepoint.commit()
-    return policy_of(found)
+    policy = policy_of(found)
+    await record(connection, actor_id, "policy.removed", policy.id, before=_told(policy), after=None)
+    return policy
 
 
 async def list_policies(connection: AsyncConnection) -> list[Policy]:
@@ -118,12 +133,13 @@ async def list_policies(connection: AsyncConnection) -> list[Policy]:
 
 async def load_policies(connection: AsyncConnection) -> Policies:
     """The policies of the workspace at hand, laid out for asking."""
-    return Policies(await list_policies(connection))
+    return Policies(await list_policies(connection), off=bool(await connection.scalar(text(_OFF))))
 
 
 async def load_policies_hot(connection: HotConnection) -> Policies:
     """The same, on the bare driver, for the batch writer."""
-    return Policies(policy_of(row) for row in await connection.fetch(_ALL))
+    policies = [policy_of(row) for row in await connection.fetch(_ALL)]
+    return Policies(policies, off=await connection.fetchval(_OFF))
 
 
 def policy_of(row: Any) -> Policy:
@@ -143,6 +159,20 @@ def policy_of(row: Any) -> Policy:
         updated_at=row["updated_at"],
         updated_by=row["updated_by"],
     )
+
+
+def _told(policy: Policy) -> dict[str, Any]:
+    """A policy as the audit log tells it."""
+    limit = policy.overdraft_limit_micro
+    return {
+        "customer": None if policy.customer_id is None else ids.make("cus", policy.customer_id),
+        "feature": policy.feature_key,
+        "creditType": policy.credit_type_key,
+        "mode": policy.mode,
+        "failurePolicy": policy.failure_policy,
+        "rolloutPercent": policy.rollout_percent,
+        "overdraftLimit": None if limit is None else amount.plain_micro(limit),
+    }
 
 
 def _problem(

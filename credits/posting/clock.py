@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import bounds, ids
 from credits.amount import plain_micro
+from credits.audit.log import record
 from credits.errors import InvalidInput, NotAllowed
 from credits.ledger.entries import Entry
 from credits.ledger.tables import accounts
@@ -64,7 +65,7 @@ async def sweep(
 
 
 async def advance_clock(
-    reader: Reader, writer: Writer, workspace_id: int, to: datetime
+    reader: Reader, writer: Writer, workspace_id: int, to: datetime, *, actor_id: int | None = None
 ) -> ClockMoved | InvalidInput | NotAllowed:
     """Moves a test workspace's clock forward to `to`; what falls due on the way is booked at its due instant."""
     async with reader.changing(workspace_id) as page:
@@ -82,6 +83,9 @@ async def advance_clock(
         if to - real > _REACH_IN_ALL:
             return InvalidInput("lies more than a thousand years ahead of real time", field="to")
         await page.connection.execute(update(workspaces).values(clock_offset_us=wanted))
+        await record(
+            page.connection, actor_id, "clock.advanced", "clock", before={"now": workspace.now}, after={"now": to}
+        )
     booked: list[Entry] = []
     await sweep(reader, writer, workspace_id, tell=booked.extend)
     booked.sort(key=lambda entry: (entry.occurred_at, entry.customer_id, entry.sequence))

@@ -97,6 +97,7 @@ class GiveGrant:
     cost_amount: Decimal | None = None
     cost_currency: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    by_hand: bool = False  # an operator's act, for the audit log; no part of the meaning
 
     def form(self) -> InvalidInput | None:
         problem = key_form(self.key) or amount_form(self.amount) or note_form(self.note)

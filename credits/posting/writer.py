@@ -21,9 +21,11 @@ from dataclasses import replace
 import asyncpg
 
 from credits import bounds
+from credits.audit.log import record_hot
 from credits.db import Database, is_unavailable
 from credits.errors import Busy, Unavailable
 from credits.ledger.account import Account
+from credits.posting.acts import acts_of
 from credits.posting.book import Book
 from credits.posting.closing import close_book, events_collide
 from credits.posting.commands import Command, TakeEvent
@@ -204,6 +206,7 @@ class Writer:
             book = await open_book(connection, self._configuration, workspace_id, commands, self._customer_ids)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
+            await record_hot(connection, acts_of(commands, answers))
         self._tell(changed)
         self._committed(len(commands), sum(len(account.entries) for account in changed))
         return book, answers

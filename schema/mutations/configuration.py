@@ -10,13 +10,15 @@ from credits.bounds import NAME_MAX
 from credits.catalog.apply import apply
 from credits.customers.customers import valid_text
 from credits.customers.cutoff import as_duration, set_late_cutoff
+from credits.enforcement.kill_switch import set_kill_switch
 from credits.enforcement.policies import remove_policy, set_policy
 from credits.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from credits.posting.clock import advance_clock
+from schema.errors import bad_request
 from schema.inputs import PolicyInput
 from schema.permission import allow, staff
 from schema.scalars import JSON
-from schema.types.access import ApiKey
+from schema.types.access import ApiKey, Viewer, read_viewer
 from schema.types.catalog import Catalog, CatalogChange
 from schema.types.enforcement import EnforcementPolicy
 from schema.types.enums import Role
@@ -47,7 +49,12 @@ class ConfigurationMutations:
     async def apply_catalog(self, info: Info, document: JSON, dry_run: bool | None = False) -> CatalogResult:
         async with info.context.changing() as page:
             applied = await apply(
-                page.connection, info.context.workspace_id, document, page.workspace.now, dry_run=bool(dry_run)
+                page.connection,
+                info.context.workspace_id,
+                document,
+                page.workspace.now,
+                dry_run=bool(dry_run),
+                actor_id=info.context.caller.actor_id,
             )
         if isinstance(applied, Refusal):
             return refusal_of(info.context, applied)
@@ -88,7 +95,9 @@ class ConfigurationMutations:
     @strawberry.mutation(metadata=_ADMIN)
     async def remove_policy(self, info: Info, id: strawberry.ID) -> PolicyResult:
         async with info.context.changing() as page:
-            result = await remove_policy(page.connection, info.context.workspace_id, id)
+            result = await remove_policy(
+                page.connection, info.context.workspace_id, id, actor_id=info.context.caller.actor_id
+            )
         if isinstance(result, NotFound):
             return refusal_of(info.context, result)
         info.context.services.publish_config(info.context.workspace_id, 0)
@@ -123,14 +132,31 @@ class ConfigurationMutations:
                 role=role.value,
                 pepper=info.context.services.pepper,
                 now=page.workspace.now,
+                by_actor_id=info.context.caller.actor_id,
             )
         return ApiKeyOk(api_key=ApiKey.from_value(key), secret=secret)
 
     @strawberry.mutation(metadata=_ADMIN)
     async def revoke_api_key(self, info: Info, id: strawberry.ID) -> ApiKeyResult:
         async with info.context.changing() as page:
-            key = await revoke_key(page.connection, id, page.workspace.now)
+            by = info.context.caller.actor_id
+            key = await revoke_key(page.connection, id, page.workspace.now, by_actor_id=by)
         return not_found("key") if key is None else ApiKeyOk(api_key=ApiKey.from_value(key), secret=None)
+
+    @strawberry.mutation(
+        description=(
+            "on: true turns all enforcement OFF, on: false restores the policies; in every process within a second."
+        ),
+        metadata=_ADMIN,
+    )
+    async def kill_switch(self, info: Info, on: bool, reason: str) -> Viewer:
+        async with info.context.changing() as page:
+            by = info.context.caller.actor_id
+            problem = await set_kill_switch(page.connection, off=on, reason=reason, actor_id=by)
+        if problem is not None:
+            raise bad_request(f"{problem.field}: {problem.message}")
+        info.context.services.publish_config(info.context.workspace_id, 0)
+        return await read_viewer(info.context)
 
     @strawberry.mutation(
         description=(
@@ -140,7 +166,8 @@ class ConfigurationMutations:
     )
     async def advance_clock(self, info: Info, to: datetime) -> ClockResult:
         services = info.context.services
-        result = await advance_clock(services.reader, services.writer, info.context.workspace_id, to)
+        by = info.context.caller.actor_id
+        result = await advance_clock(services.reader, services.writer, info.context.workspace_id, to, actor_id=by)
         if isinstance(result, InvalidInput | NotAllowed):
             return refusal_of(info.context, result)
         return ClockOk(now=result.now, happened=result.happened)

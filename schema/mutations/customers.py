@@ -35,7 +35,12 @@ class CustomerMutations:
                     )
                     return refusal_of(info.context, problem)
             result = await upsert_customer(
-                page.connection, info.context.workspace_id, input.key, changes, page.workspace.now
+                page.connection,
+                info.context.workspace_id,
+                input.key,
+                changes,
+                page.workspace.now,
+                actor_id=info.context.caller.actor_id,
             )
         if isinstance(result, InvalidInput):
             return refusal_of(info.context, result)

@@ -19,6 +19,7 @@ from schema.types.results import BurnOk, BurnResult, GrantOk, GrantResult, HoldO
 
 _BACKEND = allow(staff("BACKEND"))
 _GRANTING = allow(staff("BACKEND", "SUPPORT", "SALES"))
+_PEOPLE = frozenset({"SUPPORT", "SALES", "FINANCE", "ADMIN"})  # who grants by hand; a backend's grants are its business
 
 
 @strawberry.type
@@ -116,6 +117,7 @@ def _grant(context: Context, given: GrantInput) -> GiveGrant:
         cost_amount=given.cost_basis.amount if given.cost_basis else None,
         cost_currency=given.cost_basis.currency if given.cost_basis else None,
         metadata=mapping(given.metadata),
+        by_hand=context.caller.role in _PEOPLE,
     )
 
 

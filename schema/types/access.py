@@ -5,6 +5,8 @@ from datetime import datetime
 import strawberry
 
 from credits.access import keys
+from credits.customers.cutoff import as_duration
+from schema.context import Context
 from schema.types.customer import Customer
 from schema.types.enums import ActorKind, Role
 
@@ -43,4 +45,24 @@ class Viewer:
     scopes: list[str]
     late_event_cutoff: str = strawberry.field(
         description="Usage older than this (ISO 8601 duration) is not burned but put before an operator."
+    )
+
+
+async def read_viewer(context: Context) -> Viewer:
+    """Who is asking, and in which workspace."""
+    caller = context.caller
+    async with context.page() as page:
+        workspace = page.workspace
+    own = None if caller.customer_id is None else await context.loaders.customers.load(caller.customer_id)
+    return Viewer(
+        kind=ActorKind(caller.kind),
+        role=None if caller.role is None else Role(caller.role),
+        workspace=workspace.name,
+        test_mode=workspace.test_mode,
+        now=workspace.now,
+        customer=None if own is None else Customer.from_value(own),
+        scopes=sorted(caller.scopes),
+        late_event_cutoff=as_duration(
+            workspace.late_cutoff if own is None or own.late_cutoff is None else own.late_cutoff
+        ),
     )

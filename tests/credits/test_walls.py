@@ -121,6 +121,8 @@ RIGHTS = {
     **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "phases", "usage_events"), CHANGE),
     **dict.fromkeys(("credit_types", "features", "cohorts", "bundles"), CHANGE),
     "policies": {*CHANGE, "DELETE"},
+    **dict.fromkeys(("audit_log", "checkpoints", "checkpoint_heads"), ADD),
+    "reconciliations": CHANGE,
 }
 
 
@@ -156,6 +158,10 @@ REFUSED_TO_THE_APPLICATION = [
     "DELETE FROM holds",
     "DELETE FROM customers",
     "DELETE FROM usage_events",
+    "DELETE FROM audit_log",
+    "UPDATE audit_log SET action = 'x'",
+    "UPDATE checkpoints SET root = ''",
+    "DELETE FROM checkpoint_heads",
     "UPDATE rates SET per_unit = 0",
     "DELETE FROM rate_cards",
     "SELECT * FROM entries FOR UPDATE",
@@ -214,16 +220,12 @@ async def test_resetting_the_role_ends_where_the_connection_began(two: Two):
     assert await two.app.fetchval("SELECT current_user") == "scrip_app"
 
 
+APPEND_ONLY = ("entries", "rates", "rate_cards", "hold_ends", "audit_log", "checkpoints", "checkpoint_heads")
 REFUSED_TO_THE_OWNER = [
-    *(f"UPDATE {table} SET workspace_id = workspace_id" for table in ("entries", "rates", "rate_cards", "hold_ends")),
-    *(f"DELETE FROM {table}" for table in ("entries", "rates", "rate_cards", "hold_ends")),
-    *(
-        "TRUNCATE entries",
-        "TRUNCATE hold_ends",
-        "TRUNCATE rates",
-        "TRUNCATE rate_cards CASCADE",
-        "TRUNCATE workspaces CASCADE",
-    ),
+    *(f"UPDATE {table} SET workspace_id = workspace_id" for table in APPEND_ONLY),
+    *(f"DELETE FROM {table}" for table in APPEND_ONLY),
+    *(f"TRUNCATE {table}" for table in APPEND_ONLY if table != "rate_cards"),
+    *("TRUNCATE rate_cards CASCADE", "TRUNCATE workspaces CASCADE"),
     OVERWRITE,
     "MERGE INTO entries e USING customers c ON e.customer_id = c.id WHEN MATCHED THEN DELETE",
     "WITH gone AS (DELETE FROM entries RETURNING *) SELECT count(*) FROM gone",

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import asyncpg
@@ -14,12 +14,16 @@ from credits.access.keys import create_key
 from credits.db import Database
 from credits.posting.commands import ExtendHold
 from credits.posting.standings import Keeper
+from credits.proof.checkpoints import make_checkpoint
+from credits.proof.reports import claim
+from credits.proof.seal import Seal
 from credits.usage.envelope import from_attributes
 from credits.workspaces import ensure_workspace
 from tests.credits.posting.till import Till, open_till
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
     *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events", "standings", "hold_ends"),
+    *("audit_log", "checkpoints", "checkpoint_heads", "reconciliations"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 
@@ -43,6 +47,9 @@ async def fill(till: Till) -> None:
     keeper = Keeper(till.database, spacing=2)
     await keeper.look_through(till.workspace_id)
     await keeper.keep()
+    assert await make_checkpoint(till.database, till.workspace_id, Seal("a secret key")) is not None
+    async with till.database.hot(till.workspace_id) as hot:
+        assert await claim(await hot.driver(), timedelta(0))
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """What is done to the book behind our back, as the owner and past every trigger, is found and named."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,10 @@ import asyncpg
 import pytest
 
 from credits import ids
-from credits.ledger.entries import chain
+from credits.ledger import links
+from credits.ledger.entries import canonical, chain
 from credits.ledger.rows import entry_of
-from credits.ledger.verify import Broken, verify
+from credits.ledger.verify import Broken, Verified, plan, together, verify, verify_span
 from credits.posting.commands import HoldId
 from credits.usage.envelope import from_attributes
 from credits.workspaces import ensure_workspace
@@ -289,6 +291,58 @@ async def test_a_book_that_is_being_written_verifies_at_any_moment(till: Till):
     assert sizes == sorted(sizes)
     assert sizes[-1] > sizes[0]
     assert await till.available() < Decimal(100_000)
+
+
+# ─── the fast way ──────────────────────────────────────────────────────────────────────────────────
+async def test_the_fast_way_makes_the_same_bytes_as_the_slow_one(till: Till, owner: asyncpg.Connection):
+    await fill(till)
+    order = "WHERE workspace_id = $1 ORDER BY customer_id, credit_type_id, sequence"
+    stored = await owner.fetch(f"SELECT * FROM entries {order}", till.workspace_id)
+    rows = await owner.fetch(f"SELECT {links.SELECTED} FROM entries {order}", till.workspace_id)
+    assert links._canonical(rows) == [canonical(entry_of(row)) for row in stored]
+
+
+async def test_the_fast_way_knows_every_column_of_an_entry(owner: asyncpg.Connection):
+    """A column that it does not know could be changed behind its back: name it in `links.LATER`."""
+    known = set(re.findall(r"\w+", links.SELECTED)) | set(links.LATER)
+    assert set(await written(owner, "entries")) - known == set()
+
+
+async def test_a_column_that_came_later_is_appended_where_it_is_set(till: Till, owner: asyncpg.Connection, monkeypatch):
+    await fill(till)
+    rows = await owner.fetch(f"SELECT {links.SELECTED} FROM entries WHERE workspace_id = $1", till.workspace_id)
+    later = [tuple(row.values()) for row in rows]
+    later[3] = (later[3][0], '[["reverses", 2], ["other", null]]', *later[3][2:])
+    before, after = links._canonical(rows), links._canonical(later)
+    assert after[3] == before[3][:-1] + b',["reverses",2]]'
+    assert [*after[:3], *after[4:]] == [*before[:3], *before[4:]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+async def test_wherever_the_book_is_cut_into_spans_the_same_is_found(till: Till, owner: asyncpg.Connection, size: int):
+    await fill(till)
+    at, last = await acmes_account(till)
+    columns = ", ".join(await written(owner, "entries"))
+
+    async def cut() -> Verified:
+        return await verify(till.database, till.workspace_id, progress=lambda _: None, size=size)
+
+    assert await cut() == await till.verify()
+    for name, (attack, _) in ATTACKS.items():
+        async with undone(owner, till.workspace_id):
+            await owner.execute(attack.format(at=at, last=last, columns=columns))
+            assert (await cut()).broken == (await till.verify()).broken, name
+
+
+async def test_the_spans_of_a_book_leave_nothing_out_and_count_nothing_twice(till: Till):
+    await fill(till)
+    whole = await till.verify()
+    for size in range(1, 12):
+        spans = await plan(till.database, till.workspace_id, size=size)
+        parts = [await verify_span(till.database, till.workspace_id, span) for span in spans]
+        assert together(parts) == whole
+        assert max(part.entries for part in parts) <= size
+        assert [span.to for span in spans[:-1]] == [span.after for span in spans[1:]]
 
 
 async def test_progress_is_told_and_ends_with_the_number_of_entries(till: Till):
