@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from server import migrate
@@ -16,6 +17,9 @@ from tests.harness.server import Server
 # processes that tests interrupt would not notice.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is slow at any example
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

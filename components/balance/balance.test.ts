@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { FakeScrip } from "../../frontend_embed/testing/fake_scrip.ts";
-import { type BalanceHarness, mount, settle, unmountAll } from "../../frontend_embed/testing/harness.ts";
+import { type BalanceHarness, mount, PATIENCE_MS, settle, unmountAll } from "../../frontend_embed/testing/harness.ts";
 import ar from "../locales/ar.json" with { type: "json" };
 import de from "../locales/de.json" with { type: "json" };
 import fr from "../locales/fr.json" with { type: "json" };
@@ -174,7 +174,7 @@ describe("states", () => {
     expect(balance.part("skeleton")).not.toBeNull();
     const before = height(balance);
     provider.fetchToken = () => fake.mint();
-    await vi.waitFor(() => expect(balance.value).toBe("1,500"));
+    await vi.waitFor(() => expect(balance.value).toBe("1,500"), PATIENCE_MS);
     expect(height(balance)).toBe(before);
     fake.isUp = false;
     dispatchEvent(new Event("offline"));
@@ -280,7 +280,7 @@ describe("languages", () => {
       childList: true,
     });
     provider.fetchToken = () => fake.mint();
-    await vi.waitFor(() => expect(balance.buckets[1]).toBe("1,000 sin caducidad".replace(",", "")));
+    await vi.waitFor(() => expect(balance.buckets[1]).toBe("1,000 sin caducidad".replace(",", "")), PATIENCE_MS);
     expect(new Set(written)).toEqual(new Set(["1000 sin caducidad"]));
   });
 
@@ -295,12 +295,12 @@ describe("languages", () => {
     const { balance } = await mount({ around: '<section lang="en">', locales: { de } });
     balance.element.closest("section")?.setAttribute("lang", "de");
     await settle();
-    await vi.waitFor(() => expect(balance.value).toBe("1.500"));
+    await vi.waitFor(() => expect(balance.value).toBe("1.500"), PATIENCE_MS);
   });
 
   it("that are written from right to left turn the card around", async () => {
     const { balance } = await mount({ around: '<section lang="ar">', locales: { ar } });
-    await vi.waitFor(() => expect(balance.value).toBe("1,500"));
+    await vi.waitFor(() => expect(balance.value).toBe("1,500"), PATIENCE_MS);
     const card = balance.part("card") as HTMLElement;
     expect(card.dir).toBe("rtl");
     const right = (name: string): number =>

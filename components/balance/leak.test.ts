@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { type Mounted, mount, settle, turn, unmountAll } from "../../frontend_embed/testing/harness.ts";
+import { type Mounted, mount, PATIENCE_MS, settle, turn, unmountAll } from "../../frontend_embed/testing/harness.ts";
 import { defineProvider } from "../provider/provider.ts";
 import { defineBalance } from "./balance.ts";
 
@@ -42,7 +42,7 @@ it("elements that left the page are collected", async () => {
   await vi.waitFor(() => {
     collect();
     expect(gone.filter((element) => element.deref()).length).toBeLessThan(3);
-  });
+  }, PATIENCE_MS);
 });
 
 it("a thousand mounts leave less than 256 bytes each", async () => {

@@ -35,6 +35,9 @@ export class BalanceHarness {
   }
 }
 
+/** How long a test waits for what must come, when the machine is busy. */
+export const PATIENCE_MS = 30_000;
+
 /** A turn of the event loop that fake timers leave alone: bodies of answers are read in tasks. */
 export const turn = (): Promise<unknown> =>
   new Promise((resolve) => {

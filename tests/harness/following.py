@@ -1,6 +1,7 @@
 """A subscription followed in the background: everything it brought, and when."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,6 +28,10 @@ class Follower:
             self.at.append(datetime.now(UTC))
             self._news.set()
 
+    def forget(self) -> None:
+        self.seen.clear()
+        self.at.clear()
+
     async def until(self, met: Callable[[list[Json]], bool], within_s: float = 20.0) -> None:
         async with asyncio.timeout(within_s):
             while not (self.seen and met(self.seen)):
@@ -37,6 +42,30 @@ class Follower:
                 if self.task in done:
                     self.task.result()
                     raise AssertionError(f"the subscription ended after {self.seen[-3:]}")
+
+
+async def until_subscribed(follower: Follower, client: Client, customer: str, credit_type: str) -> int:
+    """Gives a thousandth of a credit until a follower of entries is told of it: nothing else says that it listens.
+
+    Returns the sequence of the last of these grants.
+    """
+    for number in range(100):
+        fields = {"customer": customer, "creditType": credit_type, "amount": "0.001"}
+        given = await client.must("grantCredits", **fields, idempotencyKey=f"listening-{id(follower)}-{number}")
+        sequence = int(given["entry"]["sequence"])
+        with contextlib.suppress(TimeoutError):
+            await until_told(follower, credit_type, sequence, within_s=0.5)
+            return sequence
+    raise AssertionError("nothing is told")
+
+
+async def until_told(follower: Follower, credit_type: str, sequence: int, within_s: float = 20.0) -> None:
+    """Waits for an entry; those of one account come in order, so that all before it have come, too."""
+    await follower.until(lambda seen: (credit_type, sequence) in map(_place, seen), within_s)
+
+
+def _place(entry: Json) -> tuple[str, int]:
+    return entry["creditType"]["key"], entry["sequence"]
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ def read_everything_written() -> Iterator[tuple[str, str]]:
     """What a reader of the repository sees, lock files and settings too."""
     yield from read_all()
     for path in sorted(REPOSITORY.iterdir()):
-        if path.is_file() and path.name not in {".env", ".venv.log"}:
+        if path.is_file() and path.name not in {".env", ".git", ".venv.log"}:
             yield path.name, path.read_text(encoding="utf-8", errors="replace")
     for folder in ("scripts", ".ci", *SOURCES):
         for path in sorted((REPOSITORY / folder).rglob("*")):

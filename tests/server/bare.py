@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 from fastapi import FastAPI, WebSocket
 
@@ -32,6 +33,14 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/slow")
     async def slow(seconds: float) -> str:
         await asyncio.sleep(seconds)
+        return "done"
+
+    @app.get("/until")
+    async def until(gate: Path) -> str:
+        """Says that it is under way by a file beside the gate, and answers once the gate is there."""
+        gate.with_name(uuid4().hex).touch()
+        while not gate.exists():
+            await asyncio.sleep(0.02)
         return "done"
 
     @app.websocket("/socket")
