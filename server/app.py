@@ -98,6 +98,9 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         publish_config=hub.publish_config,
         mint_token=minter(settings.secret_key),
         pepper=settings.secret_key,
+        watch_disputes=hub.subscribe_disputes,
+        publish_dispute=hub.publish_dispute,
+        dispute_sla=settings.dispute_sla,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id)),
     )
 

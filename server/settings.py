@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         default=bounds.REFUND_LIFETIME,
         description="how long credits live that are given back after their grant has ended; ISO 8601",
     )
+    dispute_sla: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+        default=bounds.DISPUTE_SLA, description="until a dispute is to be decided; ISO 8601"
+    )
     environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=(), description="web origins that may call us besides our own, with commas"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from credits import bounds
@@ -13,6 +14,9 @@ from credits.ledger.balance import Balance, balance_of
 from credits.ledger.entries import Entry
 from credits.posting.commands import Keyed, TakeEvent
 from credits.posting.outcomes import EventOutcome, Replay, UsedKey
+
+if TYPE_CHECKING:
+    from credits.posting.corrections import Companion
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class Book:
     seen_events: dict[UUID, SeenEvent] = field(default_factory=dict)
     reversible: dict[tuple[int, int, int], Reversible] = field(default_factory=dict)
     refund_lifetime: timedelta = bounds.REFUND_LIFETIME
+    companions: dict[tuple[Any, ...], tuple["Companion", list[Entry]]] = field(default_factory=dict)
     # What the commands did, besides what the accounts carry.
     new_events: list[NewEvent] = field(default_factory=list)
     new_accounts: set[tuple[int, int]] = field(default_factory=set)

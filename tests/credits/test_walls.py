@@ -117,9 +117,9 @@ async def test_the_words_of_an_error_tell_nothing_of_a_foreign_row(two: Two):
 # ─── the book is append-only ───────────────────────────────────────────────────────────────────────
 READ, ADD, CHANGE = {"SELECT"}, {"SELECT", "INSERT"}, {"SELECT", "INSERT", "UPDATE"}
 RIGHTS = {
-    **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces"), ADD),
+    **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces", "dispute_events"), ADD),
     **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "usage_events"), CHANGE),
-    **dict.fromkeys(("credit_types", "features", "cohorts", "bundles"), CHANGE),
+    **dict.fromkeys(("credit_types", "features", "cohorts", "bundles", "disputes", "dispute_entries"), CHANGE),
     "policies": {*CHANGE, "DELETE"},
 }
 

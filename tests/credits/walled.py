@@ -18,6 +18,7 @@ from tests.credits.posting.till import Till, open_till
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
     *("policies", "accounts", "grants", "holds", "entries", "usage_events"),
+    *("disputes", "dispute_entries", "dispute_events"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 
@@ -35,7 +36,8 @@ async def fill(till: Till) -> None:
         )
     await till.policy("SOFT", customer="acme")
     await till.must(till.grant("100"))
-    await till.must(till.burn("1"))
+    burned = await till.must(till.burn("1"))
+    await till.contest(burned.entry)
     await till.open_hold("5")
     await till.many(from_attributes("e", "tests", "chat", "acme", None, {"tokens": 2}))
 
