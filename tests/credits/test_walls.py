@@ -158,6 +158,8 @@ REFUSED_TO_THE_APPLICATION = [
     "DELETE FROM usage_events",
     "UPDATE rates SET per_unit = 0",
     "DELETE FROM rate_cards",
+    "DELETE FROM disputes",
+    "UPDATE dispute_events SET note = 'x'",
     "SELECT * FROM entries FOR UPDATE",
     OVERWRITE,
     "MERGE INTO entries e USING entries o ON false WHEN MATCHED THEN UPDATE SET note = 'x'",
@@ -215,8 +217,12 @@ async def test_resetting_the_role_ends_where_the_connection_began(two: Two):
 
 
 REFUSED_TO_THE_OWNER = [
-    *(f"UPDATE {table} SET workspace_id = workspace_id" for table in ("entries", "rates", "rate_cards")),
-    *(f"DELETE FROM {table}" for table in ("entries", "rates", "rate_cards")),
+    *(
+        f"UPDATE {table} SET workspace_id = workspace_id"
+        for table in ("entries", "rates", "rate_cards", "dispute_events")
+    ),
+    *(f"DELETE FROM {table}" for table in ("entries", "rates", "rate_cards", "dispute_events")),
+    "TRUNCATE dispute_events",
     *("TRUNCATE entries", "TRUNCATE rates", "TRUNCATE rate_cards CASCADE", "TRUNCATE workspaces CASCADE"),
     OVERWRITE,
     "MERGE INTO entries e USING customers c ON e.customer_id = c.id WHEN MATCHED THEN DELETE",
@@ -263,6 +269,15 @@ BROKEN_LAWS = [
     ("UPDATE holds SET status = 'LAPSED', closed_at = now()", "hold_closed_keeps_nothing"),
     ("UPDATE holds SET status = 'MAYBE', closed_at = now(), remaining = 0", "hold_status"),
     ("UPDATE workspaces SET clock_offset_us = -1", "clock_moves_forward"),
+    ("UPDATE disputes SET amount = 0", "dispute_amount_positive"),
+    (
+        "UPDATE disputes SET status = 'UPHELD', resolved_at = now(), given_back = amount + 1",
+        "dispute_gives_back_at_most_its_amount",
+    ),
+    ("UPDATE disputes SET given_back = 1", "dispute_only_upheld_gives_back"),
+    ("UPDATE disputes SET status = 'REJECTED'", "dispute_closed_has_its_instant"),
+    ("UPDATE disputes SET resolved_at = now()", "dispute_closed_has_its_instant"),
+    ("UPDATE disputes SET status = 'MAYBE', resolved_at = now()", "dispute_status"),
 ]
 
 
