@@ -29,6 +29,9 @@ QUEUE_COMMANDS_MAX = 20_000  # waiting commands per workspace and process; beyon
 FUTURE_SKEW = timedelta(minutes=5)  # contract: events ahead of our clock
 LATE_AFTER = timedelta(minutes=5)  # contract: `late` marks what was recorded longer than this after it occurred
 LATE_CUTOFF_MAX = timedelta(days=400)  # whoever settles once a year has a month to do it
+DISPUTE_SLA = timedelta(days=5)  # until a dispute is to be decided; a setting and each workspace override it
+DISPUTE_ENTRIES_MAX = 100  # entries of one dispute: a person looks at each of them
+DISPUTES_LISTED_MAX = 1_000  # disputes of one list: what is due first stands first
 REFUND_LIFETIME = timedelta(days=30)  # contract: what is given back after its grant has ended; a setting overrides it
 HOLD_TTL_MAX = timedelta(days=30)  # a hold is for work in progress; a longer one is a grant taken away
 SWEEP_ACCOUNTS_MAX = 500  # accounts that one sweep books per transaction

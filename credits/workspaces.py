@@ -17,6 +17,7 @@ workspaces = Table(
     Column("test_mode", Boolean),
     Column("clock_offset_us", BigInteger),
     Column("late_cutoff_s", BigInteger),
+    Column("dispute_sla_s", BigInteger),
     Column("config_version", Integer),
     Column("catalog_version", Integer),
     Column("enforcement_off", Boolean),

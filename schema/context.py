@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from credits.catalog.values import Catalog
@@ -66,6 +66,9 @@ class Services:
     pepper: str
     report: Callable[[int], Awaitable[Report]]
     loaders: Callable[[int], Loaders]
+    watch_disputes: Callable[[int, int | None], AbstractAsyncContextManager[Watched]]
+    publish_dispute: Callable[[int, int, int], None]
+    dispute_sla: timedelta
 
 
 class Context:

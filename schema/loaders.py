@@ -14,6 +14,8 @@ from strawberry.dataloader import DataLoader
 from credits.access.actors import Actor, read_actors
 from credits.customers.customers import Customer, read_customers
 from credits.db import Database
+from credits.disputes.disputes import Dispute, DisputeEvent
+from credits.disputes.reads import read_disputes_of_entries, read_timelines
 from credits.ledger.account import Grant, Hold
 from credits.ledger.entries import Entry
 from credits.ledger.reads import read_entries, read_grants, read_hold_entries, read_holds, read_reversed_amounts
@@ -32,11 +34,13 @@ class Loaders:
         self._workspace_id = workspace_id
         self.actors: DataLoader[int, Actor | None] = self._loader(read_actors)
         self.customers: DataLoader[int, Customer | None] = self._loader(read_customers)
+        self.disputes_of: DataLoader[Place, Dispute | None] = self._loader(read_disputes_of_entries)
         self.entries: DataLoader[Place, Entry | None] = self._loader(read_entries)
         self.grants: DataLoader[Place, Grant | None] = self._loader(read_grants)
         self.hold_entries: DataLoader[Place, list[Entry] | None] = self._loader(read_hold_entries)
         self.reversed_amounts: DataLoader[Place, int | None] = self._loader(read_reversed_amounts)
         self.holds: DataLoader[Place, Hold | None] = self._loader(read_holds)
+        self.timelines: DataLoader[tuple[int, int], list[DisputeEvent] | None] = self._loader(read_timelines)
 
     def _loader(
         self, read: Callable[[AsyncConnection, Iterable[K]], Awaitable[dict[K, V]]]

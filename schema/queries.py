@@ -6,6 +6,7 @@ from credits import ids
 from credits.access.keys import list_keys
 from credits.customers.customers import Customer as CustomerValue
 from credits.customers.customers import find_customer, search_customers
+from credits.disputes.reads import list_disputes
 from credits.enforcement.policies import list_policies
 from credits.errors import Refusal
 from credits.ledger import reads
@@ -21,8 +22,9 @@ from schema.types.access import ApiKey, Viewer, read_viewer
 from schema.types.balance import Balance, Decision
 from schema.types.catalog import Catalog
 from schema.types.customer import Customer
+from schema.types.disputes import Dispute
 from schema.types.enforcement import EnforcementPolicy
-from schema.types.enums import EventOutcome
+from schema.types.enums import DisputeStatus, EventOutcome
 from schema.types.ledger import Hold, Info, LedgerEntry
 from schema.types.refusals import not_found, refusal_of
 from schema.types.results import CheckResult
@@ -118,6 +120,18 @@ class Query(ProofQueries):
             return refusal_of(info.context, decision)
         verdict, balance = decision
         return Decision.from_value(info.context, verdict, Balance.from_value(balance))
+
+    @strawberry.field(
+        description="What is due first stands first; at most 1,000. `overdue`: undecided at its due instant, or not.",
+        metadata=allow(staff("VIEWER", "SUPPORT", "SALES", "FINANCE")),
+    )
+    async def disputes(
+        self, info: Info, status: DisputeStatus | None = None, overdue: bool | None = None
+    ) -> list[Dispute]:
+        async with info.context.page() as page:
+            wanted = status.value if status else None
+            found = await list_disputes(page.connection, wanted, overdue, page.workspace.now)
+        return [Dispute.from_value(dispute) for dispute in found]
 
     @strawberry.field(metadata=allow(staff("SUPPORT", "FINANCE")))
     async def dead_letters(

@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema.mutations.configuration import ConfigurationMutations
 from schema.mutations.corrections import CorrectionMutations
 from schema.mutations.customers import CustomerMutations
+from schema.mutations.disputes import DisputeMutations
 from schema.mutations.spending import SpendingMutations
 from schema.mutations.usage import UsageMutations
 from schema.queries import Query
@@ -14,7 +15,9 @@ from schema.subscriptions import Subscription
 
 
 @strawberry.type
-class Mutation(SpendingMutations, CorrectionMutations, UsageMutations, CustomerMutations, ConfigurationMutations):
+class Mutation(
+    SpendingMutations, CorrectionMutations, DisputeMutations, UsageMutations, CustomerMutations, ConfigurationMutations
+):
     pass
 
 

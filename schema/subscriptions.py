@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 import strawberry
 
 from credits.customers.customers import Customer as CustomerValue
+from credits.disputes.disputes import Dispute as DisputeValue
+from credits.disputes.disputes import Place
+from credits.disputes.reads import list_changed
 from credits.errors import Unavailable
 from credits.ledger import reads
 from credits.ledger.balance import Balance as BalanceValue
@@ -18,10 +21,12 @@ from schema.errors import bad_request, forbidden
 from schema.permission import READERS, allow, customer, staff
 from schema.queries import visible_customer
 from schema.types.balance import Balance
+from schema.types.disputes import Dispute
 from schema.types.ledger import Info, LedgerEntry
 
 _HEARTBEAT_S = 15.0  # how stale a balance can get when every message is lost
 _ENTRIES_PER_READ = 500
+_COMMITTED_WITHIN = timedelta(minutes=1)  # a statement waits ten seconds for a lock, and is ended after fifteen
 _PATIENCE_S = 10.0  # a database that is started again is back by then
 _RETRY_S = 0.5
 
@@ -71,6 +76,46 @@ class Subscription:
                     for entry in news:
                         yield LedgerEntry.from_value(entry)
                 signal = await signals.next(_HEARTBEAT_S)
+
+    @strawberry.subscription(
+        description=(
+            "Of a customer, or (staff alone, null) of all: answers at once with what is undecided, "
+            "then with every dispute that changes."
+        ),
+        metadata=allow(staff(*READERS), customer("dispute:create")),
+    )
+    async def dispute_updated(self, info: Info, customer: str | None = None) -> AsyncGenerator[Dispute, None]:
+        context = info.context
+        watched = None
+        if customer is not None or context.caller.is_customer:
+            watched = (await _watched(context, customer, None))[0].id
+        seen: dict[Place, int] = {}
+        since: datetime | None = None
+        begun = False  # what was decided a moment ago is no news to who begins now
+        async with context.services.watch_disputes(context.workspace_id, watched) as signals:
+            signal = "changed"
+            while signal != "stopped":
+                news, since = await _patiently(partial(_changed_disputes, context, watched, since))
+                for dispute in news:
+                    before = seen.get(dispute.place, 0)
+                    seen[dispute.place] = max(before, dispute.version)
+                    if dispute.version > before and (begun or dispute.is_undecided):
+                        yield Dispute.from_value(dispute)
+                begun = True
+                signal = await signals.next(_HEARTBEAT_S)
+
+
+async def _changed_disputes(
+    context: Context, customer_id: int | None, since: datetime | None
+) -> tuple[list[DisputeValue], datetime]:
+    """What has changed since the last look, at the first also what is undecided; and from when on to look next.
+
+    A change is dated before it is committed: the next look begins a little earlier than this one.
+    """
+    async with context.page() as page:
+        next_since = page.workspace.now - _COMMITTED_WITHIN
+        found = await list_changed(page.connection, customer_id, since or next_since, undecided=since is None)
+        return found, next_since
 
 
 async def _watched(

@@ -116,6 +116,9 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         mint_token=minter(settings.secret_key),
         pepper=settings.secret_key,
         report=prover.report,
+        watch_disputes=hub.subscribe_disputes,
+        publish_dispute=hub.publish_dispute,
+        dispute_sla=settings.dispute_sla,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id)),
     )
 

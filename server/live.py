@@ -26,6 +26,8 @@ from server.live_changes import Changes, Window
 from server.live_postgres import CHANNEL, HEARTBEAT_S, Listener, PostgresBackend
 
 WINDOW_S = 0.05  # a busy account is announced 20 times a second, not once for each burn
+DISPUTES = 0  # no credit type has this id
+EVERYBODY = 0  # no customer has this id
 DIRTY_MAX = 256  # a subscriber further behind than this reads everything again
 
 Signal = Literal["changed", "timeout", "stopped"]
@@ -201,6 +203,22 @@ class Hub:
     ) -> AsyncIterator[Signals]:
         """Watch one account, or (None) all accounts of a customer. Read the present state after entering."""
         async with self._subscribed(self._by_account, (workspace_id, customer_id), Signals(credit_type_id)) as signals:
+            yield signals
+
+    def publish_dispute(self, workspace_id: int, customer_id: int, version: int) -> None:
+        """Announce that a customer's dispute changed, after the commit. Never blocks, never raises.
+
+        It travels as an account of no credit type, to whoever watches that customer's disputes, and to whoever watches
+        everybody's, which is a customer of no number.
+        """
+        for whose in (customer_id, EVERYBODY):
+            self.publish(workspace_id, whose, DISPUTES, version)
+
+    @contextlib.asynccontextmanager
+    async def subscribe_disputes(self, workspace_id: int, customer_id: int | None) -> AsyncIterator[Signals]:
+        """Watch the disputes of a customer, or (None) of all customers of a workspace."""
+        whose = EVERYBODY if customer_id is None else customer_id
+        async with self.subscribe(workspace_id, whose, DISPUTES) as signals:
             yield signals
 
     @contextlib.asynccontextmanager

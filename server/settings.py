@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     reconcile_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
         default=timedelta(hours=1), description="each book reconciled, slowly; ISO 8601, PT0S: never"
     )
+    dispute_sla: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+        default=bounds.DISPUTE_SLA, description="until a dispute is to be decided; ISO 8601"
+    )
     environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=(), description="web origins that may call us besides our own, with commas"

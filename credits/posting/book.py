@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from credits import bounds
@@ -16,6 +17,9 @@ from credits.ledger.entries import Entry
 from credits.ledger.laying import LateBurn
 from credits.posting.commands import Keyed, TakeEvent
 from credits.posting.outcomes import EventOutcome, Replay, UsedKey
+
+if TYPE_CHECKING:
+    from credits.posting.corrections import Companion
 
 
 @dataclass(slots=True)
@@ -93,6 +97,7 @@ class Book:
     late: dict[tuple[int, int], list[tuple[LateBurn, list[Entry]]]] = field(default_factory=dict)
     reversible: dict[tuple[int, int, int], Reversible] = field(default_factory=dict)
     refund_lifetime: timedelta = bounds.REFUND_LIFETIME
+    companions: dict[tuple[Any, ...], tuple["Companion", list[Entry]]] = field(default_factory=dict)
     # What the commands did, besides what the accounts carry.
     new_events: list[NewEvent] = field(default_factory=list)
     retried_events: list[NewEvent] = field(default_factory=list)

@@ -29,6 +29,8 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     changed = [account for account in book.accounts.values() if _is_changed(book, account)]
     if book.new_events or book.retried_events:
         await _write_events(connection, book)
+    for companion, given in book.companions.values():
+        await companion.write(connection, book.now, given)
     if book.tagged:
         tagged = (book.customers[customer_id] for customer_id in book.tagged)
         rows = ((customer.id, customer.rate_card_version) for customer in tagged)

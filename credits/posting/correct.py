@@ -7,17 +7,26 @@ its state allows it → amounts. A refusal leaves everything as it was.
 from dataclasses import dataclass, replace
 
 from credits.amount import INT64_MAX
-from credits.errors import Conflict, InvalidInput, NotFound, Refusal
+from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound, Refusal
 from credits.ledger import corrections
 from credits.ledger.account import Account, Grant
 from credits.ledger.entries import REVERSIBLE, Cause, Entry
 from credits.posting.book import Book, LockedCustomer, Reversible
-from credits.posting.corrections import Adjust, Clawback, Correction, ExtendGrant, GrantId, ReverseBurn, VoidGrant
-from credits.posting.outcomes import Burned, Decision, Granted, Replay
+from credits.posting.corrections import (
+    Adjust,
+    Clawback,
+    Correction,
+    ExtendGrant,
+    GrantId,
+    ReverseBurn,
+    ReverseTogether,
+    VoidGrant,
+)
+from credits.posting.outcomes import Burned, Decision, GivenBack, Granted, Replay
 from credits.posting.pricing import scaled
 
 
-def correct(book: Book, command: Correction) -> Burned | Granted | Refusal | Replay:
+def correct(book: Book, command: Correction) -> Burned | Granted | GivenBack | Refusal | Replay:
     """Decides one correction and, where it is granted, changes the book."""
     match command:
         case ReverseBurn():
@@ -30,6 +39,8 @@ def correct(book: Book, command: Correction) -> Burned | Granted | Refusal | Rep
             return _adjust(book, command)
         case Clawback():
             return _claw_back(book, command)
+        case ReverseTogether():
+            return _reverse_together(book, command)
     raise TypeError(f"no correction: {type(command).__name__}")
 
 
@@ -137,26 +148,89 @@ def _reverse(book: Book, command: ReverseBurn) -> Burned | Refusal | Replay:
     found = None if account is None else _reversible(book, account, command.entry.sequence)
     if account is None or found is None:
         return NotFound("no such entry")
-    entry, later = found.entry, found.later
+    entry = found.entry
     if entry.kind not in REVERSIBLE:
         return InvalidInput(f"is of kind {entry.kind.name}: burns and settlements can be reversed", field="entry")
-    left = corrections.left_of(entry, later)
+    left = corrections.left_of(entry, found.later)
     amount = left if command.amount is None else scaled(book.credit_type(account.credit_type_id), command.amount)
     if isinstance(amount, InvalidInput):
         return amount
     if amount > left or left == 0:
         return Conflict("more than is left of the entry to give back", code="OVER_REVERSED")
-    reversal = corrections.reverse(
-        account,
-        entry,
-        amount,
-        later=later,
-        refund_expires_at=book.now + book.refund_lifetime,
-        now=book.now,
-        cause=replace(_cause(command), feature_id=entry.cause.feature_id, member=entry.cause.member),
-    )
+    reversal = _give_back(book, account, found, amount, _cause(command))
     book.use_key(account, command.key, command.meaning(), entry=reversal, hold=None, grant=None)
     return Burned(reversal, book.balance(account), reversal_decision(book, reversal))
+
+
+def _give_back(book: Book, account: Account, found: Reversible, amount: int, cause: Cause) -> Entry:
+    of = found.entry.cause
+    return corrections.reverse(
+        account,
+        found.entry,
+        amount,
+        later=found.later,
+        refund_expires_at=book.now + book.refund_lifetime,
+        now=book.now,
+        cause=replace(cause, feature_id=of.feature_id, member=of.member),
+    )
+
+
+def _reverse_together(book: Book, command: ReverseTogether) -> GivenBack | Refusal:
+    """The companion decides first: it knows whether this has happened before."""
+    customer = book.customers.get(command.customer)
+    if customer is None:
+        return NotFound("no such entry")
+    place = command.companion.place
+    earlier = book.companions.get(place)
+    said = command.companion.decide(book.now, None if earlier is None else earlier[0])
+    if isinstance(said, Refusal):
+        return said
+    if said:
+        return GivenBack([], replayed=True)
+    used = book.used_keys.get((customer.id, command.key))
+    if used is not None:
+        return IdempotencyConflict("this idempotency key was used before for something else", used.first_seen_at)
+    shares = _shares(book, command)
+    if isinstance(shares, Refusal):
+        return shares
+    cause, given = _cause(command), list[Entry]()
+    for account, sequence, share in shares:
+        found = _reversible(book, account, sequence)  # again: the one before may have moved overdraft
+        assert found is not None  # noqa: S101 -- `_shares` has found it
+        given.append(_give_back(book, account, found, share, cause))
+        cause = replace(cause, key=None, fingerprint=None)
+    if given:
+        account = shares[0][0]
+        book.use_key(account, command.key, command.meaning(), entry=given[0], hold=None, grant=None)
+    book.companions[place] = command.companion, given
+    return GivenBack(given)
+
+
+def _shares(book: Book, command: ReverseTogether) -> list[tuple[Account, int, int]] | Refusal:
+    """What of the amount each entry gives back: account, sequence, micro-credits."""
+    lefts: list[tuple[Account, int, int]] = []
+    for entry_id in command.entries:
+        account = _account(book, book.customers[command.customer], entry_id.credit_type_id)
+        found = None if account is None else _reversible(book, account, entry_id.sequence)
+        if account is None or found is None or entry_id.customer_id != command.customer:
+            return NotFound("no such entry")
+        if found.entry.kind not in REVERSIBLE:
+            return InvalidInput("burns and settlements can be reversed", field="entries")
+        lefts.append((account, entry_id.sequence, corrections.left_of(found.entry, found.later)))
+    if command.amount is None or not lefts:
+        return [share for share in lefts if share[2]]
+    amount = scaled(book.credit_type(lefts[0][0].credit_type_id), command.amount)
+    if isinstance(amount, InvalidInput):
+        return amount
+    if amount > sum(left for *_, left in lefts):
+        return Conflict("more than is left of the entries to give back", code="OVER_REVERSED")
+    shares = []
+    for account, sequence, left in lefts:
+        share = min(left, amount)
+        amount -= share
+        if share:
+            shares.append((account, sequence, share))
+    return shares
 
 
 def _reversible(book: Book, account: Account, sequence: int) -> Reversible | None:

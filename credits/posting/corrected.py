@@ -1,4 +1,5 @@
-"""What corrections look at under the lock, besides what every batch reads: grants that are closed, entries to reverse."""
+"""What corrections look at under the lock, besides what every batch reads: grants that are closed, entries to reverse,
+and what their companions look at."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,15 @@ from credits.ledger.rows import entry_of
 from credits.posting import statements
 from credits.posting.book import Book, Reversible
 from credits.posting.commands import Command
-from credits.posting.corrections import Correction, ReverseBurn
+from credits.posting.corrections import (
+    Adjust,
+    Clawback,
+    Correction,
+    ExtendGrant,
+    ReverseBurn,
+    ReverseTogether,
+    VoidGrant,
+)
 
 Place = tuple[int, int, int]  # customer, credit type, number or sequence
 
@@ -20,12 +29,17 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
     asked = [command for command in commands if isinstance(command, Correction)]
     if not asked:
         return
-    entries = {command.entry.place for command in asked if isinstance(command, ReverseBurn)}
-    grants = {
-        (command.grant.customer_id, command.grant.credit_type_id, command.grant.number)
-        for command in asked
-        if not isinstance(command, ReverseBurn) and hasattr(command, "grant")
-    }
+    entries: set[Place] = set()
+    grants: set[Place] = set()
+    for command in asked:
+        match command:
+            case ReverseBurn():
+                entries.add(command.entry.place)
+            case ReverseTogether():
+                entries.update(entry.place for entry in command.entries)
+                await command.companion.look(connection)
+            case VoidGrant() | ExtendGrant() | Adjust() | Clawback():
+                grants.add((command.grant.customer_id, command.grant.credit_type_id, command.grant.number))
     if entries:
         bearers = await _read_entries(connection, book, entries)
         grants |= bearers

@@ -3,14 +3,17 @@
 Each names what it corrects by its place, because it exists already; the rest is as in `commands.py`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from credits.amount import from_micro
 from credits.canonical import fingerprint
-from credits.errors import InvalidInput
+from credits.db import HotConnection
+from credits.errors import InvalidInput, Refusal
+from credits.ledger.entries import Entry
 from credits.posting.commands import amount_form, key_form, note_form
 
 
@@ -149,3 +152,48 @@ class ReverseBurn(Correction):
             "reason": self.reason,
             "note": self.note,
         }
+
+
+class Companion(Protocol):
+    """What else changes in the database transaction of a reversal, for whoever builds on the ledger.
+
+    `look` reads it under the customer's lock, `decide` says by that alone whether it may happen, `write` writes it.
+    """
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What it is about: two of one batch know of each other."""
+        ...
+
+    async def look(self, connection: HotConnection) -> None: ...
+
+    def decide(self, now: datetime, earlier: "Companion | None") -> Refusal | bool:
+        """Why not; or whether it has happened before, under this key. `earlier`: the one of the same place that went
+        before in this batch."""
+        ...
+
+    async def write(self, connection: HotConnection, now: datetime, given: Sequence[Entry]) -> None:
+        """`given` are the reversals that go with it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseTogether(Correction):
+    """Gives back `amount` credits of several burns of one account, in their order, or (None) all that is left of them,
+    together with what its companion writes: both, or neither. Its key is the companion's to know."""
+
+    customer: int
+    entries: tuple[EntryId, ...]
+    companion: Companion
+    amount: Decimal | None = None
+
+    @property
+    def customer_id(self) -> int:
+        return self.customer
+
+    def form(self) -> InvalidInput | None:
+        return Correction.form(self) or (None if self.amount is None else amount_form(self.amount))
+
+    def payload(self) -> dict[str, Any]:
+        entries = [(entry.credit_type_id, entry.sequence) for entry in self.entries]
+        return {"entries": entries, "amount": self.amount, "reason": self.reason, "note": self.note}

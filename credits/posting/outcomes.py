@@ -94,6 +94,14 @@ class Advanced:
     entries: list[Entry]
 
 
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """Reversals that were made together with what else they belong to; of a repeat they are not told again."""
+
+    entries: list[Entry]
+    replayed: bool = False
+
+
 @dataclass(slots=True)
 class UsedKey:
     """What an idempotency key stands for: one of an entry, a hold, a grant."""
@@ -118,4 +126,4 @@ class Replay:
     contradicts: bool
 
 
-Answer = Burned | Granted | HoldTaken | Settled | EventTaken | Advanced | Refusal
+Answer = Burned | Granted | HoldTaken | Settled | EventTaken | Advanced | GivenBack | Refusal

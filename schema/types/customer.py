@@ -9,6 +9,7 @@ from credits import durations, ids
 from credits.customers.customers import Customer as CustomerValue
 from credits.customers.customers import storable
 from credits.customers.cutoff import as_duration
+from credits.disputes.reads import list_of_customer
 from credits.ledger import reads
 from credits.ledger.entries import Kind
 from credits.usage.reads import find_event
@@ -18,8 +19,9 @@ from schema.permission import READERS, allow, customer, staff
 from schema.scalars import JSON
 from schema.types.balance import Balance
 from schema.types.catalog import Bundle
+from schema.types.disputes import Dispute
 from schema.types.enforcement import EffectiveEnforcement
-from schema.types.enums import EntryKind, GrantStatus, HoldStatus
+from schema.types.enums import DisputeStatus, EntryKind, GrantStatus, HoldStatus
 from schema.types.ledger import (
     Expiration,
     Grant,
@@ -37,6 +39,7 @@ from schema.types.travel import Explanation, Runway, explained, losses, past_bal
 
 _BALANCE = allow(staff(*READERS), customer("balance:read"))
 _LEDGER = allow(staff(*READERS), customer("ledger:read"))
+_DISPUTES = allow(staff(*READERS), customer("dispute:create"))
 _LIMITS = allow(staff(*READERS), customer("limits:read"))
 
 
@@ -232,6 +235,12 @@ class Customer:
             for credit_type_id, hold in listed.items
         ]
         return HoldConnection(edges=edges, page_info=_page_info(edges, listed.more, after))
+
+    @strawberry.field(description="Newest first.", metadata=_DISPUTES)
+    async def disputes(self, info: Info, status: DisputeStatus | None = None) -> list[Dispute]:
+        async with info.context.page() as page:
+            found = await list_of_customer(page.connection, self.of.id, status.value if status else None)
+        return [Dispute.from_value(dispute) for dispute in found]
 
     @strawberry.field(metadata=_LIMITS)
     async def enforcement(self, info: Info, feature: str | None = None) -> EffectiveEnforcement:

@@ -108,6 +108,15 @@ class ReasonCode(Enum):
     OTHER = "OTHER"
 
 
+@strawberry.enum
+class DisputeStatus(Enum):
+    OPEN = "OPEN"
+    INVESTIGATING = "INVESTIGATING"
+    UPHELD = "UPHELD"
+    REJECTED = "REJECTED"
+    WITHDRAWN = "WITHDRAWN"
+
+
 @strawberry.enum(description="Why a request was refused.")
 class RefusalCode(Enum):
     INVALID_INPUT = "INVALID_INPUT"

@@ -22,10 +22,12 @@ from schema.types.catalog import CreditType, Feature, Money, match_of
 from schema.types.enums import CreditSource, EntryKind, GrantStatus, HoldStatus, ReasonCode
 
 if TYPE_CHECKING:
+    from schema.types.disputes import Dispute
     from schema.types.usage import UsageEvent
 
 Info = strawberry.Info[Context, None]
 _USAGE = allow(staff(*READERS), customer("usage:read"))  # an edge opens no more than the root field does
+_DISPUTES = allow(staff(*READERS), customer("dispute:create"))
 
 
 @strawberry.type
@@ -242,6 +244,14 @@ class LedgerEntry:
             return 0
         place = (self.of.customer_id, self.of.credit_type_id, self.of.sequence)
         return await info.context.loaders.reversed_amounts.load(place) or 0
+
+    @strawberry.field(description="The latest dispute it is in; an open one, where there is one.", metadata=_DISPUTES)
+    async def dispute(self, info: Info) -> Annotated["Dispute", strawberry.lazy("schema.types.disputes")] | None:
+        from schema.types.disputes import Dispute  # noqa: PLC0415 -- an entry knows its dispute, a dispute its entries
+
+        place = (self.of.customer_id, self.of.credit_type_id, self.of.sequence)
+        found = await info.context.loaders.disputes_of.load(place)
+        return None if found is None else Dispute.from_value(found)
 
     @strawberry.field
     async def actor(self, info: Info) -> Actor:

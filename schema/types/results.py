@@ -9,6 +9,7 @@ from schema.types.access import ApiKey
 from schema.types.balance import Balance, Decision
 from schema.types.catalog import Catalog, CatalogChange
 from schema.types.customer import Customer
+from schema.types.disputes import Dispute
 from schema.types.enforcement import EnforcementPolicy
 from schema.types.enums import EventOutcome
 from schema.types.ledger import Grant, Hold, LedgerEntry
@@ -99,6 +100,11 @@ class ApiKeyOk:
 
 
 @strawberry.type
+class DisputeOk:
+    dispute: Dispute
+
+
+@strawberry.type
 class ClockOk:
     now: datetime
     happened: list[str]
@@ -132,5 +138,8 @@ ApiKeyResult = Annotated[ApiKeyOk | InvalidInput | NotFound | NotAllowed, strawb
 ClockResult = Annotated[ClockOk | InvalidInput | NotAllowed, strawberry.union("ClockResult")]
 LateEventCutoffResult = Annotated[
     LateEventCutoffOk | InvalidInput | NotFound | NotAllowed, strawberry.union("LateEventCutoffResult")
+]
+DisputeResult = Annotated[
+    DisputeOk | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict, strawberry.union("DisputeResult")
 ]
 CheckResult = Annotated[Decision | InvalidInput | NotFound, strawberry.union("CheckResult")]

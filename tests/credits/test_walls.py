@@ -119,7 +119,8 @@ READ, ADD, CHANGE = {"SELECT"}, {"SELECT", "INSERT"}, {"SELECT", "INSERT", "UPDA
 RIGHTS = {
     **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces", "standings", "hold_ends"), ADD),
     **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "phases", "usage_events"), CHANGE),
-    **dict.fromkeys(("credit_types", "features", "cohorts", "bundles"), CHANGE),
+    **dict.fromkeys(("credit_types", "features", "cohorts", "bundles", "disputes", "dispute_entries"), CHANGE),
+    "dispute_events": ADD,
     "policies": {*CHANGE, "DELETE"},
     **dict.fromkeys(("audit_log", "checkpoints", "checkpoint_heads"), ADD),
     "reconciliations": CHANGE,
@@ -164,6 +165,8 @@ REFUSED_TO_THE_APPLICATION = [
     "DELETE FROM checkpoint_heads",
     "UPDATE rates SET per_unit = 0",
     "DELETE FROM rate_cards",
+    "DELETE FROM disputes",
+    "UPDATE dispute_events SET note = 'x'",
     "SELECT * FROM entries FOR UPDATE",
     OVERWRITE,
     "MERGE INTO entries e USING entries o ON false WHEN MATCHED THEN UPDATE SET note = 'x'",
@@ -220,7 +223,16 @@ async def test_resetting_the_role_ends_where_the_connection_began(two: Two):
     assert await two.app.fetchval("SELECT current_user") == "scrip_app"
 
 
-APPEND_ONLY = ("entries", "rates", "rate_cards", "hold_ends", "audit_log", "checkpoints", "checkpoint_heads")
+APPEND_ONLY = (
+    "entries",
+    "rates",
+    "rate_cards",
+    "hold_ends",
+    "audit_log",
+    "checkpoints",
+    "checkpoint_heads",
+    "dispute_events",
+)
 REFUSED_TO_THE_OWNER = [
     *(f"UPDATE {table} SET workspace_id = workspace_id" for table in APPEND_ONLY),
     *(f"DELETE FROM {table}" for table in APPEND_ONLY),
@@ -271,6 +283,15 @@ BROKEN_LAWS = [
     ("UPDATE holds SET status = 'LAPSED', closed_at = now()", "hold_closed_keeps_nothing"),
     ("UPDATE holds SET status = 'MAYBE', closed_at = now(), remaining = 0", "hold_status"),
     ("UPDATE workspaces SET clock_offset_us = -1", "clock_moves_forward"),
+    ("UPDATE disputes SET amount = 0", "dispute_amount_positive"),
+    (
+        "UPDATE disputes SET status = 'UPHELD', resolved_at = now(), given_back = amount + 1",
+        "dispute_gives_back_at_most_its_amount",
+    ),
+    ("UPDATE disputes SET given_back = 1", "dispute_only_upheld_gives_back"),
+    ("UPDATE disputes SET status = 'REJECTED'", "dispute_closed_has_its_instant"),
+    ("UPDATE disputes SET resolved_at = now()", "dispute_closed_has_its_instant"),
+    ("UPDATE disputes SET status = 'MAYBE', resolved_at = now()", "dispute_status"),
 ]
 
 

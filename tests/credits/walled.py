@@ -24,6 +24,7 @@ from tests.credits.posting.till import Till, open_till
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
     *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events", "standings", "hold_ends"),
     *("audit_log", "checkpoints", "checkpoint_heads", "reconciliations"),
+    *("disputes", "dispute_entries", "dispute_events"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 
@@ -41,7 +42,8 @@ async def fill(till: Till) -> None:
         )
     await till.policy("SOFT", customer="acme")
     await till.must(till.grant("100"))
-    await till.must(till.burn("1"))
+    burned = await till.must(till.burn("1"))
+    await till.contest(burned.entry)
     await till.must(ExtendHold(await till.open_hold("5"), "PT2H"))
     await till.many(from_attributes("e", "tests", "chat", "acme", None, {"tokens": 2}))
     keeper = Keeper(till.database, spacing=2)

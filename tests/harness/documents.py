@@ -16,6 +16,10 @@ BALANCE = """fragment B on Balance {
   creditType { key } balance held available overdraftLimit granted burned expired version asOf
 }"""
 DECISION = """fragment D on Decision { allowed wouldBlock mode cost reason { __typename code } }"""
+DISPUTE = """fragment C on Dispute {
+  id status reason amount givenBack openedAt dueAt resolvedAt resolution assignee { name }
+  timeline { at action note actor { kind name } }
+}"""
 REFUSAL = """fragment R on Refusal {
   code message
   ... on InvalidInput { field }
@@ -27,9 +31,11 @@ _BURN_OK = "__typename ... on BurnOk { replayed entry { ...T } balance { ...B } 
 _GRANT_OK = "__typename ... on GrantOk { replayed grant { ...G } entry { ...T } balance { ...B } } ...R"
 _HOLD_OK = "__typename ... on HoldOk { replayed hold { ...H } balance { ...B } decision { ...D } } ...R"
 _SETTLE_OK = "__typename ... on SettleOk { replayed hold { ...H } entry { ...T } balance { ...B } } ...R"
+_DISPUTE_OK = "__typename ... on DisputeOk { dispute { ...C } } ...R"
 _BURN_PARTS = f"{TOLD} {BALANCE} {DECISION} {REFUSAL}"
 _GRANT_PARTS = f"{TOLD} {GRANT} {BALANCE} {REFUSAL}"
 _HOLD_PARTS = f"{HOLD} {BALANCE} {DECISION} {REFUSAL}"
+_DISPUTE_PARTS = f"{DISPUTE} {REFUSAL}"
 _SETTLE_PARTS = f"{HOLD} {TOLD} {BALANCE} {REFUSAL}"
 
 # Verb → mutation. The answer is aliased `answer`, so that one reader does for all.
@@ -56,6 +62,16 @@ MUTATIONS = {
     "reverseBurn": f"""mutation($entry: ID!, $amount: Decimal, $reason: ReasonCode!, $note: String, $idempotencyKey: String!) {{
         answer: reverseBurn(entry: $entry, amount: $amount, reason: $reason, note: $note,
                             idempotencyKey: $idempotencyKey) {{ {_BURN_OK} }} }} {_BURN_PARTS}""",
+    "openDispute": f"""mutation($entries: [ID!]!, $reason: String!) {{
+        answer: openDispute(entries: $entries, reason: $reason) {{ {_DISPUTE_OK} }} }} {_DISPUTE_PARTS}""",
+    "withdrawDispute": f"""mutation($id: ID!) {{ answer: withdrawDispute(id: $id) {{ {_DISPUTE_OK} }} }}
+        {_DISPUTE_PARTS}""",
+    "updateDispute": f"""mutation($id: ID!, $status: DisputeStatus, $assignee: String, $note: String) {{
+        answer: updateDispute(id: $id, status: $status, assignee: $assignee, note: $note) {{
+        {_DISPUTE_OK} }} }} {_DISPUTE_PARTS}""",
+    "resolveDispute": f"""mutation($id: ID!, $uphold: Boolean!, $amount: Decimal, $resolution: String!, $idempotencyKey: String!) {{
+        answer: resolveDispute(id: $id, uphold: $uphold, amount: $amount, resolution: $resolution,
+                               idempotencyKey: $idempotencyKey) {{ {_DISPUTE_OK} }} }} {_DISPUTE_PARTS}""",
     "ingestEvents": """mutation($events: [EventInput!]!) { answer: ingestEvents(events: $events) {
         __typename accepted duplicates rejected { index id outcome message } } }""",
     "applyCatalog": """mutation($document: JSON!, $dryRun: Boolean = false) {
@@ -122,6 +138,9 @@ DEAD_LETTERS = """query($outcome: EventOutcome, $after: String) {
 BALANCE_UPDATED = (
     "subscription($customer: String, $type: String) { balanceUpdated(customer: $customer, creditType: $type) { ...B } } "
     + BALANCE
+)
+DISPUTE_UPDATED = (
+    "subscription($customer: String) { disputeUpdated(customer: $customer) { ...C customer { key } } } " + DISPUTE
 )
 ENTRY_ADDED = (
     "subscription($customer: String, $type: String) { ledgerEntryAdded(customer: $customer, creditType: $type) { ...E } } "

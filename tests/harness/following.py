@@ -70,7 +70,7 @@ def _place(entry: Json) -> tuple[str, int]:
 
 @asynccontextmanager
 async def following(client: Client, document: str, **variables: Any) -> AsyncIterator[Follower]:
-    name = "balanceUpdated" if "balanceUpdated" in document else "ledgerEntryAdded"
+    name = next(name for name in ("balanceUpdated", "ledgerEntryAdded", "disputeUpdated") if name in document)
     async with client.subscribe(document, **variables) as payloads:
         follower = Follower(payloads, name)
         try:

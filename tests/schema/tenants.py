@@ -43,6 +43,7 @@ AIMED: dict[str, str] = {
     "Query.hold": '(id: "{hold}")',
     "Query.check": '(input: {{customer: "{customer}", creditType: "ai", amount: "1"}})',
     "Query.deadLetters": "",
+    "Query.disputes": "",
     "Query.policies": "",
     "Query.apiKeys": "",
     "Mutation.grantCredits": f"(input: {_SPEND})",
@@ -56,6 +57,10 @@ AIMED: dict[str, str] = {
     "Mutation.voidGrant": '(grant: "{grant}", reason: OTHER, idempotencyKey: "{fresh}")',
     "Mutation.extendGrant": '(grant: "{grant}", reason: OTHER, idempotencyKey: "{fresh}")',
     "Mutation.reverseBurn": '(entry: "{entry}", reason: OTHER, idempotencyKey: "{fresh}")',
+    "Mutation.openDispute": '(entries: ["{entry}"], reason: "r")',
+    "Mutation.withdrawDispute": '(id: "{dispute}")',
+    "Mutation.updateDispute": '(id: "{dispute}", note: "n")',
+    "Mutation.resolveDispute": '(id: "{dispute}", uphold: true, resolution: "r", idempotencyKey: "{fresh}")',
     "Mutation.ingestEvents": '(events: [{{id: "{fresh}", source: "s", type: "llm.tokens", subject: "{customer}", data: {{}}}}])',
     "Mutation.upsertCustomer": '(input: {{key: "{fresh}"}})',
     "Mutation.createEmbedToken": '(input: {{customer: "{customer}"}})',
@@ -70,6 +75,7 @@ AIMED: dict[str, str] = {
     "Mutation.setLateEventCutoff": '(customer: "{customer}")',
     "Subscription.balanceUpdated": '(customer: "{customer}")',
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
+    "Subscription.disputeUpdated": '(customer: "{customer}")',
 }
 # Arguments that fields below the root need.
 BELOW = {
@@ -80,13 +86,16 @@ BELOW = {
 
 
 # ─── documents, written from the schema ────────────────────────────────────────────────────────────
-def selection(type_: Any, depth: int, *, member: bool = False) -> str:
-    """Everything that can be asked of a type, to that depth."""
+def selection(type_: Any, depth: int, *, member: bool = False, written: dict[str, str] | None = None) -> str:
+    """Everything that can be asked of a type, to that depth. With `written`, what is below is a fragment, kept there:
+    a document that wrote each of them wherever it stands would be longer than a token may send."""
     named = get_named_type(type_)
     if is_leaf_type(named):
         return ""
     if isinstance(named, GraphQLUnionType):
-        parts = [f"... on {inner.name} {selection(inner, depth, member=True)}" for inner in named.types]
+        parts = [
+            f"... on {inner.name} {selection(inner, depth, member=True, written=written)}" for inner in named.types
+        ]
         return "{ __typename " + " ".join(parts) + " }"
     assert isinstance(named, GraphQLObjectType | GraphQLInterfaceType)
     parts = ["__typename"]
@@ -96,13 +105,26 @@ def selection(type_: Any, depth: int, *, member: bool = False) -> str:
             # One name means different things in different members of a union.
             alias = f"{named.name}_{name}: " if member and not leaf else ""
             aim = BELOW.get(f"{named.name}.{name}", "")
-            parts.append(f"{alias}{name}{aim} {selection(inner.type, depth - 1)}")
+            parts.append(f"{alias}{name}{aim} {_below(inner.type, depth - 1, written)}")
     return "{ " + " ".join(parts) + " }"
+
+
+def _below(type_: Any, depth: int, written: dict[str, str] | None) -> str:
+    named = get_named_type(type_)
+    if written is None or not isinstance(named, GraphQLObjectType):
+        return selection(type_, depth, written=written)
+    name = f"{named.name}{depth}"
+    if name not in written:
+        written[name] = ""  # a type within itself has less depth, and so another name
+        written[name] = f"fragment {name} on {named.name} {selection(type_, depth, written=written)}"
+    return f"{{ ...{name} }}"
 
 
 def document(name: str, victim: dict[str, str], depth: int) -> str:
     root, short = name.split(".")
-    return f"{root.lower()} {{ {short}{AIMED[name].format(**victim)} {selection(FIELDS[name].type, depth)} }}"
+    written: dict[str, str] = {}
+    asked = selection(FIELDS[name].type, depth, written=written)
+    return f"{root.lower()} {{ {short}{AIMED[name].format(**victim)} {asked} }} {' '.join(written.values())}"
 
 
 # ─── two tenants ───────────────────────────────────────────────────────────────────────────────────
@@ -155,6 +177,8 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     fields = {"note": CANARY, "metadata": {"a": CANARY}}
     granted = await admin.must("grantCredits", **amount, amount="1000", idempotencyKey=f"{CANARY}-g", **fields)
     burned = await admin.must("burn", **amount, amount="7", note=CANARY, member=CANARY, idempotencyKey=f"{CANARY}-b")
+    contested = await admin.must("openDispute", entries=[burned["entry"]["id"]], reason=CANARY)
+    await admin.must("updateDispute", id=contested["dispute"]["id"], assignee=CANARY, note=CANARY)
     held = await admin.must("hold", **amount, amount="5", member=CANARY, idempotencyKey=f"{CANARY}-h")
     policy = await admin.must("setPolicy", mode="SOFT", customer=customer)
     key = await admin.must("createApiKey", name=CANARY, role="VIEWER")
@@ -168,6 +192,7 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
         "letter": letter["id"],
         "entry": burned["entry"]["id"],
         "grant": granted["grant"]["id"],
+        "dispute": contested["dispute"]["id"],
         "hold": held["hold"]["id"],
         "policy": policy["policy"]["id"],
         "key": key["apiKey"]["id"],
@@ -180,12 +205,13 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
 def made_up(victim: dict[str, str]) -> dict[str, str]:
     """Names of the same form that nobody has."""
     last = {name: value[:-1] + ("1" if value[-1] == "0" else "0") for name, value in victim.items()}
-    entry, hold, grant = (victim[name].split("_") for name in ("entry", "hold", "grant"))
+    entry, hold, grant, dispute = (victim[name].split("_") for name in ("entry", "hold", "grant", "dispute"))
     return {
         **last,
         "entry": "_".join([*entry[:-1], "zzz"]),
         "hold": "_".join([*hold[:-1], "zzz"]),
         "grant": "_".join([*grant[:-1], "zzz"]),
+        "dispute": "_".join([*dispute[:-1], "zzz"]),
         "policy": "pol_zzzz",
         "key": "key_zzzz",
         "customer": f"nobody-{uuid4()}",
@@ -239,6 +265,9 @@ async def everything_of(owner: asyncpg.Connection, tenants: Tenants) -> dict[str
         "policies",
         "credit_types",
         "usage_events",
+        "disputes",
+        "dispute_entries",
+        "dispute_events",
         "api_keys",
     )
     found = {

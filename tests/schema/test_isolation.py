@@ -111,6 +111,8 @@ SHOWN_BY = {
     "Allocation": "ledger:read",
     "UsageEvent": "usage:read",
     "EffectiveEnforcement": "limits:read",
+    "Dispute": "dispute:create",
+    "DisputeEvent": "dispute:create",
 }
 NOT_FOR_CUSTOMERS = {
     "ApiKey",
@@ -166,6 +168,7 @@ async def test_each_edge_below_the_root_is_refused_where_it_stands(tenants: Tena
     ways = {
         "Customer": ("", "{ customer { x: NAME } }"),
         "LedgerEntry": ("ledger:read", f'{{ entry(id: "{tenants.victim["entry"]}") {{ x: NAME }} }}'),
+        "Dispute": ("dispute:create", "{ customer { disputes { x: NAME } } }"),
         "UsageEvent": ("usage:read", f'{{ event(source: "{CANARY}", eventId: "{CANARY}-0") {{ x: NAME }} }}'),
     }
     for type_name, name, rule in guarded:
@@ -213,6 +216,13 @@ FOREIGN = {  # what a foreign thing is answered with, exactly
     "Query.event": {"data": {"event": None}},
     "Query.hold": {"data": {"hold": None}},
     "Query.check": {"code": "NOT_FOUND", "message": "no such customer"},
+    "Mutation.openDispute": {"code": "NOT_FOUND", "message": "no such entry"},
+    "Mutation.withdrawDispute": {"code": "NOT_FOUND", "message": "no such dispute"},
+    "Mutation.updateDispute": {"code": "NOT_FOUND", "message": "no such dispute"},
+    "Mutation.resolveDispute": {"code": "NOT_FOUND", "message": "no such dispute"},
+    "Mutation.voidGrant": {"code": "NOT_FOUND", "message": "no such grant"},
+    "Mutation.extendGrant": {"code": "NOT_FOUND", "message": "no such grant"},
+    "Mutation.reverseBurn": {"code": "NOT_FOUND", "message": "no such entry"},
     "Mutation.settle": {"code": "NOT_FOUND", "message": "no such hold"},
     "Mutation.release": {"code": "NOT_FOUND", "message": "no such hold"},
     "Mutation.extendHold": {"code": "NOT_FOUND", "message": "no such hold"},
@@ -229,7 +239,7 @@ FOREIGN = {  # what a foreign thing is answered with, exactly
 @pytest.mark.parametrize("name", FOREIGN)
 async def test_a_foreign_thing_is_answered_with_these_words(tenants: Tenants, name: str):
     callers = {"another workspace's key": tenants.other}
-    if name in ("Query.customer", "Query.entry", "Query.event", "Query.hold", "Query.check"):
+    if name.startswith("Query.") or name in ("Mutation.openDispute", "Mutation.withdrawDispute"):
         callers["another customer's token"] = tenants.tokens["bystander all"]
     for who, credential in callers.items():
         _, answer = await tenants.ask(credential, document(name, tenants.victim, 1))
@@ -325,6 +335,10 @@ HOSTILE_IDS = [
         "ent_1_1_1\\u0000",
         "é",
         "ent_١_1_1",
+        "gra_1_1_zzzzzz",
+        "dsp_1_zzzzzz",
+        "dsp_-1_1",
+        "dsp_zzzzzzzzzzzzz_1",
     ),
 ]
 HOSTILE_CURSORS = [
@@ -347,6 +361,15 @@ async def test_hostile_ids_cursors_and_texts_are_answered_at_once_and_never_as_o
             f'mutation {{ {verb}(id: "{text}") {{ __typename }} }}' for verb in ("revokeApiKey", "removePolicy")
         ]
         queries += [
+            f'mutation {{ {verb}(grant: "{text}", reason: OTHER, idempotencyKey: "k") {{ __typename }} }}'
+            for verb in ("voidGrant", "extendGrant")
+        ]
+        queries += [
+            f'mutation {{ openDispute(entries: ["{text}"], reason: "r") {{ __typename }} }}',
+            f'mutation {{ withdrawDispute(id: "{text}") {{ __typename }} }}',
+            f'mutation {{ updateDispute(id: "{text}", assignee: "{text}") {{ __typename }} }}',
+            f'mutation {{ resolveDispute(id: "{text}", uphold: true, resolution: "{text}", idempotencyKey: "k") {{ __typename }} }}',
+            f'mutation {{ reverseBurn(entry: "{text}", reason: OTHER, idempotencyKey: "k") {{ __typename }} }}',
             f'mutation {{ release(hold: "{text}", idempotencyKey: "k") {{ __typename }} }}',
             f'mutation {{ extendHold(hold: "{text}", ttl: "PT1H") {{ __typename }} }}',
             f'{{ event(source: "{text}", eventId: "{text}") {{ id }} }}',

@@ -146,6 +146,7 @@ CUSTOMERS_MAY = {
     *("Mutation." + name for name in ["startTopUp", "cancelTopUp", "setRecharge", "setupPaymentMethod", "redeemCode"]),
     *("Mutation." + name for name in ["openDispute", "withdrawDispute"]),
     *("Subscription." + name for name in ["balanceUpdated", "ledgerEntryAdded", "topUpUpdated", "enforcementChanged"]),
+    "Subscription.disputeUpdated",  # ours besides: its own
 }
 
 

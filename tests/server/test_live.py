@@ -46,6 +46,24 @@ async def test_of_200_publishes_in_order_the_last_arrives_and_none_goes_back(hub
     assert len(heard) < 100, "coalesced"
 
 
+async def test_a_dispute_is_told_to_who_watches_that_customers_or_everybodys(hubs: tuple[Hub, Hub]) -> None:
+    publishing, watched = hubs
+    async with (
+        watched.subscribe_disputes(1, 2) as own,
+        watched.subscribe_disputes(1, None) as everybodys,
+        watched.subscribe_disputes(1, 3) as others,
+        watched.subscribe_disputes(9, None) as elsewhere,
+        watched.subscribe(1, 2, 3) as account,
+    ):
+        for signals in (own, everybodys, others, elsewhere, account):
+            await signals.next(0.1)  # what connecting may have missed
+        publishing.publish_dispute(1, 2, 77)
+        for signals in (own, everybodys):
+            assert await signals.next(WAIT_S) == "changed"
+        for signals in (others, elsewhere, account):
+            assert await signals.next(0.2) == "timeout"
+
+
 async def test_50_concurrent_publishers_are_all_heard(hubs: tuple[Hub, Hub]) -> None:
     publishing, watched = hubs
 

@@ -15,6 +15,7 @@ from credits.amount import to_micro
 from credits.catalog.apply import CatalogApplied, apply
 from credits.customers.customers import Customer, find_customer, upsert_customer
 from credits.db import Database
+from credits.disputes.change import open_dispute
 from credits.enforcement.policies import set_policy
 from credits.enforcement.values import Policy
 from credits.ledger.balance import Balance
@@ -173,6 +174,12 @@ class Till:
     def reverse_by_place(self, place: EntryId, amount: str | None = None, **more: Any) -> ReverseBurn:
         given = None if amount is None else Decimal(amount)
         return ReverseBurn(**{"entry": place, "amount": given, "key": self.key(), "actor_id": None, **more})
+
+    async def contest(self, *entries: Entry, reason: str = "not me", **more: Any) -> Any:
+        """A dispute on the entries, opened."""
+        places = [EntryId(entry.customer_id, entry.credit_type_id, entry.sequence) for entry in entries]
+        async with self.reader.changing(self.workspace_id) as page:
+            return await open_dispute(page, places, reason, **{"actor_id": None, "sla": timedelta(days=5), **more})
 
     async def post(self, command: Command, writer: Writer | None = None) -> Answer:
         return await (writer or self.writer).post(self.workspace_id, command)

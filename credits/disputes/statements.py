@@ -1,0 +1,33 @@
+"""The statements of disputes that lock, and those that run within the writer's batch."""
+
+from sqlalchemy import Select, select
+
+from credits.customers.customers import customers
+
+
+def lock_customer(customer_id: int) -> Select[tuple[int]]:
+    """lock_customer -- The writer's own lock of all that is the customer's: what of an entry is left cannot change
+    between our look and our commit, and two who open a dispute on it come one after the other."""
+    return select(customers.c.id).where(customers.c.id == customer_id).with_for_update(key_share=True)
+
+
+# read_dispute -- What a resolution is decided on, and any other dispute that its key has resolved; under the lock.
+READ_DISPUTE = """
+SELECT number, status, version, key, fingerprint, resolved_at FROM disputes
+ WHERE customer_id = $1 AND (number = $2 OR key = $3)
+"""
+
+# resolve_dispute -- With the reversals, in the same database transaction.
+RESOLVE_DISPUTE = """
+UPDATE disputes SET status = $3, given_back = $4, resolution = $5, resolved_at = $6, changed_at = $6,
+                    version = version + 1, key = $7, fingerprint = $8
+ WHERE customer_id = $1 AND number = $2
+"""
+FREE_ENTRIES = "UPDATE dispute_entries SET open = false WHERE customer_id = $1 AND number = $2 AND open"
+ADD_EVENT = """
+INSERT INTO dispute_events (customer_id, number, position, workspace_id, at, actor_id, action, note)
+SELECT customer_id, number, 1 + (SELECT max(position) FROM dispute_events e
+                                  WHERE e.customer_id = d.customer_id AND e.number = d.number),
+       workspace_id, $3, $4, $5, $6
+  FROM disputes d WHERE customer_id = $1 AND number = $2
+"""
