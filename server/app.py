@@ -88,7 +88,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     metrics.DISK_FREE_BYTES.set_function(lambda: floor.free_bytes() or 0)
     stack.push_async_callback(hub.stop)
     configuration = Configuration(settings.late_event_cutoff)
-    reader = Reader(database, configuration)
+    reader = Reader(database, configuration, refuse_writes=floor.low)
     writer = Writer(database, configuration, publish=hub.publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
     await stack.enter_async_context(sweeping(database, reader, writer))
@@ -97,6 +97,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         Seal(settings.secret_key),
         checkpoint_every=settings.checkpoint_every,
         reconcile_every=settings.reconcile_every,
+        refuse_writes=floor.low,
     )
     await stack.enter_async_context(for_ever(prover.run(), "prove"))
     return Services(
