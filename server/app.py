@@ -89,7 +89,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     metrics.DISK_FREE_BYTES.set_function(lambda: floor.free_bytes() or 0)
     stack.push_async_callback(hub.stop)
     configuration = Configuration(settings.late_event_cutoff, settings.refund_lifetime)
-    reader = Reader(database, configuration)
+    reader = Reader(database, configuration, refuse_writes=floor.low)
     keeper = Keeper(database)
 
     def publish(workspace_id: int, customer_id: int, credit_type_id: int, version: int) -> None:
@@ -105,6 +105,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         Seal(settings.secret_key),
         checkpoint_every=settings.checkpoint_every,
         reconcile_every=settings.reconcile_every,
+        refuse_writes=floor.low,
     )
     await stack.enter_async_context(for_ever(prover.run(), "prove"))
     return Services(

@@ -158,7 +158,7 @@ async def _compare(store: Database, book: _Book, checkpoint: Checkpoint, account
         stored = {each.number: each.hash for each in await read_checkpoints(connection)}
         if stored.get(checkpoint.number) != checkpoint.hash:
             book.problems.append(f"the database does not know {when}: it is older, or another one")
-        book.kept += await compare(connection, accounts, when)
+        book.kept.extend(await compare(connection, accounts, when))
 
 
 def _verify(url: str, books: list[_Book]) -> list[tuple[_Book, Verified]]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from credits import bounds
@@ -36,8 +37,15 @@ class Prover:
     """One per process. A zero of `checkpoint_every` or `reconcile_every`: never by itself."""
 
     def __init__(
-        self, database: Database, seal: Seal, *, checkpoint_every: timedelta, reconcile_every: timedelta
+        self,
+        database: Database,
+        seal: Seal,
+        *,
+        checkpoint_every: timedelta,
+        reconcile_every: timedelta,
+        refuse_writes: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._refuse_writes = refuse_writes
         self._database = database
         self._seal = seal
         self._checkpoint_every = checkpoint_every
@@ -63,6 +71,8 @@ class Prover:
         wanted = [every.total_seconds() for every in (self._checkpoint_every, self._reconcile_every) if every]
         while wanted:
             await asyncio.sleep(min(_LOOK_EVERY_S, *wanted))
+            if self._refuse_writes():
+                continue
             try:
                 workspaces = await list_workspaces(self._database)
                 for workspace in workspaces:

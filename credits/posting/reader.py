@@ -5,7 +5,7 @@ memory. It decides nothing itself; what enforcement says about a spend is asked 
 uses.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from credits.catalog.values import Catalog, CreditType
 from credits.customers.customers import Customer
 from credits.db import Database
 from credits.enforcement.decide import Effective, Policies
-from credits.errors import InvalidInput, NotFound
+from credits.errors import InvalidInput, NotFound, Unavailable
 from credits.ledger.account import Account
 from credits.ledger.balance import Balance, balance_of
 from credits.ledger.reads import Place, read_accounts
@@ -79,11 +79,14 @@ class Page:
 
 
 class Reader:
-    """Opens pages. One per process."""
+    """Opens pages. One per process. `refuse_writes()` is asked before one is opened for changing: see `Writer`."""
 
-    def __init__(self, database: Database, configuration: Configuration) -> None:
+    def __init__(
+        self, database: Database, configuration: Configuration, *, refuse_writes: Callable[[], bool] = lambda: False
+    ) -> None:
         self._database = database
         self._configuration = configuration
+        self._refuse_writes = refuse_writes
 
     @asynccontextmanager
     async def page(self, workspace_id: int) -> AsyncIterator[Page]:
@@ -95,6 +98,8 @@ class Reader:
     async def changing(self, workspace_id: int) -> AsyncIterator[Page]:
         """The page of a database transaction that changes what is not the ledger: customers, configuration, keys,
         the clock. Each of its statements sees what was committed before it. Raises `Unavailable`."""
+        if self._refuse_writes():
+            raise Unavailable("writes are refused: too little free disk space")
         async with self._database.transaction(workspace_id) as connection:
             yield await self._open(connection, workspace_id)
 

@@ -41,7 +41,7 @@ async def compared(till: Till, lines: list[bytes]) -> list[tuple[str, int, str]]
     found = []
     for _, accounts in read(lines):
         async with till.database.snapshot(till.workspace_id) as connection:
-            found += await compare(connection, accounts, "checkpoint 1")
+            found.extend(await compare(connection, accounts, "checkpoint 1"))
     return [(each.customer, each.sequence, each.problem) for each in found]
 
 
