@@ -38,19 +38,21 @@ def as_known(book: Book, seen: list[Booked], known: int) -> Account:
     account = Account()
     for given in book.grants:
         if given.created <= known:
-            account.grants[given.number] = Grant(given.number, given.amount, given.effective, given.expires)
+            grant = Grant(given.number, given.amount, given.effective, given.expires)
+            grant.begun = given.effective <= given.created  # what is not scheduled is known by its entries alone
+            account.grants[given.number] = grant
     for entry in seen:
         sign = _SIGN.get(entry.kind, -1)
         for number, part in entry.allocations:
-            repaid, grant = number < 0, account.grants.get(abs(number))
+            repaid, bearer = number < 0, account.grants.get(abs(number))
             if entry.kind == "HOLD" or (entry.kind in ("RELEASE", "LAPSE") and not repaid):
                 continue
-            if grant is None or repaid:
+            if bearer is None or repaid:
                 account.overdraft -= part if repaid else sign * part
-            if grant is not None and not (repaid and sign > 0):
-                grant.remaining += sign * part
-            if grant is not None:
-                grant.begun = True
+            if bearer is not None and not (repaid and sign > 0):
+                bearer.remaining += sign * part
+            if bearer is not None:
+                bearer.begun = True
         if entry.hold is not None:
             keep(account, entry)
     for hold, since, end in book.ends:

@@ -61,7 +61,9 @@ class History:
                 begins = now + draw.choice((-DAY, -HOUR, 0 * DAY, 0 * DAY, 3 * HOUR, DAY)) * draw.random()
                 ends = draw.choice((None, max(now, begins) + draw.choice((HOUR, 2 * DAY)) * draw.random() + SECOND))
                 await till.must(
-                    till.grant(amount, effective_at=begins, expires_at=ends, priority=draw.choice((10, 50)))
+                    till.grant(
+                        str(draw.randint(10, 120)), effective_at=begins, expires_at=ends, priority=draw.choice((10, 50))
+                    )
                 )
             case "burn":
                 await till.must(till.burn(amount))

@@ -74,7 +74,7 @@ async def test_a_backdated_grant_was_there_before_it_was_given(till: Till):
 
 
 async def test_a_late_burn_on_a_grant_that_had_not_begun_makes_no_bucket_negative(till: Till):
-    """The burn draws on the later grant; at its own time that one was not there, so the other one is shown with less."""
+    """Wherever it is placed: at its own time the later grant was not there, so the other one is shown with less."""
     await till.must(till.grant("10", priority=90))
     await till.jump(DAY)
     await till.must(till.grant("10", priority=10))

@@ -7,8 +7,9 @@ import pytest
 from credits.ledger.history import balance_at, explain
 from credits.ledger.travel import LATE, Asked
 from credits.posting.standings import Keeper
-from tests.credits.ledger.histories import EPOCH, SECOND, US, History, asked, instants_of, micros
+from tests.credits.ledger.histories import DAY, EPOCH, SECOND, US, History, asked, instants_of, micros
 from tests.credits.posting.till import Till
+from tests.model.records import NEVER
 from tests.model.travel import travel
 
 SEEDS = range(12)
@@ -20,6 +21,7 @@ WINDOWS = 15
 async def lived(till: Till, seed: int) -> History:
     """A history of so many steps, with standings made now and then, or never."""
     await till.policy("SOFT")
+    await till.jump(DAY)  # room for clocks that go back
     history = History(till, seed)
     keeper = Keeper(till.database, spacing=history.draw.choice((3, 7, 1_000)))
     for number in range(STEPS):
@@ -51,8 +53,9 @@ async def ask_pairs(till: Till, history: History, count: int) -> None:
         now = micros(page.workspace.now)
         marks = instants_of(book, now)
         for _ in range(count):
-            at, known = history.draw.choice(marks), min(history.draw.choice(marks), now)
-            known_at = None if known == now else EPOCH + known * US
+            at, known = history.draw.choice(marks), history.draw.choice(marks)
+            known_at = EPOCH + known * US if known < now else None
+            known = known if known < now else NEVER  # all that is known, also where the clock went back behind the book
             wanted = Asked(of.workspace_id, of.customer_id, of.credit_type_id, of.burn_order, known_at)
             told = await balance_at(page.connection, wanted, EPOCH + at * US, 0)
             expected = travel(book, at, known)
@@ -69,7 +72,7 @@ async def ask_why(till: Till, history: History) -> None:
         for _ in range(WINDOWS):
             since, until = sorted(history.draw.sample(marks, 2))
             told_why = await explain(page.connection, of, EPOCH + since * US, EPOCH + until * US)
-            before, after = travel(book, since - 1, now), travel(book, until - 1, now)
+            before, after = travel(book, since - 1, NEVER), travel(book, until - 1, NEVER)
             assert (told_why.opening, told_why.closing) == (before["balance"], after["balance"])
             assert told_why.opening + sum(line.amount for line in told_why.lines) == told_why.closing
             booked = [entry for entry in book.entries if since <= entry.occurred < until and entry.kind == "BURN"]
