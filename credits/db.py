@@ -35,7 +35,7 @@ _SESSION = {
 }
 # Every hot statement looks rows up by an index that was made for it. Said to the planner, because its statistics lag
 # behind a bulk load, and what it then thinks a small table is read whole, batch after batch: 50 times slower.
-# And planned once for each connection: what a plan made anew for the batch at hand could gain, planning costs again.
+# And not planned for each batch anew: what that could gain, planning costs again. See `Connection.opening`.
 _HOT_SESSION = _SESSION | {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -97,6 +97,15 @@ class Connection(asyncpg.Connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.prepared: set[str] = set()
+        self._uses = 0
+
+    def opening(self) -> str:
+        """What a database transaction begins with. At the first use, the second, the fourth …, that is to forget plans:
+
+        one that was made for an empty table stays until its statistics come, and until then looks where it should not.
+        """
+        self._uses += 1
+        return "BEGIN" if self._uses & (self._uses - 1) else "DISCARD PLANS; BEGIN"
 
     def get_reset_query(self) -> str:
         return ""
@@ -112,7 +121,7 @@ class HotConnection:
     def __init__(self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int) -> None:
         self._driver = driver
         # An integer of ours, never a caller's text; SET takes no parameters.
-        self._script = [f"BEGIN; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
+        self._script = [f"{driver.opening()}; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
         self._begun = False
 
     async def send(self, statement: Prepared, *values: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from asyncpg import UniqueViolationError
@@ -9,7 +10,7 @@ from asyncpg import UniqueViolationError
 from credits.db import HotConnection
 from credits.ledger.account import Account, Grant
 from credits.ledger.entries import Entry
-from credits.ledger.rows import ACCOUNT_COLUMNS, account_of, flatten, hold_of, sole_grant
+from credits.ledger.rows import GRANT_COLUMNS, account_of, flatten, hold_of, sole_grant
 from credits.posting import statements
 from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
 from credits.posting.columns import Batched, column
@@ -17,6 +18,8 @@ from credits.posting.commands import Advance, Command, ExtendHold, Release, Sett
 from credits.posting.configuration import Configuration
 from credits.posting.locking import CustomerIds, lock, whose
 from credits.posting.outcomes import EventOutcome, UsedKey
+
+_GRANT = itemgetter("customer_id", "credit_type_id", *GRANT_COLUMNS)
 
 
 async def open_book(
@@ -50,7 +53,8 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         raise LookupError(f"there is no workspace {workspace_id}")
     catalog, policies = await configuration.read_hot(connection, workspace_id, row["config_version"])
     cutoff = row["late_cutoff_s"]
-    customers = {values[0]: LockedCustomer(*values) for values in row["customers"] or ()}
+    columns = (row[name] or () for name in ("ids", "keys", "timezones", "cohorts", "rate_card_versions"))
+    customers = {values[0]: LockedCustomer(*values) for values in zip(*columns, strict=True)}
     book = Book(
         workspace_id=workspace_id,
         now=row["clock"] + timedelta(microseconds=row["clock_offset_us"]),
@@ -60,11 +64,11 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         customers=customers,
         customer_ids={customer.key: customer.id for customer in customers.values()},
     )
-    for values in row["accounts"] or ():
-        named = dict(zip(ACCOUNT_COLUMNS, values, strict=True))
-        account = account_of(named, book.credit_type(named["credit_type_id"]).burn_order)
+    for found in row["accounts"] or ():
+        account = account_of(found, book.credit_type(found["credit_type_id"]).burn_order)
         book.accounts[account.customer_id, account.credit_type_id] = account
-    for customer_id, credit_type_id, *values in row["grants"] or ():
+    for found in row["grants"] or ():
+        customer_id, credit_type_id, *values = _GRANT(found)
         grant = Grant(*values)
         book.accounts[customer_id, credit_type_id].grants[grant.number] = grant
     for customer_id, key, *values in row["used_keys"] or ():
