@@ -9,6 +9,7 @@ that a connection back in the pool shows nothing.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -78,6 +79,13 @@ def is_unavailable(error: BaseException | None) -> bool:
     return False
 
 
+def is_locked(error: BaseException) -> bool:
+    """True where somebody else kept a lock for longer than we had patience."""
+    return isinstance(error, asyncpg.LockNotAvailableError) or isinstance(
+        error.__cause__, asyncpg.LockNotAvailableError
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A statement without an answer that each connection prepares once, by its name. Its parameters are all text."""
@@ -118,10 +126,14 @@ class HotConnection:
     Each round trip costs this process as much as three burns, and the customers' locks last as much longer.
     """
 
-    def __init__(self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int) -> None:
+    def __init__(
+        self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int, lock_patience: timedelta | None
+    ) -> None:
         self._driver = driver
-        # An integer of ours, never a caller's text; SET takes no parameters.
+        # Integers of ours, never a caller's text; SET takes no parameters.
         self._script = [f"{driver.opening()}; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
+        if lock_patience is not None:
+            self._script.append(f"SET LOCAL lock_timeout = {lock_patience // timedelta(milliseconds=1)}")
         self._begun = False
 
     async def send(self, statement: Prepared, *values: str | None) -> None:
@@ -252,10 +264,10 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def hot(self, workspace_id: int) -> AsyncIterator[HotConnection]:
+    async def hot(self, workspace_id: int, lock_patience: timedelta | None = None) -> AsyncIterator[HotConnection]:
         """A database transaction on the bare driver that sees one workspace."""
         async with self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as driver:
-            connection = HotConnection(driver, workspace_id)
+            connection = HotConnection(driver, workspace_id, lock_patience)
             try:
                 yield connection
                 await connection.commit()

@@ -26,6 +26,12 @@ SELECT FROM (SELECT unnest($1::bigint[]) AS id ORDER BY id) AS named
     parameters=1,
 )
 
+# find_free_customers -- Whom of these nobody else keeps locked.
+FIND_FREE_CUSTOMERS = """
+SELECT free.id FROM unnest($1::bigint[]) AS named (id)
+ CROSS JOIN LATERAL (SELECT c.id FROM customers c WHERE c.id = named.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS free
+"""
+
 # read_used_keys -- What each idempotency key of the batch stands for already. A scheduled grant has no entry yet, so
 # grants are asked too, and win: their GRANT entry carries the same key. Entries are found by the hash in their index,
 # and told apart by the key itself. OFFSET 0: hashed beforehand, because a condition that calls a function is no index's
