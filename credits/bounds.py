@@ -25,6 +25,9 @@ BATCH_EVENTS_MAX = (
     1_000  # events that share one database transaction; larger requests become several, one after another
 )
 KNOWN_CUSTOMERS_MAX = 100_000  # customers whose ids a process remembers: 20 MB
+LOCK_PATIENCE = timedelta(milliseconds=400)  # how long a batch waits for somebody else's lock with all who are in it
+LOCK_PATIENCE_ALONE = timedelta(milliseconds=1_200)  # and then those alone whom it concerns: UNAVAILABLE within 2 s
+LOCKS_AWAITED_MAX = 3  # batches of one lane that wait alone: each takes a connection
 QUEUE_COMMANDS_MAX = 20_000  # waiting commands per workspace and process; beyond it callers are told to come back
 FUTURE_SKEW = timedelta(minutes=5)  # contract: events ahead of our clock
 LATE_AFTER = timedelta(minutes=5)  # contract: `late` marks what was recorded longer than this after it occurred

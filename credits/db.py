@@ -9,6 +9,7 @@ that a connection back in the pool shows nothing.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -35,7 +36,7 @@ _SESSION = {
 }
 # Every hot statement looks rows up by an index that was made for it. Said to the planner, because its statistics lag
 # behind a bulk load, and what it then thinks a small table is read whole, batch after batch: 50 times slower.
-# And planned once for each connection: what a plan made anew for the batch at hand could gain, planning costs again.
+# And not planned for each batch anew: what that could gain, planning costs again. See `Connection.opening`.
 _HOT_SESSION = _SESSION | {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
@@ -78,6 +79,13 @@ def is_unavailable(error: BaseException | None) -> bool:
     return False
 
 
+def is_locked(error: BaseException) -> bool:
+    """True where somebody else kept a lock for longer than we had patience."""
+    return isinstance(error, asyncpg.LockNotAvailableError) or isinstance(
+        error.__cause__, asyncpg.LockNotAvailableError
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A statement without an answer that each connection prepares once, by its name. Its parameters are all text."""
@@ -97,6 +105,15 @@ class Connection(asyncpg.Connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.prepared: set[str] = set()
+        self._uses = 0
+
+    def opening(self) -> str:
+        """What a database transaction begins with. At the first use, the second, the fourth …, that is to forget plans:
+
+        one that was made for an empty table stays until its statistics come, and until then looks where it should not.
+        """
+        self._uses += 1
+        return "BEGIN" if self._uses & (self._uses - 1) else "DISCARD PLANS; BEGIN"
 
     def get_reset_query(self) -> str:
         return ""
@@ -113,10 +130,14 @@ class HotConnection:
     Each round trip costs this process as much as three burns, and the customers' locks last as much longer.
     """
 
-    def __init__(self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int) -> None:
+    def __init__(
+        self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int, lock_patience: timedelta | None
+    ) -> None:
         self._driver: Any = driver  # a `Connection` in asyncpg's wrapping
-        # An integer of ours, never a caller's text; SET takes no parameters.
-        self._script = [f"BEGIN; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
+        # Integers of ours, never a caller's text; SET takes no parameters.
+        self._script = [f"{self._driver.opening()}; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
+        if lock_patience is not None:
+            self._script.append(f"SET LOCAL lock_timeout = {lock_patience // timedelta(milliseconds=1)}")
         self._begun = False
 
     async def send(self, statement: Prepared, *values: str | None) -> None:
@@ -255,10 +276,10 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def hot(self, workspace_id: int) -> AsyncIterator[HotConnection]:
+    async def hot(self, workspace_id: int, lock_patience: timedelta | None = None) -> AsyncIterator[HotConnection]:
         """A database transaction on the bare driver that sees one workspace."""
         async with self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as driver:
-            connection = HotConnection(driver, workspace_id)
+            connection = HotConnection(driver, workspace_id, lock_patience)
             try:
                 yield connection
                 await connection.commit()

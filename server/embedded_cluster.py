@@ -59,6 +59,11 @@ SETTINGS = {
 }
 
 
+# Memory that a statement gave back serves the next one. By default the C library hands it to the kernel after each batch,
+# and the page faults of getting it again were two thirds of what PostgreSQL spent on a batch.
+MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(16 * 1024 * 1024), "MALLOC_MMAP_THRESHOLD_": str(16 * 1024 * 1024)}
+
+
 class Cluster:
     """The data directory `<data_dir>/pg` and its log `<data_dir>/postgres.log`, run by the OS user `user` (None: us)."""
 
@@ -163,7 +168,7 @@ class Cluster:
     def _as_user(self) -> dict[str, Any]:
         """How its programs are run: nothing of our environment changes what they do."""
         kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
-        options: dict[str, Any] = {"env": {**kept, "LC_ALL": "C", "TZ": "UTC"}, "cwd": "/", "umask": 0o077}
+        options: dict[str, Any] = {"env": {**kept, **MEMORY, "LC_ALL": "C", "TZ": "UTC"}, "cwd": "/", "umask": 0o077}
         if self.user is not None:
             options |= {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
         return options

@@ -7,17 +7,12 @@ from typing import Any, Protocol
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.entries import Cause, Entry, Kind
 from credits.ledger.phases import Boundary, Phase, Rank
-from credits.ledger.tables import accounts
 
 
 class Row(Protocol):
     """A row of either driver, by column name."""
 
     def __getitem__(self, name: str, /) -> Any: ...
-
-
-# The columns of an account, for whoever selects them by place.
-ACCOUNT_COLUMNS = tuple(accounts.c.keys())
 
 
 def account_of(row: Row, burn_order: str) -> Account:

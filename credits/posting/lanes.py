@@ -43,7 +43,9 @@ class Lane:
     waiting: deque[Waiting] = field(default_factory=deque)
     running: "set[asyncio.Task[None]]" = field(default_factory=set)
     gathering: bool = False
+    aside: "set[asyncio.Task[None]]" = field(default_factory=set)
     _busy: set[Whose] = field(default_factory=set)
+    _aside: set[Whose] = field(default_factory=set)
     _under_way: int = 0
 
     @property
@@ -70,9 +72,23 @@ class Lane:
             self.gathering = False
 
     def leave(self, batch: list[Waiting]) -> None:
-        """The batch is done."""
-        self._busy.difference_update(item.whose for item in batch)
+        """The batch is done, but for those whom it has set aside."""
+        self._busy.difference_update(item.whose for item in batch if item.whose not in self._aside)
         self._under_way -= len(batch)
+
+    def set_aside(self, names: set[Whose]) -> None:
+        """Their customers are locked by somebody else: they go on by themselves, until they are `readmit`ted."""
+        self._aside |= names
+
+    def readmit(self, names: set[Whose]) -> None:
+        self._aside -= names
+        self._busy -= names
+
+    def drop(self, names: set[Whose]) -> list[Waiting]:
+        """Takes out everybody who waits behind these."""
+        dropped = [item for item in self.waiting if item.whose in names]
+        self.waiting = deque(item for item in self.waiting if item.whose not in names)
+        return dropped
 
     def _enough(self) -> int:
         share = -(-(len(self.waiting) + self._under_way) // self.batches_max)

@@ -70,3 +70,15 @@ class CustomerIds:
 async def lock(connection: HotConnection, ids: Sequence[int]) -> None:
     """Locks the customers, in id order, with the next statement that answers."""
     await connection.send(statements.LOCK_CUSTOMERS, column("bigint", ids))
+
+
+async def find_locked(
+    connection: HotConnection, workspace_id: int, ids: CustomerIds, named: Iterable[Whose]
+) -> set[Whose]:
+    """Those of them that somebody else keeps locked."""
+    names = list(named)
+    asked = await ids.of(connection, workspace_id, names)
+    free = {row["id"] for row in await connection.fetch(statements.FIND_FREE_CUSTOMERS, asked)}
+    kept = set(asked) - free
+    known = ids.known(workspace_id)
+    return {name for name in names if (name if isinstance(name, int) else known.get(name)) in kept}

@@ -6,7 +6,7 @@ waited for), then write. Three round trips are a batch: BEGIN and the lock, the 
 """
 
 from credits.db import Prepared
-from credits.ledger.rows import ACCOUNT_COLUMNS, GRANT_COLUMNS
+from credits.ledger.rows import GRANT_COLUMNS
 from credits.posting.columns import insert, source, update
 
 # find_customers -- Which customers have these keys. Before the lock: a customer's key and id never part.
@@ -24,6 +24,12 @@ SELECT FROM (SELECT unnest($1::bigint[]) AS id ORDER BY id) AS named
 """,
     parameters=1,
 )
+
+# find_free_customers -- Whom of these nobody else keeps locked.
+FIND_FREE_CUSTOMERS = """
+SELECT free.id FROM unnest($1::bigint[]) AS named (id)
+ CROSS JOIN LATERAL (SELECT c.id FROM customers c WHERE c.id = named.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS free
+"""
 
 # read_used_keys -- What each idempotency key of the batch stands for already. A scheduled grant has no entry yet, so
 # grants are asked too, and win: their GRANT entry carries the same key. Entries are found by the hash in their index,
@@ -45,21 +51,22 @@ SELECT row(used.customer_id, used.key, e.fingerprint, e.recorded_at, e.credit_ty
  WHERE e.kind <> 1
 """  # noqa: S608 -- no name from outside
 
-# read_book -- Everything about the locked customers that most commands need, in one answer of one row, each table's
-# rows by place: the customers, all their accounts, the grants that burns may draw on, that are scheduled, or that open
-# holds still keep something of, and what the keys of the batch stand for. With them the workspace's clock, read after
-# the lock: time in the ledger is the database's, and nobody decides with an instant from before the wait.
+# read_book -- Everything about the locked customers that most commands need, in one answer of one row: the customers
+# (a list for each column), all their accounts, the grants that burns may draw on, that are scheduled, or that open holds
+# still keep something of, and what the keys of the batch stand for. With them the workspace's clock, read after the
+# lock: time in the ledger is the database's, and nobody decides with an instant from before the wait. Whole rows of a
+# table, because of those the driver knows the types beforehand.
 READ_BOOK = f"""
 SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() AS clock,
-       c.customers, a.accounts, g.grants, k.used_keys
+       c.ids, c.keys, c.timezones, c.cohorts, c.rate_card_versions, c.late_cutoffs, a.accounts, g.grants, k.used_keys
   FROM workspaces w,
-       (SELECT array_agg(row(c.id, c.key, c.timezone, c.cohort, c.rate_card_version, c.late_cutoff_s)) AS customers
+       (SELECT array_agg(c.id) AS ids, array_agg(c.key) AS keys, array_agg(c.timezone) AS timezones,
+               array_agg(c.cohort) AS cohorts, array_agg(c.rate_card_version) AS rate_card_versions,
+               array_agg(c.late_cutoff_s) AS late_cutoffs
           FROM unnest($2::bigint[]) AS named (id)
          CROSS JOIN LATERAL (SELECT * FROM customers WHERE customers.id = named.id LIMIT 1) AS c) AS c,
-       (SELECT array_agg(row({", ".join(ACCOUNT_COLUMNS)})) AS accounts
-          FROM accounts WHERE customer_id = ANY($2::bigint[])) AS a,
-       (SELECT array_agg(row(customer_id, credit_type_id, {", ".join(GRANT_COLUMNS)})) AS grants
-          FROM grants WHERE customer_id = ANY($2::bigint[]) AND open) AS g,
+       (SELECT array_agg(accounts) AS accounts FROM accounts WHERE customer_id = ANY($2::bigint[])) AS a,
+       (SELECT array_agg(grants) AS grants FROM grants WHERE customer_id = ANY($2::bigint[]) AND open) AS g,
        (SELECT array_agg(used.key) AS used_keys FROM ({_USED_KEYS}) AS used) AS k
  WHERE w.id = $1
 """  # noqa: S608 -- no name from outside

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 
 from credits.db import HotConnection
 from credits.ledger.account import Grant
-from credits.ledger.rows import ACCOUNT_COLUMNS, account_of, hold_of
+from credits.ledger.rows import GRANT_COLUMNS, account_of, hold_of
 from credits.posting import statements
 from credits.posting.book import Book, LockedCustomer, SeenEvent
 from credits.posting.columns import column
@@ -16,6 +17,8 @@ from credits.posting.corrected import read_corrected
 from credits.posting.locking import CustomerIds, lock, whose
 from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
+
+_GRANT = itemgetter("customer_id", "credit_type_id", *GRANT_COLUMNS)
 
 
 async def open_book(
@@ -51,7 +54,10 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         raise LookupError(f"there is no workspace {workspace_id}")
     catalog, policies = await configuration.read_hot(connection, workspace_id, row["config_version"])
     cutoff = row["late_cutoff_s"]
-    customers = {values[0]: LockedCustomer(*values) for values in row["customers"] or ()}
+    columns = (
+        row[name] or () for name in ("ids", "keys", "timezones", "cohorts", "rate_card_versions", "late_cutoffs")
+    )
+    customers = {values[0]: LockedCustomer(*values) for values in zip(*columns, strict=True)}
     book = Book(
         workspace_id=workspace_id,
         now=row["clock"] + timedelta(microseconds=row["clock_offset_us"]),
@@ -62,11 +68,11 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         customer_ids={customer.key: customer.id for customer in customers.values()},
         refund_lifetime=configuration.refund_lifetime,
     )
-    for values in row["accounts"] or ():
-        named = dict(zip(ACCOUNT_COLUMNS, values, strict=True))
-        account = account_of(named, book.credit_type(named["credit_type_id"]).burn_order)
+    for found in row["accounts"] or ():
+        account = account_of(found, book.credit_type(found["credit_type_id"]).burn_order)
         book.accounts[account.customer_id, account.credit_type_id] = account
-    for customer_id, credit_type_id, *values in row["grants"] or ():
+    for found in row["grants"] or ():
+        customer_id, credit_type_id, *values = _GRANT(found)
         grant = Grant(*values)
         book.accounts[customer_id, credit_type_id].grants[grant.number] = grant
     for customer_id, key, *values in row["used_keys"] or ():

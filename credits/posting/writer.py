@@ -17,12 +17,13 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import asyncpg
 
 from credits import bounds
 from credits.audit.log import record_hot
-from credits.db import Database, is_unavailable
+from credits.db import Database, is_locked, is_unavailable
 from credits.errors import Busy, Unavailable
 from credits.ledger.account import Account
 from credits.posting.acts import acts_of
@@ -32,7 +33,7 @@ from credits.posting.commands import Command, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.decide import apply
 from credits.posting.lanes import Lane, Waiting
-from credits.posting.locking import CustomerIds, whose
+from credits.posting.locking import CustomerIds, Whose, find_locked, whose
 from credits.posting.outcomes import Answer, Replay
 from credits.posting.replays import read_firsts
 from credits.posting.store import open_book
@@ -121,7 +122,7 @@ class Writer:
             while batch := await lane.gather():
                 self._wake(lane)
                 try:
-                    await self._commit(lane.workspace_id, batch)
+                    await self._commit(lane, batch)
                 finally:
                     lane.leave(batch)
                 if lane.gathering:
@@ -133,26 +134,65 @@ class Writer:
         """Takes no more, finishes what waits."""
         self._closed = True
         for lane in [lane for lanes in self._lanes.values() for lane in lanes]:
-            while lane.running:
-                await asyncio.gather(*lane.running, return_exceptions=True)
+            while tasks := lane.running | lane.aside:
+                await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _commit(self, workspace_id: int, batch: list[Waiting]) -> None:
+    async def _commit(self, lane: Lane, batch: list[Waiting], patience: timedelta = bounds.LOCK_PATIENCE) -> None:
         """One batch through; whatever happens, every caller is answered."""
         try:
-            book, answers = await self._attempt(workspace_id, [item.command for item in batch])
+            book, answers = await self._attempt(lane.workspace_id, [item.command for item in batch], patience)
         except Unavailable as error:
+            if is_locked(error) and patience == bounds.LOCK_PATIENCE:
+                await self._part(lane, batch, error)
+                return
             for item in batch:
                 item.fail(error)
         except Exception as error:
             if len(batch) == 1:
-                await self._refuse_poison(workspace_id, batch[0], error)
+                await self._refuse_poison(lane, batch[0], error)
                 return
             # One of them is at fault, and nothing was committed: each by itself, so that the others succeed.
             logger.exception("a batch of %d failed; trying each by itself", len(batch))
             for item in batch:
-                await self._commit(workspace_id, [item])
+                await self._commit(lane, [item])
         else:
             await self._answer(book, batch, answers)
+
+    async def _part(self, lane: Lane, batch: list[Waiting], error: Unavailable) -> None:
+        """Somebody keeps a customer of the batch locked: who asks for it waits by itself, the others go on."""
+        try:
+            async with self._database.hot(lane.workspace_id) as connection:
+                named = (item.whose for item in batch)
+                locked = await find_locked(connection, lane.workspace_id, self._customer_ids, named)
+        except Exception as failure:
+            logger.exception("who is locked cannot be found out")
+            error, locked = Unavailable(str(failure)), {item.whose for item in batch}
+            lane_is_full = True
+        else:
+            lane_is_full = len(lane.aside) >= bounds.LOCKS_AWAITED_MAX
+        waiting = [item for item in batch if item.whose in locked]
+        if waiting and lane_is_full:
+            for item in waiting:
+                item.fail(error)
+        elif waiting:
+            lane.set_aside(locked)
+            lane.aside.add(asyncio.create_task(self._await_lock(lane, locked, waiting)))
+        if rest := [item for item in batch if item.whose not in locked]:
+            await self._commit(lane, rest, bounds.LOCK_PATIENCE_ALONE)
+
+    async def _await_lock(self, lane: Lane, names: set[Whose], waiting: list[Waiting]) -> None:
+        """Goes on when the lock is free; when patience ends, also whoever came meanwhile is told so."""
+        try:
+            await self._commit(lane, waiting, bounds.LOCK_PATIENCE_ALONE)
+            first = waiting[0].future
+            error = first.exception() if first.done() and not first.cancelled() else None
+            if isinstance(error, Unavailable):
+                for item in lane.drop(names):
+                    item.fail(error)
+        finally:
+            lane.readmit(names)
+            lane.aside.discard(asyncio.current_task())
+            self._wake(lane)
 
     async def _answer(self, book: Book, batch: list[Waiting], answers: list[Answer | Replay]) -> None:
         """Everybody's answer. The batch is committed: what goes wrong from here on must not send it through again."""
@@ -178,19 +218,21 @@ class Writer:
                 logger.exception("the first answer to a used key cannot be given")
                 item.fail(error)
 
-    async def _refuse_poison(self, workspace_id: int, item: Waiting, error: Exception) -> None:
+    async def _refuse_poison(self, lane: Lane, item: Waiting, error: Exception) -> None:
         """A command that cannot be decided: an event is kept as a dead letter, the rest is the caller's to know."""
         logger.error("a command failed by itself", exc_info=error)
         if isinstance(item.command, TakeEvent) and item.command.problem is None:
             poison = _poisoned(item.command)
-            await self._commit(workspace_id, [replace(item, command=poison)])
+            await self._commit(lane, [replace(item, command=poison)])
             return
         item.fail(error)
 
-    async def _attempt(self, workspace_id: int, commands: list[Command]) -> tuple[Book, list[Answer | Replay]]:
+    async def _attempt(
+        self, workspace_id: int, commands: list[Command], patience: timedelta
+    ) -> tuple[Book, list[Answer | Replay]]:
         for attempt in range(_RETRIES + 1):
             try:
-                return await self._transact(workspace_id, commands)
+                return await self._transact(workspace_id, commands, patience)
             except Exception as error:
                 if not isinstance(error, _RETRYABLE) and not events_collide(error):
                     if is_unavailable(error):
@@ -201,8 +243,10 @@ class Writer:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 -- jitter, no secret
         raise AssertionError("unreachable")
 
-    async def _transact(self, workspace_id: int, commands: list[Command]) -> tuple[Book, list[Answer | Replay]]:
-        async with self._database.hot(workspace_id) as connection:
+    async def _transact(
+        self, workspace_id: int, commands: list[Command], patience: timedelta
+    ) -> tuple[Book, list[Answer | Replay]]:
+        async with self._database.hot(workspace_id, patience) as connection:
             book = await open_book(connection, self._configuration, workspace_id, commands, self._customer_ids)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)

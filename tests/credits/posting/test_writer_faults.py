@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from credits import bounds
 from credits.db import Connection, Database
-from credits.errors import Busy, Unavailable
+from credits.errors import Busy, InsufficientCredits, Unavailable
 from credits.posting import writer as writer_module
 from credits.posting.configuration import Configuration
 from credits.posting.outcomes import Burned, EventOutcome, EventTaken
@@ -20,6 +21,12 @@ from credits.posting.writer import Writer
 from credits.usage.envelope import from_attributes
 from credits.workspaces import ensure_workspace
 from tests.credits.posting.till import Till, open_till
+
+SERVED_S = 2.0
+
+
+def burned(answers: list[Any]) -> list[bool]:
+    return [isinstance(answer, Burned) for answer in answers]
 
 
 @dataclass
@@ -119,33 +126,59 @@ async def test_a_deadlock_that_the_writer_loses_is_tried_again_and_happens_once(
     await own.close()
 
 
-async def test_a_lock_that_somebody_keeps_is_unavailable_and_stops_no_other_workspace(till: Till, database: Database):
-    await till.must(till.grant("100"))
+@asynccontextmanager
+async def kept_locked(till: Till, key: str) -> AsyncIterator[None]:
+    """Somebody outside of Scrip keeps the customer's row locked."""
     enemy = await till.as_owner()
-    await enemy.execute("BEGIN")
-    await enemy.execute("SELECT FROM customers WHERE workspace_id = $1 AND key = 'acme' FOR UPDATE", till.workspace_id)
-    own = await Database.connect(till.owner_url, size=2)
-    connections = [await own.pool.acquire() for _ in range(2)]
-    for connection in connections:
-        await connection.execute("SET lock_timeout = '300ms'")  # stays: our connections are not reset
-        await own.pool.release(connection)
-    writer = Writer(own, Configuration(timedelta(days=7)), publish=lambda *_: None)
-    burn = till.burn("1")
-    waiting = asyncio.create_task(till.post(burn, writer))
+    try:
+        await enemy.execute("BEGIN")
+        await enemy.fetch(
+            "SELECT FROM customers WHERE workspace_id = $1 AND key = $2 FOR UPDATE", till.workspace_id, key
+        )
+        yield
+        await enemy.execute("ROLLBACK")
+    finally:
+        await enemy.close()
+
+
+async def test_a_lock_that_somebody_keeps_is_unavailable_within_two_seconds_and_stops_nobody_else(
+    till: Till, database: Database
+):
+    """C14. Who asks for the locked customer waits by itself; others of the same batch, and of later ones, are served."""
+    await till.many(till.grant("100"), till.grant("100", customer="other"))
     neighbour = await ensure_workspace(database, f"elsewhere-{uuid4()}", test_mode=True, now=datetime.now(UTC))
-    async with open_till(database, till.owner_url, neighbour) as elsewhere:
-        async with asyncio.timeout(5):
-            await elsewhere.must(elsewhere.grant("1"))
-            assert isinstance(await writer.post(elsewhere.workspace_id, elsewhere.burn("1")), Burned)
-    with pytest.raises(Unavailable):
-        await waiting
-    await enemy.execute("ROLLBACK")
-    answer = await till.post(burn, writer)
+    loop = asyncio.get_running_loop()
+    async with kept_locked(till, "acme"), open_till(database, till.owner_url, neighbour) as elsewhere:
+        began = loop.time()
+        stuck = [asyncio.create_task(till.post(till.burn("1"))) for _ in range(3)]
+        others = [asyncio.create_task(till.post(till.burn("1", customer="other"))) for _ in range(3)]
+        assert burned(await asyncio.gather(*others)) == [True] * 3
+        late = asyncio.create_task(till.post(till.burn("1")))
+        for _ in range(5):
+            assert isinstance(await till.post(till.burn("1", customer="other")), Burned)
+        await elsewhere.must(elsewhere.grant("1"))
+        assert not any(task.done() for task in stuck), "nobody was told yet: the others did not wait for the lock"
+        answers = await asyncio.gather(*stuck, late, return_exceptions=True)
+        assert [type(answer) for answer in answers] == [Unavailable] * 4, "also whoever came later"
+        assert loop.time() - began < SERVED_S
+    answer = await till.post(till.burn("1"))
     assert isinstance(answer, Burned)
     assert not answer.replayed
-    await enemy.close()
-    await writer.close()
-    await own.close()
+    assert (await till.available("acme"), await till.available("other")) == (99, 92)
+    await till.check()
+
+
+async def test_a_lock_that_is_given_back_in_time_keeps_the_order_of_who_waited(till: Till):
+    await till.must(till.grant("2"))
+    async with kept_locked(till, "acme"):
+        burns = [asyncio.create_task(till.post(till.burn("1"))) for _ in range(2)]
+        while not till.writer._lanes[till.workspace_id][0].aside:
+            await asyncio.sleep(0.01)
+        burns += [asyncio.create_task(till.post(till.burn("1"))) for _ in range(2)]
+        await asyncio.sleep(0)
+    answers = await asyncio.gather(*burns)
+    assert [type(answer) for answer in answers] == [Burned] * 2 + [InsufficientCredits] * 2
+    await till.check()
 
 
 # ─── after the commit ──────────────────────────────────────────────────────────────────────────────
