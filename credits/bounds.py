@@ -41,3 +41,5 @@ RATES_MAX = 5_000  # of one rate card: every process keeps every version in memo
 SHAPES_MAX = 50  # different sets of dimensions that one feature's rates name: each burn may ask them all
 PROBLEMS_MAX = 10  # problems of one document that one refusal tells
 POLICIES_MAX = 10_000  # of one workspace: every process keeps all of them in memory
+LIMITS_MAX = 1_000  # spend limits of one customer: each batch with it reads them all
+USAGE_POINTS_MAX = 10_000  # of one usage series: a year of hours

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, case, literal_column, or_, select
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Table, Text, case, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +26,7 @@ customers = Table(
     Column("rate_card_version", Integer),
     Column("metadata", JSONB),
     Column("created_at", DateTime(timezone=True)),
+    Column("limited", Boolean),
 )
 
 _CHANGEABLE = ("name", "email", "timezone", "locale", "cohort", "rate_card_version", "metadata")
@@ -33,7 +34,8 @@ _CHANGEABLE = ("name", "email", "timezone", "locale", "cohort", "rate_card_versi
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`rate_card_version` is the version of its cohort's rate card that it was given; None before its first burn or grant."""
+    """`rate_card_version` is the version of its cohort's rate card that it was given; None before its first burn or grant.
+    `limited`: it has spend limits."""
 
     id: int
     key: str
@@ -45,6 +47,7 @@ class Customer:
     rate_card_version: int | None
     metadata: dict[str, Any]
     created_at: datetime
+    limited: bool = False
 
 
 async def upsert_customer(
@@ -95,6 +98,13 @@ async def find_customer(connection: AsyncConnection, key: str) -> Customer | Non
     if not valid_text(key, bounds.CUSTOMER_KEY_MAX):
         return None
     row = (await connection.execute(select(customers).where(customers.c.key == key))).one_or_none()
+    return None if row is None else _customer(row)
+
+
+async def lock_customer(connection: AsyncConnection, customer_id: int) -> Customer | None:
+    """Keeps the writer from the customer's accounts until the database transaction ends; the customer as it is then."""
+    query = select(customers).where(customers.c.id == customer_id)
+    row = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()  # FOR NO KEY UPDATE
     return None if row is None else _customer(row)
 
 
@@ -180,4 +190,5 @@ def _customer(row: Any) -> Customer:
         rate_card_version=row.rate_card_version,
         metadata=row.metadata,
         created_at=row.created_at,
+        limited=row.limited,
     )

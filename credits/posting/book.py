@@ -6,6 +6,7 @@ from uuid import UUID
 
 from credits.catalog.values import Catalog, CreditType, RateCard, card_for
 from credits.enforcement.decide import Effective, Policies
+from credits.enforcement.limits import Limits
 from credits.ledger.account import Account
 from credits.ledger.advance import advance
 from credits.ledger.balance import Balance, balance_of
@@ -16,13 +17,15 @@ from credits.posting.outcomes import EventOutcome, Replay, UsedKey
 
 @dataclass(slots=True)
 class LockedCustomer:
-    """What decisions need of a customer. `rate_card_version` is the tag, None before the first burn or grant."""
+    """What decisions need of a customer. `rate_card_version` is the tag, None before the first burn or grant.
+    `limited`: it has spend limits."""
 
     id: int
     key: str
     timezone: str
     cohort: str
     rate_card_version: int | None
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Book:
     accounts: dict[tuple[int, int], Account] = field(default_factory=dict)
     used_keys: dict[tuple[int, str], UsedKey] = field(default_factory=dict)
     seen_events: dict[UUID, SeenEvent] = field(default_factory=dict)
+    limits: dict[int, Limits] = field(default_factory=dict)  # of the customers that have any
     # What the commands did, besides what the accounts carry.
     new_events: list[NewEvent] = field(default_factory=list)
     new_accounts: set[tuple[int, int]] = field(default_factory=set)

@@ -14,7 +14,7 @@ from credits.posting.columns import Batched, source
 # account may not exist yet. In id order, so that two batches meet in the same order and never deadlock. NO KEY: the
 # foreign keys of other tables need not wait.
 LOCK_CUSTOMERS = """
-SELECT id, key, timezone, cohort, rate_card_version
+SELECT id, key, timezone, cohort, rate_card_version, limited
   FROM customers
  WHERE key = ANY($1::text[]) OR id = ANY($2::bigint[])
  ORDER BY id
@@ -280,4 +280,36 @@ INSERT_EVENTS = _insert(
     },
     cast={"entries": "int[]", "data": "json"},
     suffix="ORDER BY key ON CONFLICT (workspace_id, key) DO NOTHING",
+)
+
+# read_limits, read_groups, read_windows -- Of customers with spend limits alone: the limits, which members are in which
+# group, and what counts towards them in the windows that the batch decides in.
+READ_LIMITS = "SELECT * FROM spend_limits WHERE customer_id = ANY($1::bigint[])"
+READ_GROUPS = "SELECT customer_id, key, group_name FROM members WHERE customer_id = ANY($1::bigint[]) AND group_name IS NOT NULL"
+READ_WINDOWS = """
+SELECT w.customer_id, w.number, w.starts_at, w.used
+  FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS asked (customer_id, number, starts_at)
+  JOIN limit_windows w USING (customer_id, number, starts_at)
+"""
+
+# write_windows -- What the batch adds to each window. One that is not known and not there is left alone: it is counted
+# from the entries when somebody asks, and these are among them then.
+_WINDOW_COLUMNS = {
+    "customer_id": "bigint",
+    "number": "int",
+    "starts_at": "timestamptz",
+    "workspace_id": "int",
+    "used": "bigint",
+    "is_known": "boolean",
+}
+WRITE_WINDOWS = Batched(
+    f"""
+INSERT INTO limit_windows (customer_id, number, starts_at, workspace_id, used)
+SELECT customer_id, number, starts_at, workspace_id, used FROM {source(_WINDOW_COLUMNS, "new")}
+ WHERE is_known OR EXISTS (
+   SELECT FROM limit_windows w
+    WHERE w.customer_id = new.customer_id AND w.number = new.number AND w.starts_at = new.starts_at)
+    ON CONFLICT (customer_id, number, starts_at) DO UPDATE SET used = limit_windows.used + EXCLUDED.used
+""",  # noqa: S608 -- names of our own, written above
+    tuple(_WINDOW_COLUMNS.values()),
 )

@@ -15,6 +15,7 @@ from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
 from credits.posting.columns import Batched, column
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
 from credits.posting.configuration import Configuration
+from credits.posting.limits import read_limits, write_windows
 from credits.posting.outcomes import EventOutcome, UsedKey
 
 
@@ -48,6 +49,8 @@ async def open_book(
     if book.accounts:
         await _read_grants(connection, book, ids)
         await _read_holds(connection, book, commands)
+    if any(customer.limited for customer in customers.values()):
+        await read_limits(connection, book, commands)
     await _read_used_keys(connection, book, commands)
     await _read_events(connection, book, commands)
     return book
@@ -69,7 +72,7 @@ async def _lock(connection: HotConnection, commands: Sequence[Command]) -> dict[
     keys = {key for key in keys if valid_text(key, bounds.CUSTOMER_KEY_MAX)}
     rows = await connection.fetch(statements.LOCK_CUSTOMERS, list(keys), list(ids))
     return {
-        row["id"]: LockedCustomer(row["id"], row["key"], row["timezone"], row["cohort"], row["rate_card_version"])
+        row["id"]: LockedCustomer(*row)  # the statement names its columns in this order
         for row in rows
     }
 
@@ -148,6 +151,8 @@ class EventsCollide(Exception):
 async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     """Writes what the commands did; returns the accounts that changed."""
     changed = [account for account in book.accounts.values() if _is_changed(book, account)]
+    if book.limits:
+        await write_windows(connection, book)
     if book.new_events:
         await _write_events(connection, book)
     if book.tagged:

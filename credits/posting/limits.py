@@ -1,0 +1,83 @@
+"""Spend limits on a batch's page: read under the lock with what counts towards them, written back with what was added.
+
+Nothing here runs for a batch whose customers have none.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from credits import bounds
+from credits.db import HotConnection
+from credits.enforcement.counting import count_window
+from credits.enforcement.limits import Limits, Place
+from credits.enforcement.spend_limits import limit_of
+from credits.enforcement.values import SpendLimit
+from credits.posting import statements
+from credits.posting.book import Book
+from credits.posting.commands import Burn, Command, OpenHold
+
+
+async def read_limits(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
+    """The limits of the batch's customers, and what is used of them where the batch decides."""
+    ids = [customer.id for customer in book.customers.values() if customer.limited]
+    limits: dict[int, list[SpendLimit]] = {}
+    for row in await connection.fetch(statements.READ_LIMITS, ids):
+        limits.setdefault(row["customer_id"], []).append(limit_of(row))
+    groups: dict[int, dict[str, str]] = {}
+    if any(limit.group is not None for owned in limits.values() for limit in owned):
+        for row in await connection.fetch(statements.READ_GROUPS, ids):
+            groups.setdefault(row["customer_id"], {})[row["key"]] = row["group_name"]
+    for customer_id, owned in limits.items():
+        timezone = book.customers[customer_id].timezone
+        book.limits[customer_id] = Limits(timezone, owned, groups.get(customer_id, {}))
+    await _read_windows(connection, book, commands)
+
+
+async def _read_windows(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
+    asked: dict[tuple[int, Place], tuple[SpendLimit, datetime]] = {}
+    for customer_id, at, members in _decided(book, commands):
+        for place, limit in book.limits[customer_id].missing(members, at).items():
+            asked[customer_id, place] = (limit, at)
+    if not asked:
+        return
+    columns = [(customer_id, number, start) for customer_id, (number, start) in asked]
+    for row in await connection.fetch(statements.READ_WINDOWS, *map(list, zip(*columns, strict=True))):
+        book.limits[row["customer_id"]].known[row["number"], row["starts_at"]] = row["used"]
+        del asked[row["customer_id"], (row["number"], row["starts_at"])]
+    for (customer_id, place), (limit, at) in asked.items():
+        if place[1] < limit.counted_from:
+            of = book.limits[customer_id]
+            of.known[place] = await count_window(connection, limit, of.members_of(limit), of.window(limit, at))
+            of.unwritten.add(place)
+
+
+def _decided(book: Book, commands: Sequence[Command]) -> list[tuple[int, datetime, set[str | None]]]:
+    """(customer, instant, members): what limits may be asked for. An instant that is refused is not."""
+    found: dict[tuple[int, datetime], set[str | None]] = {}
+    for command in commands:
+        if not isinstance(command, Burn | OpenHold):
+            continue
+        customer_id = book.customer_ids.get(command.customer)
+        if customer_id is None or customer_id not in book.limits:
+            continue
+        at = (command.occurred_at if isinstance(command, Burn) else None) or book.now
+        if book.now - book.late_cutoff <= at <= book.now + bounds.FUTURE_SKEW:
+            found.setdefault((customer_id, at), set()).add(command.spend.member)
+    return [(customer_id, at, members) for (customer_id, at), members in found.items()]
+
+
+async def write_windows(connection: HotConnection, book: Book) -> None:
+    """What the batch's entries add to each window; and windows that had to be counted, so that it was for once."""
+    for (customer_id, _), account in book.accounts.items():
+        if customer_id in book.limits:
+            book.limits[customer_id].catch_up(account)
+    rows = []
+    for customer_id, limits in book.limits.items():
+        begin = {limit.number: limit.counted_from for limit in limits.all}
+        for place in limits.added.keys() | limits.unwritten:
+            number, start = place
+            used = limits.added.get(place, 0) + (limits.known[place] if place in limits.unwritten else 0)
+            is_known = place in limits.known or start >= begin[number]
+            rows.append((customer_id, number, start, book.workspace_id, used, is_known))
+    if rows:
+        await connection.execute(statements.WRITE_WINDOWS.sql, *statements.WRITE_WINDOWS.arguments(rows))
