@@ -175,6 +175,12 @@ class Database:
             yield connection
 
 
+async def bare(connection: AsyncConnection) -> HotConnection:
+    """The driver's own connection below an ordinary one, in the same database transaction."""
+    driver: HotConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    return driver
+
+
 # show_workspace -- what row-level security compares with, for this database transaction alone
 _SHOW_WORKSPACE = text("SELECT set_config('scrip.workspace', :workspace, true)")
 

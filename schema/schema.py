@@ -5,6 +5,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.mutations.configuration import ConfigurationMutations
 from schema.mutations.customers import CustomerMutations
+from schema.mutations.limits import LimitMutations
 from schema.mutations.spending import SpendingMutations
 from schema.mutations.usage import UsageMutations
 from schema.queries import Query
@@ -13,7 +14,7 @@ from schema.subscriptions import Subscription
 
 
 @strawberry.type
-class Mutation(SpendingMutations, UsageMutations, CustomerMutations, ConfigurationMutations):
+class Mutation(SpendingMutations, UsageMutations, CustomerMutations, LimitMutations, ConfigurationMutations):
     pass
 
 

@@ -28,7 +28,7 @@ from server.embed import create_embed_routes
 from server.embed_token import create_embed_token_route
 from server.events import create_events_route
 from server.graphql import create_graphql_routes
-from server.jobs import sweeping
+from server.jobs import rolling_up, sweeping
 from server.live import Hub
 from server.settings import Settings
 from server.tokens import minter
@@ -90,6 +90,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     writer = Writer(database, configuration, publish=hub.publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
     await stack.enter_async_context(sweeping(database, reader, writer))
+    await stack.enter_async_context(rolling_up(database, floor.low))
     return Services(
         database=database,
         reader=reader,
@@ -98,7 +99,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         publish_config=hub.publish_config,
         mint_token=minter(settings.secret_key),
         pepper=settings.secret_key,
-        loaders=cache(lambda workspace_id: Loaders(database, workspace_id)),
+        loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
 
 

@@ -1,9 +1,9 @@
-"""What happens by itself: the sweep, which books what fell due for whoever watches."""
+"""What happens by itself: the sweep, which books what fell due for whoever watches; and roll-ups of usage."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from credits.db import Database, is_unavailable
@@ -11,11 +11,15 @@ from credits.errors import Unavailable
 from credits.posting.clock import sweep
 from credits.posting.reader import Reader
 from credits.posting.writer import Writer
+from credits.usage.rollups import roll_up
 from credits.workspaces import WorkspaceName, list_workspaces
 
 logger = logging.getLogger(__name__)
 
 _EVERY_S = 0.5  # contract: booking follows within a second where somebody is subscribed
+_ROLL_UP_EVERY_S = (
+    15.0  # a hot account gains some ten thousand entries meanwhile, which are read in tens of milliseconds
+)
 
 
 @asynccontextmanager
@@ -32,6 +36,35 @@ async def sweeping(database: Database, reader: Reader, writer: Writer) -> AsyncI
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+@asynccontextmanager
+async def rolling_up(database: Database, refuse_writes: Callable[[], bool]) -> AsyncIterator[None]:
+    """Keeps the usage roll-ups of every workspace near their entries, for as long as the context lasts.
+
+    What is read is exact without them; they keep it quick. Every process does it, and an account belongs to whichever
+    comes first. Nothing is written while `refuse_writes()`.
+    """
+    task = asyncio.create_task(_roll_up_for_ever(database, refuse_writes), name="roll-up")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _roll_up_for_ever(database: Database, refuse_writes: Callable[[], bool]) -> None:
+    while True:
+        await asyncio.sleep(_ROLL_UP_EVERY_S)
+        try:
+            for workspace in [] if refuse_writes() else await list_workspaces(database):
+                await roll_up(database, workspace.id)
+        except Exception as error:
+            if not is_unavailable(error):
+                logger.exception("the roll-up of usage failed; the next one tries again")
+            else:
+                logger.warning("the roll-up of usage waits for the store: %s", error)
 
 
 async def _sweep_for_ever(database: Database, reader: Reader, writer: Writer) -> None:

@@ -39,7 +39,13 @@ class Member:
 
 
 async def upsert_member(
-    connection: AsyncConnection, workspace_id: int, customer_id: int, key: str, changes: dict[str, Any], now: datetime
+    connection: AsyncConnection,
+    customer_id: int,
+    key: str,
+    changes: dict[str, Any],
+    *,
+    workspace_id: int,
+    now: datetime,
 ) -> Member | InvalidInput:
     """Makes the member, or changes the fields given: `name` (None: the key) and `group` (None: of none).
 

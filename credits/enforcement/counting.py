@@ -3,10 +3,6 @@
 The one statement, for the batch writer and for whoever sets a limit: under the customer's lock, both of them.
 """
 
-from typing import Any
-
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from credits import bounds
 from credits.db import HotConnection
 from credits.enforcement.limits import COUNTED
@@ -40,17 +36,10 @@ SELECT coalesce(sum(coalesce(e.held_amount, 0) - e.amount), 0)::bigint
 """  # noqa: S608 -- no name from outside
 
 
-async def count_window(
-    connection: HotConnection, limit: SpendLimit, members: list[str] | None, within: Window
-) -> int:
+async def count_window(connection: HotConnection, limit: SpendLimit, members: list[str] | None, within: Window) -> int:
     """What counts towards the limit in that window, micro-credits; `members`: whose usage, None for everybody's."""
     since = within.start - bounds.FUTURE_SKEW  # usage may be recorded that much before it occurs
     place = (limit.customer_id, limit.credit_type_id)
     return int(
         await connection.fetchval(_COUNT, *place, since, within.start, within.end, limit.feature_id, members) or 0
     )
-
-
-async def bare(connection: AsyncConnection) -> Any:
-    """The driver's own connection below an ordinary one, in the same database transaction."""
-    return (await connection.get_raw_connection()).driver_connection

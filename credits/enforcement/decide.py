@@ -97,9 +97,7 @@ class Policies:
         )
 
 
-def decide(
-    effective: Effective, needed_micro: int, available_micro: int, *, limit_reached: bool = False
-) -> Verdict:
+def decide(effective: Effective, needed_micro: int, available_micro: int, *, limit_reached: bool = False) -> Verdict:
     """May `needed_micro` be spent where `available_micro` is left (negative: in overdraft)?
 
     OFF decides nothing. SHADOW and SOFT allow everything and tell what ENFORCE would say: no, when a spend limit is

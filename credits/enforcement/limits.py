@@ -67,7 +67,9 @@ class Limits:
         """The limits that hold for the member's usage of some feature and credit type."""
         group = None if member is None else self._groups.get(member)
         return [
-            limit for limit in self.all if limit.member in (None, member) and (limit.group is None or limit.group == group)
+            limit
+            for limit in self.all
+            if limit.member in (None, member) and (limit.group is None or limit.group == group)
         ]
 
     def missing(self, members: Iterable[str | None], at: datetime) -> dict[Place, SpendLimit]:

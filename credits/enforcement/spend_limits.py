@@ -14,7 +14,8 @@ from credits.amount import INT64_MAX, MICRO, decimals, to_micro
 from credits.catalog.values import Catalog
 from credits.customers.customers import Customer, customers, lock_customer, valid_text
 from credits.customers.members import read_groups
-from credits.enforcement.counting import bare, count_window
+from credits.db import bare
+from credits.enforcement.counting import count_window
 from credits.enforcement.limits import Limits
 from credits.enforcement.tables import limit_windows, spend_limits
 from credits.enforcement.values import Metered, SpendLimit

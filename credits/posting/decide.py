@@ -66,6 +66,7 @@ def enforced(
     account: Account,
     feature_id: int | None,
     needed_micro: int,
+    *,
     usage: Usage | None = None,
 ) -> Decision:
     """What enforcement says to spending `needed_micro` from an account that is advanced to now. `usage` says whose and
@@ -122,7 +123,7 @@ def _burn(book: Book, command: Burn) -> Answer | Replay:
     account = book.account(customer.id, priced.credit_type)
     feature_id = priced.feature.id if priced.feature else None
     usage = Usage(command.spend.member, occurred_at)
-    decision = enforced(book, customer, account, feature_id, priced.amount_micro, usage)
+    decision = enforced(book, customer, account, feature_id, priced.amount_micro, usage=usage)
     if not decision.allowed and decision.reason:
         return decision.reason
     if account.burned + account.held + priced.amount_micro > INT64_MAX:
@@ -145,7 +146,7 @@ def _open_hold(book: Book, command: OpenHold) -> Answer | Replay:
     account = book.account(customer.id, priced.credit_type)
     feature_id = priced.feature.id if priced.feature else None
     usage = Usage(command.spend.member, book.now)
-    decision = enforced(book, customer, account, feature_id, priced.amount_micro, usage)
+    decision = enforced(book, customer, account, feature_id, priced.amount_micro, usage=usage)
     if not decision.allowed and decision.reason:
         return decision.reason
     if account.burned + account.held + priced.amount_micro > INT64_MAX:

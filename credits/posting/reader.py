@@ -81,7 +81,7 @@ class Page:
         account = book.account(customer.id, priced.credit_type)
         feature_id = priced.feature.id if priced.feature else None
         usage = Usage(spend.member, book.now)
-        return enforced(book, asked, account, feature_id, priced.amount_micro, usage), book.balance(account)
+        return enforced(book, asked, account, feature_id, priced.amount_micro, usage=usage), book.balance(account)
 
     async def limits(self, customer: Customer) -> list[Metered]:
         """The customer's spend limits with what is used of them now."""

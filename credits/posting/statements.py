@@ -285,7 +285,9 @@ INSERT_EVENTS = _insert(
 # read_limits, read_groups, read_windows -- Of customers with spend limits alone: the limits, which members are in which
 # group, and what counts towards them in the windows that the batch decides in.
 READ_LIMITS = "SELECT * FROM spend_limits WHERE customer_id = ANY($1::bigint[])"
-READ_GROUPS = "SELECT customer_id, key, group_name FROM members WHERE customer_id = ANY($1::bigint[]) AND group_name IS NOT NULL"
+READ_GROUPS = (
+    "SELECT customer_id, key, group_name FROM members WHERE customer_id = ANY($1::bigint[]) AND group_name IS NOT NULL"
+)
 READ_WINDOWS = """
 SELECT w.customer_id, w.number, w.starts_at, w.used
   FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS asked (customer_id, number, starts_at)

@@ -5,6 +5,7 @@ from typing import Any
 import strawberry
 
 from credits.customers.customers import find_customer, upsert_customer
+from credits.enforcement.spend_limits import recount
 from credits.errors import InvalidInput
 from schema.context import Context
 from schema.inputs import CustomerInput, EmbedTokenInput
@@ -37,9 +38,11 @@ class CustomerMutations:
             result = await upsert_customer(
                 page.connection, info.context.workspace_id, input.key, changes, page.workspace.now
             )
-        if isinstance(result, InvalidInput):
-            return refusal_of(info.context, result)
-        customer, created = result
+            if isinstance(result, InvalidInput):
+                return refusal_of(info.context, result)
+            customer, created = result
+            if customer.limited and "timezone" in changes:
+                await recount(page.connection, customer, page.workspace.now)
         return CustomerOk(customer=Customer.from_value(customer), created=created)
 
     @strawberry.mutation(metadata=MINTING)

@@ -1,6 +1,7 @@
 """Calendar windows against a calendar that knows no rule: it looks at the local clock at every instant that matters."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -104,7 +105,11 @@ def test_half_an_hour_is_skipped_and_repeated_on_lord_howe():
     zone = "Australia/Lord_Howe"
     for day, minutes in (("2025-10-05T12:00", [30]), ("2026-04-05T12:00", [30])):
         whole = window("DAY", zone, at(day).replace(tzinfo=ZoneInfo(zone)))
-        odd = [each for each in windows("HOUR", zone, whole.start, whole.end, 100) if each.end - each.start < timedelta(hours=1)]
+        odd = [
+            each
+            for each in windows("HOUR", zone, whole.start, whole.end, 100)
+            if each.end - each.start < timedelta(hours=1)
+        ]
         assert [(each.end - each.start) // MINUTE for each in odd] == minutes
 
 
@@ -132,7 +137,9 @@ def test_a_skipped_day_is_no_window():
 
 
 def test_quarter_hours_of_offset_move_every_border():
-    assert window("DAY", "Asia/Kathmandu", at("2026-03-01T18:14:59.999999+00:00")).end == at("2026-03-01T18:15:00+00:00")
+    assert window("DAY", "Asia/Kathmandu", at("2026-03-01T18:14:59.999999+00:00")).end == at(
+        "2026-03-01T18:15:00+00:00"
+    )
     assert window("HOUR", "Asia/Kathmandu", at("2026-03-01T18:15:00+00:00")).start == at("2026-03-01T18:15:00+00:00")
 
 
@@ -157,10 +164,10 @@ def test_the_ends_of_the_calendar_are_exact_or_refused(edge: str):
     """T6."""
     for interval in INTERVALS:
         for timezone in ("UTC", "Asia/Kathmandu", "America/New_York"):
-            try:
+            with suppress(ValueError):
                 assert window(interval, timezone, at(edge)).holds(at(edge))
-            except ValueError as error:
-                assert "calendar" in str(error)
+    with pytest.raises(ValueError, match="beyond the calendar"):
+        window("MONTH", "UTC", at("9999-12-31T00:00:00+00:00"))
     assert window("DAY", "Asia/Tokyo", at("2038-01-19T03:14:08+00:00")).start == at("2038-01-18T15:00:00+00:00")
 
 
@@ -172,7 +179,9 @@ def test_no_more_windows_than_asked_for():
     assert windows("DAY", "UTC", begin, begin, 1) == []
 
 
-INSTANTS = st.datetimes(datetime(1890, 1, 1), datetime(2100, 1, 1)).map(lambda naive: naive.replace(tzinfo=UTC))
+INSTANTS = st.integers(-80 * 365 * 24 * 60, 130 * 365 * 24 * 60).map(
+    lambda past: at("1970-01-01T00:00:00+00:00") + past * MINUTE
+)
 
 
 @settings(max_examples=400, deadline=None)
