@@ -59,12 +59,22 @@ async def _roll_up_for_ever(database: Database, refuse_writes: Callable[[], bool
         await asyncio.sleep(_ROLL_UP_EVERY_S)
         try:
             for workspace in [] if refuse_writes() else await list_workspaces(database):
-                await roll_up(database, workspace.id)
+                await _roll_up_one(database, workspace)
         except Exception as error:
             if not is_unavailable(error):
                 logger.exception("the roll-up of usage failed; the next one tries again")
             else:
                 logger.warning("the roll-up of usage waits for the store: %s", error)
+
+
+async def _roll_up_one(database: Database, workspace: WorkspaceName) -> None:
+    """As the sweep: each workspace for itself."""
+    try:
+        await roll_up(database, workspace.id)
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+        logger.exception("the roll-up of workspace %r failed; the next one tries again", workspace.name)
 
 
 async def _sweep_for_ever(database: Database, reader: Reader, writer: Writer) -> None:

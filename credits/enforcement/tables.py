@@ -21,7 +21,7 @@ spend_limits = Table(
     "spend_limits",
     metadata,
     Column("customer_id", BigInteger, primary_key=True),
-    Column("number", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=True),
     *(Column(name, Integer) for name in ("workspace_id", "credit_type_id", "feature_id")),
     Column("amount", BigInteger),
     *(Column(name, Text) for name in ("window_kind", "member", "group_name")),
