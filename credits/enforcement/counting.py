@@ -11,7 +11,8 @@ from credits.windows import Window
 
 # count_window -- The account's clock never goes back, so what occurred in the window or later was recorded behind one
 # sequence, which a bisection by the primary key finds: an account's history is not read. Then as `Limits.catch_up`: what
-# is of a hold counts at its opening, a reversal at its burn.
+# is of a hold counts at its opening, a reversal at its burn. OFFSET 0: looked up one by one, whatever the planner thinks of
+# tables whose statistics lag behind.
 _COUNT = f"""
 WITH RECURSIVE search (low, high) AS (
   SELECT 1, a.sequence + 1 FROM accounts a WHERE a.customer_id = $1 AND a.credit_type_id = $2
@@ -25,9 +26,11 @@ WITH RECURSIVE search (low, high) AS (
 SELECT coalesce(sum(coalesce(e.held_amount, 0) - e.amount), 0)::bigint
   FROM search
   JOIN entries e ON e.customer_id = $1 AND e.credit_type_id = $2 AND e.sequence >= search.low
-  LEFT JOIN entries b ON b.customer_id = $1 AND b.credit_type_id = $2 AND b.sequence = e.reverses
-  LEFT JOIN holds h
-    ON h.customer_id = $1 AND h.credit_type_id = $2 AND h.number = coalesce(e.hold_number, b.hold_number)
+  LEFT JOIN LATERAL (
+    SELECT * FROM entries WHERE customer_id = $1 AND credit_type_id = $2 AND sequence = e.reverses OFFSET 0) AS b ON true
+  LEFT JOIN LATERAL (
+    SELECT * FROM holds
+     WHERE customer_id = $1 AND credit_type_id = $2 AND number = coalesce(e.hold_number, b.hold_number) OFFSET 0) AS h ON true
  WHERE search.low = search.high AND e.kind IN ({", ".join(str(int(kind)) for kind in COUNTED)})
    AND coalesce(h.opened_at, b.occurred_at, b.recorded_at, e.occurred_at, e.recorded_at) >= $4
    AND coalesce(h.opened_at, b.occurred_at, b.recorded_at, e.occurred_at, e.recorded_at) < $5

@@ -12,26 +12,37 @@ _QUARTER = "date_bin('15 minutes', {}, '2000-01-01T00:00:00Z'::timestamptz)"
 def _uses(condition: str) -> str:
     """Usage among the entries `e` of account ($1, $2) that fulfil the condition.
 
-    `event_first` marks one entry of each event: the burns of an event for several features follow each other.
+    `event_first` marks one entry of each event: the burns of an event for several features follow each other. Burns and
+    reversals apart, so that no burn is looked up for what is none: behind a bulk load the planner joined them all.
     """
     return f"""
-  SELECT e.sequence, e.recorded_at, coalesce(b.occurred_at, b.recorded_at, e.occurred_at, e.recorded_at) AS used_at,
-         coalesce(b.feature_id, e.feature_id, 0) AS feature_id, coalesce(b.member, e.member, '') AS member,
-         coalesce(b.event, e.event) AS event, -e.amount AS amount,
-         CASE WHEN e.kind IN ({_BURNS}) THEN coalesce(e.quantity, 0) ELSE 0 END AS quantity,
-         (e.kind IN ({_BURNS}))::int AS burns,
-         (e.kind IN ({_BURNS}) AND CASE WHEN e.event IS NULL THEN true ELSE e.event IS DISTINCT FROM (
-            SELECT p.event FROM entries p
-             WHERE p.customer_id = $1 AND p.credit_type_id = $2 AND p.sequence < e.sequence AND p.kind IN ({_BURNS})
-             ORDER BY p.sequence DESC LIMIT 1) END)::int AS event_first
+  SELECT e.sequence, e.recorded_at, coalesce(e.occurred_at, e.recorded_at) AS used_at,
+         coalesce(e.feature_id, 0) AS feature_id, coalesce(e.member, '') AS member, e.event, -e.amount AS amount,
+         coalesce(e.quantity, 0) AS quantity, 1 AS burns,
+         CASE WHEN e.event IS NULL THEN 1 ELSE (e.event IS DISTINCT FROM (
+           SELECT p.event FROM entries p
+            WHERE p.customer_id = $1 AND p.credit_type_id = $2 AND p.sequence < e.sequence AND p.kind IN ({_BURNS})
+            ORDER BY p.sequence DESC LIMIT 1))::int END AS event_first
     FROM entries e
-    LEFT JOIN entries b ON b.customer_id = $1 AND b.credit_type_id = $2 AND b.sequence = e.reverses
-   WHERE e.customer_id = $1 AND e.credit_type_id = $2 AND e.kind IN ({_BURNS}, {int(Kind.REVERSE)}) AND ({condition})"""  # noqa: S608 -- no name from outside
+   WHERE e.customer_id = $1 AND e.credit_type_id = $2 AND e.kind IN ({_BURNS}) AND ({condition})
+   UNION ALL
+  SELECT e.sequence, e.recorded_at, b.used_at, b.feature_id, b.member, b.event, -e.amount, 0, 0, 0
+    FROM entries e
+   CROSS JOIN LATERAL (
+     SELECT coalesce(b.occurred_at, b.recorded_at) AS used_at, coalesce(b.feature_id, 0) AS feature_id,
+            coalesce(b.member, '') AS member, b.event
+       FROM entries b WHERE b.customer_id = $1 AND b.credit_type_id = $2 AND b.sequence = e.reverses OFFSET 0) AS b
+   WHERE e.customer_id = $1 AND e.credit_type_id = $2 AND e.kind = {int(Kind.REVERSE)} AND ({condition})"""  # noqa: S608 -- no name from outside
 
 
 _SUMS = """sum(amount)::bigint AS amount, sum(quantity) AS quantity, sum(burns)::bigint AS burns,
        sum(event_first)::bigint AS events, min(sequence) AS first_sequence, max(sequence) AS last_sequence"""
 _KEY = "starts_at, recorded_from, feature_id, member, source"
+
+
+def _source(workspace: str) -> str:
+    """Where the event `u.event` came from. OFFSET 0: looked up one by one, as above."""
+    return f"SELECT source FROM usage_events WHERE workspace_id = {workspace} AND key = u.event OFFSET 0"  # noqa: S608 -- no name from outside
 
 
 def _rolled(condition: str) -> str:
@@ -40,7 +51,7 @@ def _rolled(condition: str) -> str:
 SELECT {_QUARTER.format("u.used_at")} AS starts_at, {_QUARTER.format("u.recorded_at")} AS recorded_from, u.feature_id,
        u.member, coalesce(v.source, '') AS source, {_SUMS}
   FROM ({_uses(condition)}) AS u
-  LEFT JOIN usage_events v ON v.workspace_id = $3 AND v.key = u.event
+  LEFT JOIN LATERAL ({_source("$3")}) AS v ON true
  GROUP BY 1, 2, 3, 4, 5"""  # noqa: S608 -- no name from outside
 
 
@@ -129,7 +140,7 @@ usage AS (
              AND {_QUARTER.format("u.recorded_at")} = cut.recorded_from
           UNION ALL
           SELECT u.* FROM ({_uses("e.sequence > (SELECT sequence FROM mark)")}) AS u) AS u
-    LEFT JOIN usage_events v ON {"v.workspace_id = $7 AND v.key = u.event" if group_by == "SOURCE" else "$7 < 0"}
+    LEFT JOIN LATERAL ({_source("$7")}) AS v ON {"true" if group_by == "SOURCE" else "false"}
    WHERE {within}
 )
 SELECT width_bucket(used_at, $5::timestamptz[]) - 1 AS bucket, {group} AS label, sum(amount)::bigint AS amount,
