@@ -13,11 +13,14 @@ from credits.access.actors import ensure_actor
 from credits.access.keys import create_key
 from credits.db import Database
 from credits.usage.envelope import from_attributes
+from credits.usage.rollups import roll_up
 from credits.workspaces import ensure_workspace
+from tests.credits.posting.limiting import limit, member
 from tests.credits.posting.till import Till, open_till
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
     *("policies", "accounts", "grants", "holds", "entries", "usage_events"),
+    *("members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 
@@ -38,6 +41,9 @@ async def fill(till: Till) -> None:
     await till.must(till.burn("1"))
     await till.open_hold("5")
     await till.many(from_attributes("e", "tests", "chat", "acme", None, {"tokens": 2}))
+    await member(till, "ann", group="red")
+    await limit(till, "10")
+    await roll_up(till.database, till.workspace_id, behind=1)
 
 
 @dataclass

@@ -59,6 +59,9 @@ AIMED: dict[str, str] = {
     "Mutation.applyCatalog": '(document: {{creditTypes: [{{key: "{fresh}"}}]}}, dryRun: true)',
     "Mutation.setPolicy": '(input: {{mode: OFF, customer: "{customer}"}})',
     "Mutation.removePolicy": '(id: "{policy}")',
+    "Mutation.upsertMember": '(customer: "{customer}", key: "{fresh}", name: "n")',
+    "Mutation.setLimit": '(customer: "{customer}", input: {{creditType: "ai", amount: "5", window: DAY}})',
+    "Mutation.removeLimit": '(id: "{limit}")',
     "Mutation.createApiKey": '(name: "n", role: VIEWER)',
     "Mutation.revokeApiKey": '(id: "{key}")',
     "Mutation.advanceClock": '(to: "2020-01-01T00:00:00Z")',
@@ -66,7 +69,12 @@ AIMED: dict[str, str] = {
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
 }
 # Arguments that fields below the root need.
-BELOW = {"Customer.balance": '(creditType: "ai")'}
+_SPAN = 'creditType: "ai", from: "2020-01-01T00:00:00Z", to: "2030-01-01T00:00:00Z"'
+BELOW = {
+    "Customer.balance": '(creditType: "ai")',
+    "Customer.usage": f"({_SPAN}, interval: MONTH, groupBy: MEMBER)",
+    "Member.burned": f"({_SPAN})",
+}
 
 
 # ─── documents, written from the schema ────────────────────────────────────────────────────────────
@@ -146,6 +154,10 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     await admin.must("grantCredits", **amount, amount="1000", idempotencyKey=f"{CANARY}-g", **fields)
     burned = await admin.must("burn", **amount, amount="7", note=CANARY, member=CANARY, idempotencyKey=f"{CANARY}-b")
     held = await admin.must("hold", **amount, amount="5", member=CANARY, idempotencyKey=f"{CANARY}-h")
+    await admin.must("upsertMember", customer=customer, key=CANARY, name=f"Member {CANARY}", group=CANARY)
+    capped = {"creditType": "ai", "amount": "20", "window": "MONTH", "member": CANARY, "group": CANARY}
+    limit = await admin.must("setLimit", customer=customer, input=capped)
+    await admin.must("setLimit", customer=customer, input={"creditType": "ai", "amount": "900", "window": "DAY"})
     policy = await admin.must("setPolicy", mode="SOFT", customer=customer)
     key = await admin.must("createApiKey", name=CANARY, role="VIEWER")
     data = {"input_tokens": 5, "output_tokens": 1, "secret": CANARY}
@@ -157,6 +169,7 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
         "entry": burned["entry"]["id"],
         "hold": held["hold"]["id"],
         "policy": policy["policy"]["id"],
+        "limit": limit["limit"]["id"],
         "key": key["apiKey"]["id"],
         "source": CANARY,
         "event": f"{CANARY}-0",
@@ -173,6 +186,7 @@ def made_up(victim: dict[str, str]) -> dict[str, str]:
         "entry": "_".join([*entry[:-1], "zzz"]),
         "hold": "_".join([*hold[:-1], "zzz"]),
         "policy": "pol_zzzz",
+        "limit": "_".join([*victim["limit"].split("_")[:-1], "zzz"]),
         "key": "key_zzzz",
         "customer": f"nobody-{uuid4()}",
         "source": "nowhere",
@@ -225,6 +239,9 @@ async def everything_of(owner: asyncpg.Connection, tenants: Tenants) -> dict[str
         "policies",
         "credit_types",
         "usage_events",
+        "members",
+        "spend_limits",
+        "limit_windows",
         "api_keys",
     )
     found = {
