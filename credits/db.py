@@ -35,6 +35,9 @@ _SESSION = {
 # Every hot statement looks rows up by an index that was made for it. Said to the planner, because its statistics lag
 # behind a bulk load, and what it then thinks a small table is read whole, batch after batch: 50 times slower.
 _HOT_SESSION = _SESSION | {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+_AS_HOT = "".join(f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")) + (
+    "SET LOCAL max_parallel_workers_per_gather = 0"  # starting them takes longer than an index scan
+)
 _CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 20.0  # a black hole in the network: the server's own timeouts cannot reach us
 
@@ -176,8 +179,10 @@ class Database:
 
 
 async def bare(connection: AsyncConnection) -> HotConnection:
-    """The driver's own connection below an ordinary one, in the same database transaction."""
+    """The driver's own connection below an ordinary one, in the same database transaction: for a statement that both
+    doors have, planned here as there, and by this process alone."""
     driver: HotConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    await driver.execute(_AS_HOT)
     return driver
 
 

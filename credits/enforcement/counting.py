@@ -7,35 +7,49 @@ from credits import bounds
 from credits.db import HotConnection
 from credits.enforcement.limits import COUNTED
 from credits.enforcement.values import SpendLimit
+from credits.ledger.entries import Kind
 from credits.windows import Window
+
+_HOLDS = ", ".join(str(int(kind)) for kind in COUNTED if kind not in (Kind.BURN, Kind.REVERSE))
+_ACCOUNT = "customer_id = $1 AND credit_type_id = $2"
 
 # count_window -- The account's clock never goes back, so what occurred in the window or later was recorded behind one
 # sequence, which a bisection by the primary key finds: an account's history is not read. Then as `Limits.catch_up`: what
-# is of a hold counts at its opening, a reversal at its burn. OFFSET 0: looked up one by one, whatever the planner thinks of
-# tables whose statistics lag behind.
+# is of a hold counts at its opening, a reversal at its burn. Each kind apart, so that a burn is counted without looking
+# anything up; OFFSET 0, so that what is looked up is so one by one, whatever the planner thinks of stale statistics.
 _COUNT = f"""
 WITH RECURSIVE search (low, high) AS (
-  SELECT 1, a.sequence + 1 FROM accounts a WHERE a.customer_id = $1 AND a.credit_type_id = $2
+  SELECT 1, a.sequence + 1 FROM accounts a WHERE {_ACCOUNT}
   UNION ALL
   SELECT CASE WHEN e.recorded_at < $3 THEN e.sequence + 1 ELSE low END,
          CASE WHEN e.recorded_at < $3 THEN high ELSE e.sequence END
     FROM search
-    JOIN entries e ON e.customer_id = $1 AND e.credit_type_id = $2 AND e.sequence = (low + high) / 2
+   CROSS JOIN LATERAL (
+     SELECT sequence, recorded_at FROM entries WHERE {_ACCOUNT} AND sequence = (low + high) / 2 OFFSET 0) AS e
    WHERE low < high
+),
+counted AS (
+  SELECT coalesce(e.occurred_at, e.recorded_at) AS at, e.feature_id, e.member, -e.amount AS amount
+    FROM entries e
+   WHERE {_ACCOUNT} AND e.sequence >= (SELECT low FROM search WHERE low = high) AND e.kind = {int(Kind.BURN)}
+   UNION ALL
+  SELECT h.opened_at, h.feature_id, h.member, coalesce(e.held_amount, 0) - e.amount
+    FROM entries e
+   CROSS JOIN LATERAL (SELECT * FROM holds WHERE {_ACCOUNT} AND number = e.hold_number OFFSET 0) AS h
+   WHERE e.{_ACCOUNT.replace(" AND ", " AND e.")} AND e.kind IN ({_HOLDS})
+     AND e.sequence >= (SELECT low FROM search WHERE low = high)
+   UNION ALL
+  SELECT coalesce(h.opened_at, b.occurred_at, b.recorded_at), b.feature_id, b.member, -e.amount
+    FROM entries e
+   CROSS JOIN LATERAL (SELECT * FROM entries WHERE {_ACCOUNT} AND sequence = e.reverses OFFSET 0) AS b
+    LEFT JOIN LATERAL (SELECT * FROM holds WHERE {_ACCOUNT} AND number = b.hold_number OFFSET 0) AS h ON true
+   WHERE e.{_ACCOUNT.replace(" AND ", " AND e.")} AND e.kind = {int(Kind.REVERSE)}
+     AND e.sequence >= (SELECT low FROM search WHERE low = high)
 )
-SELECT coalesce(sum(coalesce(e.held_amount, 0) - e.amount), 0)::bigint
-  FROM search
-  JOIN entries e ON e.customer_id = $1 AND e.credit_type_id = $2 AND e.sequence >= search.low
-  LEFT JOIN LATERAL (
-    SELECT * FROM entries WHERE customer_id = $1 AND credit_type_id = $2 AND sequence = e.reverses OFFSET 0) AS b ON true
-  LEFT JOIN LATERAL (
-    SELECT * FROM holds
-     WHERE customer_id = $1 AND credit_type_id = $2 AND number = coalesce(e.hold_number, b.hold_number) OFFSET 0) AS h ON true
- WHERE search.low = search.high AND e.kind IN ({", ".join(str(int(kind)) for kind in COUNTED)})
-   AND coalesce(h.opened_at, b.occurred_at, b.recorded_at, e.occurred_at, e.recorded_at) >= $4
-   AND coalesce(h.opened_at, b.occurred_at, b.recorded_at, e.occurred_at, e.recorded_at) < $5
-   AND ($6::int IS NULL OR coalesce(h.feature_id, b.feature_id, e.feature_id) = $6)
-   AND ($7::text[] IS NULL OR coalesce(h.member, b.member, e.member) = ANY($7::text[]))
+SELECT coalesce(sum(amount), 0)::bigint
+  FROM counted
+ WHERE at >= $4 AND at < $5
+   AND ($6::int IS NULL OR feature_id = $6) AND ($7::text[] IS NULL OR member = ANY($7::text[]))
 """  # noqa: S608 -- no name from outside
 
 
