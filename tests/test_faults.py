@@ -16,7 +16,7 @@ CASES = {
     *(f"C{number}" for number in (*range(1, 9), 14, 15)),
     *(f"K{number}" for number in (1, 2, 4, 5, 6)),
     *(f"I{number}" for number in range(1, 11)),
-    *(f"E{number}" for number in (1, 2, 3, 8, 9, 10, 11)),
+    *(f"E{number}" for number in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13)),
     *(f"N{number}" for number in range(1, 8)),
     *(f"G{number}" for number in range(1, 21)),
     *(f"W{number}" for number in range(1, 10)),

@@ -45,6 +45,7 @@ class Limits:
         self.known: dict[Place, int] = {}
         self.added: dict[Place, int] = {}
         self.unwritten: set[Place] = set()  # known from the entries alone, not written down yet
+        self._named: dict[str | None, list[SpendLimit]] = {}
         self._windows: dict[Interval, Window] = {}
         self._counted_entries: dict[int, int] = {}  # credit type → how many of the account's new entries
 
@@ -65,12 +66,15 @@ class Limits:
 
     def named_by(self, member: str | None) -> list[SpendLimit]:
         """The limits that hold for the member's usage of some feature and credit type."""
-        group = None if member is None else self._groups.get(member)
-        return [
-            limit
-            for limit in self.all
-            if limit.member in (None, member) and (limit.group is None or limit.group == group)
-        ]
+        found = self._named.get(member)
+        if found is None:
+            group = None if member is None else self._groups.get(member)
+            found = self._named[member] = [
+                limit
+                for limit in self.all
+                if limit.member in (None, member) and (limit.group is None or limit.group == group)
+            ]
+        return found
 
     def missing(self, members: Iterable[str | None], at: datetime) -> dict[Place, SpendLimit]:
         """What a decision at that instant needs to know besides."""

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from credits.ledger import burn_order
 from credits.ledger.entries import GENESIS, Allocations, Cause, Entry, Kind, chain
+from credits.ledger.phases import Boundary, Parts, Phase, Rank
 
 
 @dataclass(slots=True)
@@ -47,6 +48,13 @@ class Grant:
     def free(self) -> int:
         """What no open hold keeps."""
         return self.remaining - self.held
+
+    @property
+    def cause(self) -> Cause:
+        """Who gave it, why, under which key: what its GRANT entry says."""
+        return Cause(
+            actor_id=self.actor_id, reason=self.reason, note=self.note, key=self.key, fingerprint=self.fingerprint
+        )
 
     @property
     def open(self) -> bool:
@@ -97,15 +105,21 @@ class Account:
     sequence: int = 0
     grant_count: int = 0
     hold_count: int = 0
+    phase_count: int = 0
+    phased_at: datetime | None = None  # where the present phase began
+    drawn: dict[int, int] = field(default_factory=dict)  # what burned in the present phase, by grant; 0: overdraft
     head: bytes = GENESIS
     grants: dict[int, Grant] = field(default_factory=dict)
     holds: dict[int, Hold] = field(default_factory=dict)
+    phases: list[Phase] = field(default_factory=list)  # those that were loaded, and new ones; in order
     # What the rules did, for whoever stores it.
     entries: list[Entry] = field(default_factory=list)
     changed_grants: set[int] = field(default_factory=set)
     changed_holds: set[int] = field(default_factory=set)
     new_grants: set[int] = field(default_factory=set)
     new_holds: set[int] = field(default_factory=set)
+    changed_phases: set[int] = field(default_factory=set)
+    new_phases: set[int] = field(default_factory=set)
     stored_due_at: datetime | None = None
     _burnable: list[Grant] | None = None
 
@@ -129,6 +143,17 @@ class Account:
         """Something will fall due at that instant."""
         if at is not None and (self.due_at is None or at < self.due_at):
             self.due_at = at
+
+    def end_phase(
+        self, at: datetime, rank: Rank, boundary: Boundary, moved: Parts, repaid: Parts | None = None
+    ) -> None:
+        """Something but a burn changes what burns may draw on: here a phase ends. To be called before the change is
+        followed by any burn; phases never go back in time."""
+        self.phase_count += 1
+        self.phased_at = at if self.phased_at is None else max(at, self.phased_at)
+        self.phases.append(Phase(self.phase_count, self.phased_at, rank, boundary, moved, repaid or [], self.drawn))
+        self.new_phases.add(self.phase_count)
+        self.drawn = {}
 
     def append(
         self,

@@ -10,6 +10,7 @@ from datetime import datetime
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.burn import draw
 from credits.ledger.entries import BY_THE_CLOCK, OVERDRAFT, Cause, Entry, Kind
+from credits.ledger.phases import Boundary, Rank
 
 
 def open_hold(
@@ -28,6 +29,8 @@ def open_hold(
         account.changed_grants.add(grant.number)
         if grant.free == 0:
             burnable.pop(0)
+    if parts:
+        account.end_phase(now, Rank.ASKED, Boundary.TAKE, list(parts))
     if left:
         parts.append((OVERDRAFT, left))
     account.hold_count += 1
@@ -77,7 +80,9 @@ def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: date
         allocations.append((number, part))
         _touch(account, grant)
     if uncovered:
-        allocations = _merge(allocations, draw(account, uncovered))
+        beyond = draw(account, uncovered)
+        account.end_phase(now, Rank.ASKED, Boundary.TAKE, beyond)
+        allocations = _merge(allocations, beyond)
     hold.remaining -= from_hold
     hold.settled += amount
     account.burned += amount
@@ -85,7 +90,7 @@ def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: date
     ended: list[tuple[Grant, int]] = []
     if closes:
         held_amount -= hold.remaining
-        repaid, ended = _give_back(account, hold.parts)
+        repaid, ended = _give_back(account, hold.parts, now, Rank.ASKED)
         allocations += repaid
         _close(hold, "SETTLED", now)
     account.changed_holds.add(hold.number)
@@ -107,7 +112,7 @@ def release(account: Account, hold: Hold, *, at: datetime, cause: Cause = BY_THE
     """Gives back all that the hold still keeps, to the grants that bore it. A lapse is a release by the clock."""
     back = hold.parts
     amount = hold.remaining
-    repaid, ended = _give_back(account, back)
+    repaid, ended = _give_back(account, back, at, Rank.LAPSE if lapsed else Rank.ASKED)
     paid = {-number: part for number, part in repaid}
     allocations = [(number, part - paid.get(number, 0)) for number, part in back if part > paid.get(number, 0)]
     _close(hold, "LAPSED" if lapsed else "RELEASED", at)
@@ -156,11 +161,12 @@ def _merge(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> list[
 
 
 def _give_back(
-    account: Account, parts: Iterable[tuple[int, int]]
+    account: Account, parts: Iterable[tuple[int, int]], at: datetime, rank: Rank
 ) -> tuple[list[tuple[int, int]], list[tuple[Grant, int]]]:
     """Frees held parts. Returns what of it repaid overdraft (as −grant), and what belongs to grants that have ended."""
     repaid: list[tuple[int, int]] = []
     ended: list[tuple[Grant, int]] = []
+    given: list[tuple[int, int]] = []
     for number, part in parts:
         if number == OVERDRAFT:
             continue
@@ -170,6 +176,7 @@ def _give_back(
             ended.append((grant, part))
             account.changed_grants.add(number)
             continue
+        given.append((number, part))
         debt = min(account.overdraft, part)
         if debt:
             grant.remaining -= debt
@@ -177,6 +184,8 @@ def _give_back(
             account.overdraft -= debt
             repaid.append((-number, debt))
         _touch(account, grant)
+    if given:
+        account.end_phase(at, rank, Boundary.GIVE, given, [(-number, debt) for number, debt in repaid])
     return repaid, ended
 
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.entries import Cause, Entry, Kind
+from credits.ledger.phases import Boundary, Phase, Rank
 
 
 class Row(Protocol):
@@ -32,6 +33,9 @@ def account_of(row: Row, burn_order: str) -> Account:
         sequence=row["sequence"],
         grant_count=row["grants"],
         hold_count=row["holds"],
+        phase_count=row["phases"],
+        phased_at=row["phased_at"],
+        drawn=dict(pairs(row["drawn"])),
         head=row["head"],
     )
 
@@ -83,6 +87,18 @@ def hold_of(row: Row) -> Hold:
         rate_id=row["rate_id"],
         member=row["member"],
         dimensions=row["dimensions"],
+    )
+
+
+def phase_of(row: Row) -> Phase:
+    return Phase(
+        number=row["number"],
+        until=row["until"],
+        rank=Rank(row["rank"]),
+        boundary=Boundary(row["boundary"]),
+        moved=pairs(row["moved"]),
+        repaid=pairs(row["repaid"]),
+        drawn=dict(pairs(row["drawn"])),
     )
 
 

@@ -28,7 +28,9 @@ accounts = Table(
     *(Column(name, BigInteger) for name in ("balance", "held", "overdraft", "granted", "burned", "expired")),
     Column("recorded_at", _AT),
     Column("due_at", _AT),
-    *(Column(name, Integer) for name in ("sequence", "grants", "holds")),
+    Column("phased_at", _AT),
+    *(Column(name, Integer) for name in ("sequence", "grants", "holds", "phases")),
+    Column("drawn", ARRAY(BigInteger)),
     Column("head", LargeBinary),
 )
 

@@ -202,6 +202,7 @@ class TakeEvent:
     data_text: str  # as received
     problem: str | None = None
     accept_late: bool = False
+    again: bool = False  # a dead letter that an operator tries once more
 
 
 @dataclass(frozen=True, slots=True)

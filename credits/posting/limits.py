@@ -12,20 +12,54 @@ from credits.enforcement.counting import count_window
 from credits.enforcement.limits import Limits, Place
 from credits.enforcement.spend_limits import limit_of
 from credits.enforcement.values import SpendLimit
-from credits.posting import statements
 from credits.posting.book import Book
+from credits.posting.columns import Batched, source
 from credits.posting.commands import Burn, Command, OpenHold
+
+# read_limits, read_groups, read_windows -- Of customers with spend limits alone: the limits, which members are in which
+# group, and what counts towards them in the windows that the batch decides in.
+_READ_LIMITS = "SELECT * FROM spend_limits WHERE customer_id = ANY($1::bigint[])"
+_READ_GROUPS = (
+    "SELECT customer_id, key, group_name FROM members WHERE customer_id = ANY($1::bigint[]) AND group_name IS NOT NULL"
+)
+_READ_WINDOWS = """
+SELECT w.customer_id, w.number, w.starts_at, w.used
+  FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS asked (customer_id, number, starts_at)
+  JOIN limit_windows w USING (customer_id, number, starts_at)
+"""
+
+# write_windows -- What the batch adds to each window. One that is not known and not there is left alone: it is counted
+# from the entries when somebody asks, and these are among them then.
+_WINDOW_COLUMNS = {
+    "customer_id": "bigint",
+    "number": "int",
+    "starts_at": "timestamptz",
+    "workspace_id": "int",
+    "used": "bigint",
+    "is_known": "boolean",
+}
+_WRITE_WINDOWS = Batched(
+    f"""
+INSERT INTO limit_windows (customer_id, number, starts_at, workspace_id, used)
+SELECT customer_id, number, starts_at, workspace_id, used FROM {source(_WINDOW_COLUMNS, "new")}
+ WHERE is_known OR EXISTS (
+   SELECT FROM limit_windows w
+    WHERE w.customer_id = new.customer_id AND w.number = new.number AND w.starts_at = new.starts_at)
+    ON CONFLICT (customer_id, number, starts_at) DO UPDATE SET used = limit_windows.used + EXCLUDED.used
+""",  # noqa: S608 -- names of our own, written above
+    tuple(_WINDOW_COLUMNS.values()),
+)
 
 
 async def read_limits(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
     """The limits of the batch's customers, and what is used of them where the batch decides."""
     ids = [customer.id for customer in book.customers.values() if customer.limited]
     limits: dict[int, list[SpendLimit]] = {}
-    for row in await connection.fetch(statements.READ_LIMITS, ids):
+    for row in await connection.fetch(_READ_LIMITS, ids):
         limits.setdefault(row["customer_id"], []).append(limit_of(row))
     groups: dict[int, dict[str, str]] = {}
     if any(limit.group is not None for owned in limits.values() for limit in owned):
-        for row in await connection.fetch(statements.READ_GROUPS, ids):
+        for row in await connection.fetch(_READ_GROUPS, ids):
             groups.setdefault(row["customer_id"], {})[row["key"]] = row["group_name"]
     for customer_id, owned in limits.items():
         timezone = book.customers[customer_id].timezone
@@ -41,7 +75,7 @@ async def _read_windows(connection: HotConnection, book: Book, commands: Sequenc
     if not asked:
         return
     columns = [(customer_id, number, start) for customer_id, (number, start) in asked]
-    for row in await connection.fetch(statements.READ_WINDOWS, *map(list, zip(*columns, strict=True))):
+    for row in await connection.fetch(_READ_WINDOWS, *map(list, zip(*columns, strict=True))):
         book.limits[row["customer_id"]].known[row["number"], row["starts_at"]] = row["used"]
         del asked[row["customer_id"], (row["number"], row["starts_at"])]
     for (customer_id, place), (limit, at) in asked.items():
@@ -61,7 +95,7 @@ def _decided(book: Book, commands: Sequence[Command]) -> list[tuple[int, datetim
         if customer_id is None or customer_id not in book.limits:
             continue
         at = (command.occurred_at if isinstance(command, Burn) else None) or book.now
-        if book.now - book.late_cutoff <= at <= book.now + bounds.FUTURE_SKEW:
+        if book.cutoff(book.customers[customer_id]) <= at <= book.now + bounds.FUTURE_SKEW:
             found.setdefault((customer_id, at), set()).add(command.spend.member)
     return [(customer_id, at, members) for (customer_id, at), members in found.items()]
 
@@ -80,4 +114,4 @@ async def write_windows(connection: HotConnection, book: Book) -> None:
             is_known = place in limits.known or start >= begin[number]
             rows.append((customer_id, number, start, book.workspace_id, used, is_known))
     if rows:
-        await connection.execute(statements.WRITE_WINDOWS.sql, *statements.WRITE_WINDOWS.arguments(rows))
+        await connection.execute(_WRITE_WINDOWS.sql, *_WRITE_WINDOWS.arguments(rows))

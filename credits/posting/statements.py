@@ -14,7 +14,7 @@ from credits.posting.columns import Batched, source
 # account may not exist yet. In id order, so that two batches meet in the same order and never deadlock. NO KEY: the
 # foreign keys of other tables need not wait.
 LOCK_CUSTOMERS = """
-SELECT id, key, timezone, cohort, rate_card_version, limited
+SELECT id, key, timezone, cohort, rate_card_version, late_cutoff_s, limited
   FROM customers
  WHERE key = ANY($1::text[]) OR id = ANY($2::bigint[])
  ORDER BY id
@@ -84,6 +84,33 @@ SELECT used.customer_id, used.key, e.fingerprint, e.recorded_at,
 # read_events -- The events of the batch that came before.
 READ_EVENTS = """
 SELECT key, content, outcome, attempts FROM usage_events WHERE workspace_id = $1 AND key = ANY($2::uuid[])
+"""
+
+# read_phases -- What an account went through since an instant, and the boundary before it. Read only where a command
+# speaks of a time before the account's present phase.
+READ_PHASES = """
+SELECT p.* FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS named (customer_id, credit_type_id, since)
+  JOIN phases p USING (customer_id, credit_type_id)
+ WHERE p.until >= coalesce((SELECT max(b.until) FROM phases b
+                             WHERE b.customer_id = named.customer_id AND b.credit_type_id = named.credit_type_id
+                               AND b.until <= named.since), '-infinity')
+ ORDER BY p.until, p.rank, p.number
+"""
+
+# read_named_grants -- Of the grants that those phases speak of, the ones that are closed: read_open_grants has the others.
+READ_NAMED_GRANTS = f"""
+SELECT customer_id, credit_type_id, {", ".join(f"g.{name}" for name in GRANT_COLUMNS)}
+  FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, number)
+  JOIN grants g USING (customer_id, credit_type_id, number)
+"""  # noqa: S608 -- no name from outside
+
+# read_burned_between -- What burned between instants, by when it happened: bucket 0 lies before the first of them. Only
+# for a grant that begins in the past: it cuts phases, and a phase knows its total alone.
+READ_BURNED_BETWEEN = """
+SELECT width_bucket(coalesce(occurred_at, recorded_at), $3::timestamptz[]) AS bucket, -sum(amount)::bigint AS burned
+  FROM entries
+ WHERE customer_id = $1 AND credit_type_id = $2 AND kind = 2 AND recorded_at >= $4
+ GROUP BY 1
 """
 
 # tag_customers -- A customer is given its rate card's version at its first grant or burn.
@@ -156,8 +183,11 @@ _ACCOUNT_COLUMNS = {
     "grants": "int",
     "holds": "int",
     "head": "bytea",
+    "phases": "int",
+    "phased_at": "timestamptz",
+    "drawn": "text",
 }
-INSERT_ACCOUNTS = _insert("accounts", _ACCOUNT_COLUMNS)
+INSERT_ACCOUNTS = _insert("accounts", _ACCOUNT_COLUMNS, cast={"drawn": "bigint[]"})
 
 _GRANT_COLUMNS = {
     "customer_id": "bigint",
@@ -226,6 +256,7 @@ UPDATE_ACCOUNTS = _update(
     "accounts",
     _ACCOUNT_KEY,
     {name: kind for name, kind in _ACCOUNT_COLUMNS.items() if name not in _ACCOUNT_KEY and name != "workspace_id"},
+    cast={"drawn": "bigint[]"},
 )
 
 # What of a grant and of a hold may ever change; the rest is as it was given.
@@ -255,6 +286,50 @@ UPDATE_HOLDS = _update(
     cast={"parts": "bigint[]"},
 )
 
+_RETRIED_COLUMNS = {
+    "workspace_id": "int",
+    "key": "uuid",
+    "customer_id": "bigint",
+    "outcome": "smallint",
+    "entries": "text",
+    "message": "text",
+    "resolved_at": "timestamptz",
+}
+
+_PHASE_COLUMNS = {
+    "customer_id": "bigint",
+    "credit_type_id": "int",
+    "until": "timestamptz",
+    "number": "int",
+    "workspace_id": "int",
+    "rank": "smallint",
+    "boundary": "smallint",
+    "moved": "text",
+    "repaid": "text",
+    "drawn": "text",
+}
+_PHASE_PARTS = dict.fromkeys(("moved", "repaid", "drawn"), "bigint[]")
+INSERT_PHASES = _insert("phases", _PHASE_COLUMNS, cast=_PHASE_PARTS)
+UPDATE_PHASES = _update(
+    "phases",
+    _ACCOUNT_KEY | {"until": "timestamptz", "number": "int"},
+    {"moved": "text", "repaid": "text", "drawn": "text"},
+    cast=_PHASE_PARTS,
+)
+
+# update_dead_letters -- A dead letter that was tried again, with what came of it. One that somebody else has tried or given
+# up since we looked is no dead letter any more: it is not changed, the writer sees the count and looks again.
+UPDATE_DEAD_LETTERS = Batched(
+    """
+UPDATE usage_events old
+   SET customer_id = new.customer_id, outcome = new.outcome, entries = new.entries::int[], message = new.message,
+       resolved_at = new.resolved_at, attempts = least(old.attempts + 1, 32767)
+  FROM """
+    + source(_RETRIED_COLUMNS, "new")
+    + " WHERE old.workspace_id = new.workspace_id AND old.key = new.key AND old.outcome BETWEEN 3 AND 8",
+    tuple(_RETRIED_COLUMNS.values()),
+)
+
 # insert_events -- Sorted by key, so that two batches with the same events in another order wait instead of
 # deadlocking. An event that another batch stored meanwhile (it can only be under another customer, or under none:
 # the customer lock keeps all others apart) is not inserted; the writer sees the count and reads again. A dead letter
@@ -280,38 +355,4 @@ INSERT_EVENTS = _insert(
     },
     cast={"entries": "int[]", "data": "json"},
     suffix="ORDER BY key ON CONFLICT (workspace_id, key) DO NOTHING",
-)
-
-# read_limits, read_groups, read_windows -- Of customers with spend limits alone: the limits, which members are in which
-# group, and what counts towards them in the windows that the batch decides in.
-READ_LIMITS = "SELECT * FROM spend_limits WHERE customer_id = ANY($1::bigint[])"
-READ_GROUPS = (
-    "SELECT customer_id, key, group_name FROM members WHERE customer_id = ANY($1::bigint[]) AND group_name IS NOT NULL"
-)
-READ_WINDOWS = """
-SELECT w.customer_id, w.number, w.starts_at, w.used
-  FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS asked (customer_id, number, starts_at)
-  JOIN limit_windows w USING (customer_id, number, starts_at)
-"""
-
-# write_windows -- What the batch adds to each window. One that is not known and not there is left alone: it is counted
-# from the entries when somebody asks, and these are among them then.
-_WINDOW_COLUMNS = {
-    "customer_id": "bigint",
-    "number": "int",
-    "starts_at": "timestamptz",
-    "workspace_id": "int",
-    "used": "bigint",
-    "is_known": "boolean",
-}
-WRITE_WINDOWS = Batched(
-    f"""
-INSERT INTO limit_windows (customer_id, number, starts_at, workspace_id, used)
-SELECT customer_id, number, starts_at, workspace_id, used FROM {source(_WINDOW_COLUMNS, "new")}
- WHERE is_known OR EXISTS (
-   SELECT FROM limit_windows w
-    WHERE w.customer_id = new.customer_id AND w.number = new.number AND w.starts_at = new.starts_at)
-    ON CONFLICT (customer_id, number, starts_at) DO UPDATE SET used = limit_windows.used + EXCLUDED.used
-""",  # noqa: S608 -- names of our own, written above
-    tuple(_WINDOW_COLUMNS.values()),
 )

@@ -17,6 +17,7 @@ from credits.posting.commands import Advance, Command, ExtendHold, Release, Sett
 from credits.posting.configuration import Configuration
 from credits.posting.limits import read_limits, write_windows
 from credits.posting.outcomes import EventOutcome, UsedKey
+from credits.posting.past import read_past
 
 
 async def open_book(
@@ -49,6 +50,7 @@ async def open_book(
     if book.accounts:
         await _read_grants(connection, book, ids)
         await _read_holds(connection, book, commands)
+        await read_past(connection, book, commands)
     if any(customer.limited for customer in customers.values()):
         await read_limits(connection, book, commands)
     await _read_used_keys(connection, book, commands)
@@ -150,10 +152,11 @@ class EventsCollide(Exception):
 
 async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     """Writes what the commands did; returns the accounts that changed."""
+    book.place_late()
     changed = [account for account in book.accounts.values() if _is_changed(book, account)]
     if book.limits:
         await write_windows(connection, book)
-    if book.new_events:
+    if book.new_events or book.retried_events:
         await _write_events(connection, book)
     if book.tagged:
         tagged = [book.customers[customer_id] for customer_id in book.tagged]
@@ -176,6 +179,7 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
         await _execute(connection, statements.UPDATE_ACCOUNTS, ((*row[:2], *row[3:]) for row in rows))
     await _write_grants(connection, changed)
     await _write_holds(connection, changed)
+    await _write_phases(connection, changed)
     return changed
 
 
@@ -246,6 +250,9 @@ def _account_row(account: Account, now: datetime) -> tuple[Any, ...]:
         account.grant_count,
         account.hold_count,
         account.head,
+        account.phase_count,
+        account.phased_at,
+        _array(flatten(list(account.drawn.items()))) if account.drawn else None,
     )
 
 
@@ -324,9 +331,29 @@ async def _write_holds(connection: HotConnection, changed: list[Account]) -> Non
         await _execute(connection, statements.UPDATE_HOLDS, old)
 
 
+async def _write_phases(connection: HotConnection, changed: list[Account]) -> None:
+    new, old = [], []
+    for account in changed:
+        for phase in account.phases:
+            key = (account.customer_id, account.credit_type_id, phase.until, phase.number)
+            drawn = list(phase.drawn.items())
+            parts = [_array(flatten(parts)) for parts in (phase.moved, phase.repaid, drawn)]
+            if phase.number in account.new_phases:
+                new.append((*key, account.workspace_id, phase.rank, phase.boundary, *parts))
+            elif phase.number in account.changed_phases:
+                old.append((*key, *parts))
+    if new:
+        await _execute(connection, statements.INSERT_PHASES, new)
+    if old:
+        await _execute(connection, statements.UPDATE_PHASES, old)
+
+
 async def _write_events(connection: HotConnection, book: Book) -> None:
-    rows = (_event_row(book, event) for event in book.new_events)
-    if await _execute(connection, statements.INSERT_EVENTS, rows) != len(book.new_events):
+    rows = [_event_row(book, event) for event in book.new_events]
+    if rows and await _execute(connection, statements.INSERT_EVENTS, rows) != len(rows):
+        raise EventsCollide
+    again = [_retried_row(book, event) for event in book.retried_events]
+    if again and await _execute(connection, statements.UPDATE_DEAD_LETTERS, again) != len(again):
         raise EventsCollide
 
 
@@ -349,6 +376,20 @@ def _event_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
         command.data_text,
         _array(entries) if entries else None,
         event.message,
+    )
+
+
+def _retried_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
+    entries = [number for entry in event.entries for number in (entry.credit_type_id, entry.sequence)]
+    burned = event.outcome is EventOutcome.BURNED
+    return (
+        book.workspace_id,
+        event.command.key,
+        event.customer_id,
+        event.outcome,
+        _array(entries) if entries else None,
+        event.message,
+        book.now if burned else None,
     )
 
 

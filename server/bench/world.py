@@ -98,10 +98,20 @@ async def _build(settings: Settings) -> World:
 
 
 def _grants(customer: str, now: datetime) -> Iterator[GiveGrant]:
-    """A month's plan that burns first, and a purchase behind it."""
+    """A month's plan that burns first, and a purchase behind it; from before any usage that is sent."""
+    began = now - timedelta(1)
     amount = Decimal(1_000_000_000)
-    yield GiveGrant(customer, CREDIT_TYPE, amount, "PLAN", f"plan-{customer}", None, expires_at=now + timedelta(30))
-    yield GiveGrant(customer, CREDIT_TYPE, amount, "PURCHASE", f"purchase-{customer}", None)
+    yield GiveGrant(
+        customer,
+        CREDIT_TYPE,
+        amount,
+        "PLAN",
+        f"plan-{customer}",
+        None,
+        effective_at=began,
+        expires_at=now + timedelta(30),
+    )
+    yield GiveGrant(customer, CREDIT_TYPE, amount, "PURCHASE", f"purchase-{customer}", None, effective_at=began)
 
 
 def _sound(answer: object) -> None:

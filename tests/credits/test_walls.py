@@ -120,7 +120,7 @@ ALL = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 READ, ADD, CHANGE = {"SELECT"}, {"SELECT", "INSERT"}, {"SELECT", "INSERT", "UPDATE"}
 RIGHTS = {
     **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces"), ADD),
-    **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "usage_events"), CHANGE),
+    **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "phases", "usage_events"), CHANGE),
     **dict.fromkeys(("credit_types", "features", "cohorts", "bundles"), CHANGE),
     **dict.fromkeys(("members", "usage_watermarks"), CHANGE),
     **dict.fromkeys(("policies", "spend_limits", "limit_windows", "usage_rollups"), ALL),

@@ -19,7 +19,7 @@ from tests.credits.posting.limiting import limit, member
 from tests.credits.posting.till import Till, open_till
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
-    *("policies", "accounts", "grants", "holds", "entries", "usage_events"),
+    *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events"),
     *("members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"

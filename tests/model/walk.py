@@ -67,7 +67,7 @@ class Walk:
         verb = draw.choice(("grant", "burn", "burn", "hold", "hold", "settle", "settle", "release", "extend"))
         command = Command(verb, now, draw.randint(1, 12), self.limit)
         if verb == "grant":
-            effective = draw.choice((None, None, now, now - draw.randint(0, 9), now + draw.randint(1, 9)))
+            effective = draw.choice((None, None, now, now + draw.randint(1, 9)))  # the past: test_late.py
             expires = draw.choice((None, now + draw.randint(0, 25), now + draw.randint(1, 6)))
             return replace(
                 command,

@@ -65,6 +65,9 @@ AIMED: dict[str, str] = {
     "Mutation.createApiKey": '(name: "n", role: VIEWER)',
     "Mutation.revokeApiKey": '(id: "{key}")',
     "Mutation.advanceClock": '(to: "2020-01-01T00:00:00Z")',
+    "Mutation.retryDeadLetters": '(ids: ["{letter}"])',
+    "Mutation.discardDeadLetters": '(ids: ["{letter}"], note: "n")',
+    "Mutation.setLateEventCutoff": '(customer: "{customer}")',
     "Subscription.balanceUpdated": '(customer: "{customer}")',
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
 }
@@ -164,8 +167,10 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     for number, type_ in enumerate(("llm.tokens", CANARY)):
         event = {"specversion": "1.0", "source": CANARY, "id": f"{CANARY}-{number}", "type": type_}
         await admin.send_events([{**event, "subject": customer, "data": data}])
+    (letter,) = await admin.dead_letters("UNKNOWN_TYPE")
     return {
         "customer": customer,
+        "letter": letter["id"],
         "entry": burned["entry"]["id"],
         "hold": held["hold"]["id"],
         "policy": policy["policy"]["id"],

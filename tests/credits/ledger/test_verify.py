@@ -80,7 +80,7 @@ async def test_a_book_of_every_kind_of_entry_verifies(till: Till):
     await fill(till)
     verified = await till.verify()
     kinds = {row["kind"] for row in await till.rows("SELECT DISTINCT kind FROM entries")}
-    assert kinds == {1, 2, 3, 4, 5, 6, 7}
+    assert kinds == {1, 2, 3, 4, 5, 6, 7, 9}
     assert (verified.broken, verified.accounts) == ([], 3)
     (count,) = await till.rows("SELECT count(*) AS n FROM entries")
     assert verified.entries == count["n"] > 15
