@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from credits.db import Database, is_unavailable
+from credits.enforcement.counting import forget_windows
 from credits.errors import Unavailable
 from credits.posting.clock import sweep
 from credits.posting.reader import Reader
@@ -68,9 +69,11 @@ async def _roll_up_for_ever(database: Database, refuse_writes: Callable[[], bool
 
 
 async def _roll_up_one(database: Database, workspace: WorkspaceName) -> None:
-    """As the sweep: each workspace for itself."""
+    """As the sweep: each workspace for itself. Beside it, windows of spend limits that are long past are forgotten."""
     try:
         await roll_up(database, workspace.id)
+        async with database.hot(workspace.id) as connection:
+            await forget_windows(connection, workspace.id)
     except Exception as error:
         if is_unavailable(error):
             raise

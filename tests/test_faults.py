@@ -21,6 +21,8 @@ CASES = {
     *(f"G{number}" for number in range(1, 21)),
     *(f"W{number}" for number in range(1, 10)),
     *(f"A{number}" for number in range(1, 14)),
+    *(f"T{number}" for number in (1, 2, 5, 6, 7)),
+    "R18",
     "X1",
 }
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \|$")

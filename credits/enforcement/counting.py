@@ -53,6 +53,29 @@ SELECT coalesce(sum(amount), 0)::bigint
 """  # noqa: S608 -- no name from outside
 
 
+# forget_windows -- Of customers that nobody has locked: what is older than two months, longer than any window and than any
+# usual cutoff. Should a burn be so late after all, its window is counted from the entries, as one from before the limit.
+_FORGET = """
+WITH past AS (
+  SELECT clock_timestamp() + clock_offset_us * interval '1 microsecond' - interval '62 days' AS at
+    FROM workspaces WHERE id = $1
+), old AS (
+  SELECT id FROM customers
+   WHERE id IN (SELECT customer_id FROM limit_windows
+                 WHERE workspace_id = $1 AND starts_at < (SELECT at FROM past) LIMIT 1000)
+   ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+), forgotten AS (
+  UPDATE spend_limits l SET counted_from = greatest(l.counted_from, past.at) FROM old, past WHERE l.customer_id = old.id
+)
+DELETE FROM limit_windows w USING old, past WHERE w.customer_id = old.id AND w.starts_at < past.at
+"""
+
+
+async def forget_windows(connection: HotConnection, workspace_id: int) -> None:
+    """Lets go of windows of the workspace that are long past."""
+    await connection.execute(_FORGET, workspace_id)
+
+
 async def count_window(connection: HotConnection, limit: SpendLimit, members: list[str] | None, within: Window) -> int:
     """What counts towards the limit in that window, micro-credits; `members`: whose usage, None for everybody's."""
     since = within.start - bounds.FUTURE_SKEW  # usage may be recorded that much before it occurs

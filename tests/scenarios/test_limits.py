@@ -121,7 +121,8 @@ async def test_a_limit_that_is_set_while_burns_rush_in_misses_none_of_them(world
     async def rush(number: int, each: Client) -> int:
         step = 0
         while not stopping.is_set():
-            step += (await burn(each, key, "1", f"{number}.{step}")).ok
+            reply = await burn(each, key, "1", f"{number}.{step}")
+            step += reply.ok
         return step
 
     tasks = [asyncio.create_task(rush(number, each)) for number, each in enumerate(rushing)]

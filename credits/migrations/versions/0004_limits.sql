@@ -46,6 +46,7 @@ CREATE TABLE limit_windows (
   used         bigint NOT NULL,                -- no CHECK against negative: it would see the difference that an upsert adds
   PRIMARY KEY (customer_id, number, starts_at)
 ) WITH (fillfactor = 80);
+CREATE INDEX limit_windows_old ON limit_windows (workspace_id, starts_at);  -- what may be forgotten
 
 -- ─── usage roll-ups ──────────────────────────────────────────────────────────────────────────────────────
 -- The burn that a reversal gives back a part of: usage is net of it, where the burn was.

@@ -1,11 +1,17 @@
 """Spend limits: what they let through, what counts towards them, and when."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from credits.enforcement.spend_limits import set_limit
+from credits.db import bare
+from credits.enforcement.counting import count_window, forget_windows
+from credits.enforcement.spend_limits import open_limits, set_limit
 from credits.enforcement.values import LimitReached, Metered
+from credits.ledger.entries import Kind
+from credits.ledger.rows import hold_of
 from credits.posting.outcomes import Burned, Settled
+from credits.posting.store import close_book, open_book
 from tests.credits.posting.limiting import (
     DAY,
     HOUR,
@@ -22,6 +28,7 @@ from tests.credits.posting.limiting import (
     used,
 )
 from tests.credits.posting.till import Till
+from tests.credits.usage.asking import reverse
 
 __all__ = ["rich"]
 
@@ -210,3 +217,51 @@ async def test_customers_without_limits_leave_no_trace_in_the_tables_of_limits(r
     await burn(rich, "5")
     await event(rich, "e", 3)
     assert await rich.rows("SELECT used FROM limit_windows") == [{"used": 0}]
+
+
+async def test_windows_that_are_long_past_are_forgotten_and_counted_again_when_asked_for(rich: Till):
+    hourly = await limit(rich, "10", "HOUR")
+    await limit(rich, "100", "MONTH")
+    await burn(rich, "4")
+    await rich.jump(20 * DAY)
+    await burn(rich, "3")
+    for days, hours in ((20, 2), (70, 0)):
+        await rich.jump(days * DAY)
+        async with rich.database.hot(rich.workspace_id) as connection:
+            await forget_windows(connection, rich.workspace_id)
+        rows = await rich.rows("SELECT * FROM limit_windows")
+        assert len([row for row in rows if row["number"] == hourly.number]) == hours
+    assert await used(rich) == [0, 0]
+    at = await rich.now() - 110 * DAY
+    async with rich.reader.page(rich.workspace_id) as page:
+        limits = await open_limits(page.connection, await rich.customer(), at)
+        (found, *_) = [limits.metered(each, at) for each in limits.all if each.id == hourly.id]
+    assert found.used_micro == 4_000_000
+
+
+async def test_a_reversal_counts_in_the_window_of_its_burn_also_of_a_settlement_in_that_of_its_hold(rich: Till):
+    """As whoever reverses will tell it, and as the entries say when a window is counted from them."""
+    await limit(rich, "100", "HOUR", member="ann")
+    held = await rich.open_hold(spend=spend("10", "ann"), ttl="PT3H")
+    burned = await burn(rich, "8", "ann")
+    await rich.jump(HOUR)
+    settled = await rich.must(rich.settle(held, "6"))
+    customer, kind = burned.entry.customer_id, burned.entry.credit_type_id
+    async with rich.database.hot(rich.workspace_id) as connection:
+        book = await open_book(connection, rich.configuration, rich.workspace_id, [rich.burn("1")])
+        limits, account = book.limits[customer], book.accounts[customer, kind]
+        (row,) = await connection.fetch("SELECT * FROM holds WHERE customer_id = $1", customer)
+        for entry, of, amount in ((burned.entry, None, 3_000_000), (settled.entry, hold_of(row), 2_000_000)):
+            back = replace(entry, kind=Kind.REVERSE, amount=amount, held_amount=0)
+            limits.count_reversal(account, back, entry, of)
+        await close_book(connection, book)
+    for entry, amount in ((burned.entry, "3"), (settled.entry, "2")):
+        await reverse(rich, entry.sequence, Decimal(amount))
+    (made,) = limits.all
+    async with rich.reader.page(rich.workspace_id) as page:
+        driver = await bare(page.connection)
+        within = limits.window(made, burned.entry.occurred_at)
+        assert await count_window(driver, made, ["ann"], within) == 9_000_000, "5 of the burn, 4 of the settlement"
+    written = await rich.rows("SELECT used FROM limit_windows WHERE starts_at = :at", at=within.start)
+    assert written == [{"used": 9_000_000}]
+    assert await used(rich) == [0]
