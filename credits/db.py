@@ -6,9 +6,10 @@ entry, and both set the workspace that row-level security lets through; it ends 
 that a connection back in the pool shows nothing.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import asyncpg
 import orjson
@@ -34,7 +35,14 @@ _SESSION = {
 }
 # Every hot statement looks rows up by an index that was made for it. Said to the planner, because its statistics lag
 # behind a bulk load, and what it then thinks a small table is read whole, batch after batch: 50 times slower.
-_HOT_SESSION = _SESSION | {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+# And planned once for each connection: what a plan made anew for the batch at hand could gain, planning costs again.
+_HOT_SESSION = _SESSION | {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "standard_conforming_strings": "on",  # `_literal` counts on it
+}
 _AS_HOT = "".join(f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")) + (
     "SET LOCAL max_parallel_workers_per_gather = 0"  # starting them takes longer than an index scan
 )
@@ -73,15 +81,106 @@ def is_unavailable(error: BaseException | None) -> bool:
     return False
 
 
-# What the pool hands out: a connection, in asyncpg's wrapping.
-HotConnection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement without an answer that each connection prepares once, by its name. Its parameters are all text."""
+
+    name: str
+    sql: str
+    parameters: int
+
+    def preparation(self) -> str:
+        types = ", ".join(["text"] * self.parameters)
+        return f"PREPARE {self.name} ({types}) AS {self.sql}"
 
 
 class Connection(asyncpg.Connection):
-    """No reset between uses: the workspace is set per database transaction, and nothing else is ever set."""
+    """No reset between uses: the workspace is set per database transaction, and what is `prepared` stays so."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.prepared: set[str] = set()
 
     def get_reset_query(self) -> str:
         return ""
+
+
+class HotConnection:
+    """One database transaction on the bare driver.
+
+    What has no answer is gathered and sent together: BEGIN with what comes first, COMMIT with what was written last.
+    Each round trip costs this process as much as three burns, and the customers' locks last as much longer.
+    """
+
+    def __init__(self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int) -> None:
+        self._driver: Any = driver  # a `Connection` in asyncpg's wrapping
+        # An integer of ours, never a caller's text; SET takes no parameters.
+        self._script = [f"BEGIN; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
+        self._begun = False
+
+    async def send(self, statement: Prepared, *values: str | None) -> None:
+        """Has the statement run with the next one that answers, or with the COMMIT, in order; that one says what failed."""
+        if statement.name not in self._driver.prepared:
+            await self._prepare(statement)
+        self._script.append(execution(statement, values))
+
+    async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        await self._flush()
+        rows: list[asyncpg.Record] = await self._driver.fetch(query, *arguments)
+        return rows
+
+    async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
+        await self._flush()
+        row: asyncpg.Record | None = await self._driver.fetchrow(query, *arguments)
+        return row
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        await self._flush()
+        return await self._driver.fetchval(query, *arguments)
+
+    async def execute(self, query: str, *arguments: Any) -> str:
+        await self._flush()
+        return str(await self._driver.execute(query, *arguments))
+
+    async def commit(self) -> None:
+        self._script.append("COMMIT")
+        if await self._flush() != "COMMIT":
+            # PostgreSQL answers ROLLBACK, and no error, where a failed statement was passed over in silence.
+            raise RuntimeError("nothing was committed: a statement had failed before")
+
+    async def roll_back(self) -> None:
+        if self._begun and not self._driver.is_closed():
+            await self._driver.execute("ROLLBACK")
+
+    async def _prepare(self, statement: Prepared) -> None:
+        await self._flush()
+        try:
+            await self._driver.execute(statement.preparation())
+        except BaseException:
+            self._begun = False  # nothing is left to roll back:
+            self._driver.terminate()  # whether it is prepared is not known, and it cannot be twice
+            raise
+        self._driver.prepared.add(statement.name)
+
+    async def _flush(self) -> str:
+        """What was gathered, as one round trip; the status of its last statement."""
+        if not self._script:
+            return ""
+        script, self._script, self._begun = "; ".join(self._script), [], True
+        return str(await self._driver.execute(script))
+
+
+def execution(statement: Prepared, values: Sequence[str | None]) -> str:
+    """The SQL that has a connection run what it has prepared."""
+    return f"EXECUTE {statement.name} ({', '.join(map(_literal, values))})"
+
+
+def _literal(value: str | None) -> str:
+    """A text in SQL. A quote is all that can end it, and is doubled: no backslash means anything in such a literal.
+
+    It holds no NUL, which no text of PostgreSQL does: `columns` writes JSON, where a NUL is spelled out.
+    """
+    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
 
 
 class Database:
@@ -150,22 +249,18 @@ class Database:
 
     @asynccontextmanager
     async def hot(self, workspace_id: int) -> AsyncIterator[HotConnection]:
-        """A database transaction on the bare driver that sees one workspace; one round trip to begin it."""
-        async with self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection:
-            # An integer of ours, never a caller's text; SET takes no parameters.
-            await connection.execute(f"BEGIN; SET LOCAL scrip.workspace = '{int(workspace_id)}'")
+        """A database transaction on the bare driver that sees one workspace."""
+        async with self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as driver:
+            connection = HotConnection(driver, workspace_id)
             try:
                 yield connection
+                await connection.commit()
             except BaseException:
-                if not connection.is_closed():
-                    await connection.execute("ROLLBACK")
+                await connection.roll_back()
                 raise
-            if await connection.execute("COMMIT") != "COMMIT":
-                # PostgreSQL answers ROLLBACK, and no error, where a failed statement was passed over in silence.
-                raise RuntimeError("nothing was committed: a statement had failed before")
 
     @asynccontextmanager
-    async def snapshot(self, workspace_id: int) -> AsyncIterator[HotConnection]:
+    async def snapshot(self, workspace_id: int) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
         """One unmoving view of a workspace for a long read, without the time limit of ordinary statements."""
         async with (
             self.pool.acquire(timeout=_CONNECT_TIMEOUT_S) as connection,
@@ -178,12 +273,20 @@ class Database:
             yield connection
 
 
-async def bare(connection: AsyncConnection) -> HotConnection:
+class Fetches(Protocol):
+    """Where rows can be fetched from: either door, in one database transaction."""
+
+    async def fetch(self, query: str, /, *arguments: Any) -> list[asyncpg.Record]: ...
+    async def fetchval(self, query: str, /, *arguments: Any) -> Any: ...
+
+
+async def bare(connection: AsyncConnection) -> Fetches:
     """The driver's own connection below an ordinary one, in the same database transaction: for a statement that both
     doors have, planned here as there, and by this process alone."""
-    driver: HotConnection = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    driver: Any = (await connection.get_raw_connection()).driver_connection
     await driver.execute(_AS_HOT)
-    return driver
+    found: Fetches = driver
+    return found
 
 
 # show_workspace -- what row-level security compares with, for this database transaction alone

@@ -18,7 +18,7 @@ from credits.db import Database
 from credits.enforcement.values import Metered
 from credits.ledger.account import Grant, Hold
 from credits.ledger.entries import Entry
-from credits.ledger.reads import read_entries, read_grants, read_hold_entries, read_holds
+from credits.ledger.reads import read_entries, read_grants, read_hold_entries, read_holds, read_reversed_amounts
 from credits.posting.reader import Reader
 
 K = TypeVar("K")
@@ -41,6 +41,7 @@ class Loaders:
         self.hold_entries: DataLoader[Place, list[Entry] | None] = self._loader(read_hold_entries)
         self.limits: DataLoader[int, list[Metered] | None] = DataLoader(load_fn=self._read_limits, cache=False)
         self.members: DataLoader[MemberPlace, Member | None] = self._loader(read_members)
+        self.reversed_amounts: DataLoader[Place, int | None] = self._loader(read_reversed_amounts)
         self.holds: DataLoader[Place, Hold | None] = self._loader(read_holds)
 
     async def _read_limits(self, customer_ids: list[int]) -> list[list[Metered] | None]:

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from schema.mutations.configuration import ConfigurationMutations
+from schema.mutations.corrections import CorrectionMutations
 from schema.mutations.customers import CustomerMutations
 from schema.mutations.limits import LimitMutations
 from schema.mutations.spending import SpendingMutations
@@ -14,7 +15,9 @@ from schema.subscriptions import Subscription
 
 
 @strawberry.type
-class Mutation(SpendingMutations, UsageMutations, CustomerMutations, LimitMutations, ConfigurationMutations):
+class Mutation(
+    SpendingMutations, CorrectionMutations, UsageMutations, CustomerMutations, LimitMutations, ConfigurationMutations
+):
     pass
 
 

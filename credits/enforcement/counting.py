@@ -4,7 +4,7 @@ The one statement, for the batch writer and for whoever sets a limit: under the 
 """
 
 from credits import bounds
-from credits.db import HotConnection
+from credits.db import Fetches, HotConnection
 from credits.enforcement.limits import COUNTED
 from credits.enforcement.values import SpendLimit
 from credits.ledger.entries import Kind
@@ -76,7 +76,7 @@ async def forget_windows(connection: HotConnection, workspace_id: int) -> None:
     await connection.execute(_FORGET, workspace_id)
 
 
-async def count_window(connection: HotConnection, limit: SpendLimit, members: list[str] | None, within: Window) -> int:
+async def count_window(connection: Fetches, limit: SpendLimit, members: list[str] | None, within: Window) -> int:
     """What counts towards the limit in that window, micro-credits; `members`: whose usage, None for everybody's."""
     since = within.start - bounds.FUTURE_SKEW  # usage may be recorded that much before it occurs
     place = (limit.customer_id, limit.credit_type_id)

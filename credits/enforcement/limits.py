@@ -20,7 +20,6 @@ Place = tuple[int, datetime]  # limit, start of the window
 
 # Entries that change what is counted: each by what it burned, and by what it set aside or no longer does.
 COUNTED = (Kind.BURN, Kind.HOLD, Kind.SETTLE, Kind.RELEASE, Kind.LAPSE, Kind.REVERSE)
-_OF_HOLDS = (Kind.HOLD, Kind.SETTLE, Kind.RELEASE, Kind.LAPSE)
 
 
 @dataclass(slots=True)
@@ -45,6 +44,9 @@ class Limits:
         self.known: dict[Place, int] = {}
         self.added: dict[Place, int] = {}
         self.unwritten: set[Place] = set()  # known from the entries alone, not written down yet
+        # What reversals of the batch reverse, and the holds of what of it are settlements: by credit type and number.
+        self.reversible: dict[tuple[int, int], Entry] = {}
+        self.closed_holds: dict[tuple[int, int], Hold] = {}
         self._named: dict[str | None, list[SpendLimit]] = {}
         self._windows: dict[Interval, Window] = {}
         self._counted_entries: dict[int, int] = {}  # credit type → how many of the account's new entries
@@ -93,21 +95,22 @@ class Limits:
         if already == len(account.entries):
             return
         for entry in account.entries[already:]:
-            if entry.kind is Kind.BURN:
-                self._count(account, entry.cause.member, entry.cause.feature_id, entry.occurred_at, -entry.amount)
-            elif entry.kind in _OF_HOLDS and entry.hold_number is not None:
-                hold = account.holds[entry.hold_number]
-                self._count(account, hold.member, hold.feature_id, hold.opened_at, entry.held_amount - entry.amount)
+            if entry.kind in COUNTED:
+                usage, feature_id = self._usage_of(account, entry)
+                amount = entry.held_amount - entry.amount
+                self._count(account, usage.member, feature_id, usage.at, amount)
         self._counted_entries[account.credit_type_id] = len(account.entries)
 
-    def count_reversal(self, account: Account, reversal: Entry, burned: Entry, hold: Hold | None) -> None:
-        """Counts a REVERSE entry, which `catch_up` passes over: it knows neither the burn, nor, where that was a
-        settlement, its hold."""
-        if hold is not None:
-            self._count(account, hold.member, hold.feature_id, hold.opened_at, -reversal.amount)
-        else:
-            cause = burned.cause
-            self._count(account, cause.member, cause.feature_id, burned.occurred_at, -reversal.amount)
+    def _usage_of(self, account: Account, entry: Entry) -> tuple[Usage, int | None]:
+        """Whose usage the entry is about, of when, and of which feature."""
+        if entry.kind is Kind.REVERSE:
+            reversed_ = self.reversible.get((account.credit_type_id, entry.cause.reverses or 0))
+            burned = reversed_ or next(each for each in account.entries if each.sequence == entry.cause.reverses)
+            return self._usage_of(account, burned)
+        if entry.hold_number is None:
+            return Usage(entry.cause.member, entry.occurred_at), entry.cause.feature_id
+        hold = account.holds.get(entry.hold_number) or self.closed_holds[account.credit_type_id, entry.hold_number]
+        return Usage(hold.member, hold.opened_at), hold.feature_id
 
     def _count(self, account: Account, member: str | None, feature_id: int | None, at: datetime, amount: int) -> None:
         if not amount:

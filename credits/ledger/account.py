@@ -43,6 +43,7 @@ class Grant:
     metadata: str | None = None
     key: str | None = None
     fingerprint: int | None = None
+    rolled_from: int | None = None  # the grant that this one continues
 
     @property
     def free(self) -> int:
@@ -60,6 +61,11 @@ class Grant:
     def open(self) -> bool:
         """May still change: scheduled, or something remains."""
         return self.state == "SCHEDULED" or self.remaining > 0
+
+    @property
+    def corrected(self) -> bool:
+        """Something of it was ever taken or given back by hand; of most grants nothing is."""
+        return bool(self.given_back or self.voided or self.clawed_back)
 
 
 @dataclass(slots=True)
@@ -85,8 +91,9 @@ class Hold:
 class Account:
     """One customer's ledger in one credit type.
 
-    Invariants: `balance = Σ remaining of open, begun grants − overdraft = granted − burned − expired`;
-    `overdraft > 0` only while no live grant has anything free.
+    Invariants: `balance = Σ remaining of open, begun grants − overdraft = granted − burned − expired + given_back −
+    voided − clawed_back + adjusted`; `overdraft > 0` only while no live grant has anything free. Each of these totals
+    is the sum of one kind of entry, over the account's lifetime: gross.
     """
 
     workspace_id: int
@@ -99,6 +106,10 @@ class Account:
     granted: int = 0
     burned: int = 0
     expired: int = 0
+    given_back: int = 0
+    voided: int = 0
+    clawed_back: int = 0
+    adjusted: int = 0  # signed
     recorded_at: datetime | None = None
     due_at: datetime | None = None  # nothing falls due before; exact once `advance` has passed it
     later_hold_at: datetime | None = None  # earliest end of the open holds that were not loaded
@@ -127,6 +138,16 @@ class Account:
     def available(self) -> int:
         """What can be spent now. True only once the account is advanced to now."""
         return self.balance - self.held
+
+    @property
+    def outgoing(self) -> int:
+        """All that was and may yet be taken: with what is asked for it must fit 64 bits."""
+        return self.burned + self.clawed_back + self.held
+
+    @property
+    def corrected(self) -> bool:
+        """Something was ever taken or given back by hand; most accounts never see that."""
+        return bool(self.given_back or self.voided or self.clawed_back or self.adjusted)
 
     def burnable(self) -> list[Grant]:
         """Live grants with something free, in burn order."""

@@ -46,3 +46,11 @@ def draw(account: Account, amount: int) -> list[tuple[int, int]]:
         account.overdraft += amount
         allocations.append((OVERDRAFT, amount))
     return allocations
+
+
+def repay(account: Account) -> list[tuple[int, int]]:
+    """Debt first: what is free pays overdraft at once, in burn order. Its allocations, each as −grant."""
+    debt, account.overdraft = account.overdraft, 0
+    if not debt:
+        return []
+    return [(-number, part) for number, part in draw(account, debt) if number != OVERDRAFT]

@@ -1,7 +1,7 @@
 """Holds: credits set aside for work in progress, then settled, released or lapsed. PURE.
 
 A hold keeps the grants it was given, also past their expiry, until it closes. What goes back is as if it had never
-been held: it pays overdraft first, and where its grant has ended meanwhile it expires at once.
+been held: it pays overdraft first, and where its grant has ended meanwhile it ends likewise, at once.
 """
 
 from collections.abc import Iterable
@@ -66,7 +66,7 @@ def open_hold(
 def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: datetime, cause: Cause) -> Entry:
     """Burns `amount` for the hold: first what it keeps, then, beyond it, like any burn. Closing releases the rest."""
     from_hold = min(amount, hold.remaining)
-    taken, hold.parts = _split(hold.parts, from_hold)
+    taken, hold.parts = split(hold.parts, from_hold)
     allocations: list[tuple[int, int]] = []
     uncovered = amount - from_hold
     for number, part in taken:
@@ -104,7 +104,7 @@ def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: date
         cause=cause,
         hold_number=hold.number,
     )
-    _expire_ended(account, ended, now)
+    _end_likewise(account, ended, now)
     return entry
 
 
@@ -127,7 +127,7 @@ def release(account: Account, hold: Hold, *, at: datetime, cause: Cause = BY_THE
         cause=cause,
         hold_number=hold.number,
     )
-    _expire_ended(account, ended, at)
+    _end_likewise(account, ended, at)
     return entry
 
 
@@ -138,7 +138,7 @@ def extend(account: Account, hold: Hold, expires_at: datetime) -> None:
     account.falls_due(expires_at)
 
 
-def _split(parts: Iterable[tuple[int, int]], amount: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def split(parts: Iterable[tuple[int, int]], amount: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The first `amount` of the parts, and the rest."""
     taken: list[tuple[int, int]] = []
     rest: list[tuple[int, int]] = []
@@ -203,14 +203,18 @@ def _close(hold: Hold, status: str, at: datetime) -> None:
     hold.closed_at = at
 
 
-def _expire_ended(account: Account, ended: Iterable[tuple[Grant, int]], at: datetime) -> None:
-    """What goes back to a grant that has ended expires at once."""
+def _end_likewise(account: Account, ended: Iterable[tuple[Grant, int]], at: datetime) -> None:
+    """What goes back to a grant that has ended ends at once as the grant did: it expires, or is voided."""
     for grant, part in ended:
         grant.remaining -= part
-        grant.expired += part
-        account.expired += part
+        if grant.state == "VOIDED":
+            grant.voided += part
+            account.voided += part
+        else:
+            grant.expired += part
+            account.expired += part
         account.append(
-            Kind.EXPIRE,
+            Kind.VOID if grant.state == "VOIDED" else Kind.EXPIRE,
             amount=-part,
             held_amount=0,
             occurred_at=at,

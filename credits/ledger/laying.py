@@ -164,12 +164,11 @@ class Sheet:
         self._repay(phase, keep)
 
     def _repay(self, phase: Phase, keep: Mapping[int, int]) -> None:
-        """What is free pays the overdraft: first what this boundary has freed, then whatever else there is."""
+        """What is free pays the overdraft, in burn order."""
         for number, part in phase.repaid:
             self._owe(number, -part)
-        freed = [number for number, _ in phase.moved if number > 0]
         phase.repaid = []
-        for number in [*freed, *self._ranked] if self._overdraft > 0 else ():
+        for number in self._ranked if self._overdraft > 0 else ():
             part = min(self._overdraft, self._free_now(number, keep))
             if part > 0:
                 self._free[number] -= part

@@ -7,12 +7,17 @@ from typing import Any, Protocol
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.entries import Cause, Entry, Kind
 from credits.ledger.phases import Boundary, Phase, Rank
+from credits.ledger.tables import accounts
 
 
 class Row(Protocol):
     """A row of either driver, by column name."""
 
     def __getitem__(self, name: str, /) -> Any: ...
+
+
+# The columns of an account, for whoever selects them by place.
+ACCOUNT_COLUMNS = tuple(accounts.c.keys())
 
 
 def account_of(row: Row, burn_order: str) -> Account:
@@ -27,6 +32,10 @@ def account_of(row: Row, burn_order: str) -> Account:
         granted=row["granted"],
         burned=row["burned"],
         expired=row["expired"],
+        given_back=row["given_back"],
+        voided=row["voided"],
+        clawed_back=row["clawed_back"],
+        adjusted=row["adjusted"],
         recorded_at=row["recorded_at"],
         due_at=row["due_at"],
         stored_due_at=row["due_at"],
@@ -65,6 +74,7 @@ def grant_of(row: Row) -> Grant:
         metadata=row["metadata"],
         key=row["key"],
         fingerprint=row["fingerprint"],
+        rolled_from=row["rolled_from"],
     )
 
 
@@ -133,6 +143,7 @@ def entry_of(row: Row) -> Entry:
             note=row["note"],
             key=row["key"],
             fingerprint=row["fingerprint"],
+            reverses=row["reverses"],
         ),
         hash=row["hash"],
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from credits import bounds
 from credits.catalog.values import Catalog, CreditType, RateCard, card_for
 from credits.enforcement.decide import Effective, Policies
 from credits.enforcement.limits import Limits
@@ -38,6 +39,15 @@ class SeenEvent:
 
     content: int
     outcome: EventOutcome
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reversible:
+    """An entry that may be given back, and the entries after it that reversed it or moved overdraft, in order."""
+
+    entry: Entry
+    later: list[Entry]
 
 
 @dataclass(slots=True)
@@ -84,6 +94,8 @@ class Book:
     burned: dict[tuple[int, int], Burned] = field(default_factory=dict)  # for grants that begin in the past
     # Late usage of events, laid at once when the account is next looked at; and where its entries go.
     late: dict[tuple[int, int], list[tuple[LateBurn, list[Entry]]]] = field(default_factory=dict)
+    reversible: dict[tuple[int, int, int], Reversible] = field(default_factory=dict)
+    refund_lifetime: timedelta = bounds.REFUND_LIFETIME
     limits: dict[int, Limits] = field(default_factory=dict)  # of the customers that have any
     # What the commands did, besides what the accounts carry.
     new_events: list[NewEvent] = field(default_factory=list)

@@ -33,6 +33,8 @@ from credits.posting.commands import (
     Settle,
     TakeEvent,
 )
+from credits.posting.correct import correct
+from credits.posting.corrections import Correction
 from credits.posting.events import take_event
 from credits.posting.outcomes import Advanced, Answer, Burned, Decision, Granted, HoldTaken, Replay, Settled
 from credits.posting.pricing import Dimensions, Price, at_rate, price, scaled
@@ -59,6 +61,8 @@ def apply(book: Book, command: Command) -> Answer | Replay:
             return _extend_hold(book, command)
         case Advance():
             return _advance(book, command)
+        case Correction():
+            return correct(book, command)
 
 
 def enforced(
@@ -127,7 +131,7 @@ def _burn(book: Book, command: Burn) -> Answer | Replay:
     decision = enforced(book, customer, account, feature_id, priced.amount_micro, usage=usage)
     if not decision.allowed and decision.reason:
         return decision.reason
-    if account.burned + account.held + priced.amount_micro > INT64_MAX:
+    if account.outgoing + priced.amount_micro > INT64_MAX:
         return InvalidInput("would burn more than 64 bits of micro-credits in all", field="amount")
     meaning = command.meaning()
     cause = cause_of(priced, command, member=command.spend.member, note=command.note, fingerprint=meaning)
@@ -150,7 +154,7 @@ def _open_hold(book: Book, command: OpenHold) -> Answer | Replay:
     decision = enforced(book, customer, account, feature_id, priced.amount_micro, usage=usage)
     if not decision.allowed and decision.reason:
         return decision.reason
-    if account.burned + account.held + priced.amount_micro > INT64_MAX:
+    if account.outgoing + priced.amount_micro > INT64_MAX:
         return InvalidInput("would hold more than 64 bits of micro-credits in all", field="amount")
     meaning = command.meaning()
     cause = cause_of(priced, command, member=command.spend.member, note=None, fingerprint=meaning)
@@ -179,7 +183,7 @@ def _settle(book: Book, command: Settle) -> Answer | Replay:
         decision = enforced(book, customer, account, hold.feature_id, excess)
         if not decision.allowed and decision.reason:
             return decision.reason
-        if account.burned + account.held + excess > INT64_MAX:
+        if account.outgoing + excess > INT64_MAX:
             return InvalidInput("would burn more than 64 bits of micro-credits in all", field="amount")
     meaning = command.meaning()
     cause = cause_of(priced, command, member=hold.member, note=None, fingerprint=meaning)
@@ -273,7 +277,7 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
         return InvalidInput("must lie in the future and after effectiveAt", field="expiresAt")
     account = book.account(customer.id, credit_type)
     scheduled = sum(grant.amount for grant in account.grants.values() if grant.state == "SCHEDULED")
-    if account.granted + scheduled + amount > INT64_MAX:
+    if account.granted + max(0, account.adjusted) + scheduled + amount > INT64_MAX:
         return InvalidInput("would grant more than 64 bits of micro-credits in all", field="amount")
     if sum(grant.open for grant in account.grants.values()) >= bounds.GRANTS_OPEN_MAX:
         return InvalidInput(f"the account has {bounds.GRANTS_OPEN_MAX} open grants already", field="customer")

@@ -46,7 +46,8 @@ def take_event(book: Book, event: TakeEvent) -> EventTaken:
             if priced.amount_micro:
                 account = book.account_before_late(customer.id, priced.credit_type)
                 _burn(book, account, LateBurn(priced.amount_micro, occurred_at, _cause(event, priced)), entries)
-    book.seen_events[event.key] = SeenEvent(event.content, taken.outcome)
+    attempts = seen.attempts + 1 if again and seen is not None else 1
+    book.seen_events[event.key] = SeenEvent(event.content, taken.outcome, attempts)
     (book.retried_events if again else book.new_events).append(
         NewEvent(event, customer.id if customer else None, occurred_at, taken.outcome, taken.message, entries)
     )

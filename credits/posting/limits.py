@@ -12,6 +12,7 @@ from credits.enforcement.counting import count_window
 from credits.enforcement.limits import Limits, Place
 from credits.enforcement.spend_limits import limit_of
 from credits.enforcement.values import SpendLimit
+from credits.ledger.rows import hold_of
 from credits.posting.book import Book
 from credits.posting.columns import Batched, source
 from credits.posting.commands import Burn, Command, OpenHold
@@ -28,6 +29,13 @@ SELECT w.customer_id, w.number, w.starts_at, w.used
   JOIN limit_windows w USING (customer_id, number, starts_at)
 """
 
+# read_named_holds -- Of settlements that are reversed: what is of a hold counts where it was opened.
+_READ_NAMED_HOLDS = """
+SELECT h.* FROM holds h
+  JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, number)
+    USING (customer_id, credit_type_id, number)
+"""
+
 # write_windows -- What the batch adds to each window. One that is not known and not there is left alone: it is counted
 # from the entries when somebody asks, and these are among them then.
 _WINDOW_COLUMNS = {
@@ -38,7 +46,8 @@ _WINDOW_COLUMNS = {
     "used": "bigint",
     "is_known": "boolean",
 }
-_WRITE_WINDOWS = Batched(
+_WRITE_WINDOWS = Batched.of(
+    "write_limit_windows",
     f"""
 INSERT INTO limit_windows (customer_id, number, starts_at, workspace_id, used)
 SELECT customer_id, number, starts_at, workspace_id, used FROM {source(_WINDOW_COLUMNS, "new")}
@@ -47,7 +56,7 @@ SELECT customer_id, number, starts_at, workspace_id, used FROM {source(_WINDOW_C
     WHERE w.customer_id = new.customer_id AND w.number = new.number AND w.starts_at = new.starts_at)
     ON CONFLICT (customer_id, number, starts_at) DO UPDATE SET used = limit_windows.used + EXCLUDED.used
 """,  # noqa: S608 -- names of our own, written above
-    tuple(_WINDOW_COLUMNS.values()),
+    _WINDOW_COLUMNS.values(),
 )
 
 
@@ -64,7 +73,21 @@ async def read_limits(connection: HotConnection, book: Book, commands: Sequence[
     for customer_id, owned in limits.items():
         timezone = book.customers[customer_id].timezone
         book.limits[customer_id] = Limits(timezone, owned, groups.get(customer_id, {}))
+    await _read_reversible(connection, book)
     await _read_windows(connection, book, commands)
+
+
+async def _read_reversible(connection: HotConnection, book: Book) -> None:
+    """What reversals may reverse; of settlements also their holds, which are closed."""
+    of_holds = []
+    for (customer_id, credit_type_id, sequence), found in book.reversible.items():
+        if customer_id in book.limits:
+            book.limits[customer_id].reversible[credit_type_id, sequence] = found.entry
+            if found.entry.hold_number is not None:
+                of_holds.append((customer_id, credit_type_id, found.entry.hold_number))
+    if of_holds:
+        for row in await connection.fetch(_READ_NAMED_HOLDS, *map(list, zip(*of_holds, strict=True))):
+            book.limits[row["customer_id"]].closed_holds[row["credit_type_id"], row["number"]] = hold_of(row)
 
 
 async def _read_windows(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
@@ -114,4 +137,4 @@ async def write_windows(connection: HotConnection, book: Book) -> None:
             is_known = place in limits.known or start >= begin[number]
             rows.append((customer_id, number, start, book.workspace_id, used, is_known))
     if rows:
-        await connection.execute(_WRITE_WINDOWS.sql, *_WRITE_WINDOWS.arguments(rows))
+        await connection.send(_WRITE_WINDOWS.statement, *_WRITE_WINDOWS.arguments(rows))

@@ -1,42 +1,70 @@
 """The statements of the batch writer: what locks, what is read under the lock, what is written.
 
-Each is one round trip for the whole batch, whatever its size, in a form that PostgreSQL 16 to 18 and Citus both
+Each is one statement for the whole batch, whatever its size, in a form that PostgreSQL 16 to 18 and Citus both
 take. Order matters: lock, *then* read in a later statement (READ COMMITTED gives it a fresh view of what the lock
-waited for), then write.
+waited for), then write. Three round trips are a batch: BEGIN and the lock, the book, what is written and COMMIT.
 """
 
-from collections.abc import Mapping
+from credits.db import Prepared
+from credits.ledger.rows import ACCOUNT_COLUMNS, GRANT_COLUMNS
+from credits.posting.columns import insert, source, update
 
-from credits.ledger.rows import GRANT_COLUMNS
-from credits.posting.columns import Batched, source
+# find_customers -- Which customers have these keys. Before the lock: a customer's key and id never part.
+FIND_CUSTOMERS = "SELECT key, id FROM customers WHERE key = ANY($1::text[])"
 
 # lock_customers -- The customer row is the lock of all its accounts and keys: keys are unique per customer, and an
 # account may not exist yet. In id order, so that two batches meet in the same order and never deadlock. NO KEY: the
-# foreign keys of other tables need not wait.
-LOCK_CUSTOMERS = """
-SELECT id, key, timezone, cohort, rate_card_version, late_cutoff_s, limited
-  FROM customers
- WHERE key = ANY($1::text[]) OR id = ANY($2::bigint[])
- ORDER BY id
-   FOR NO KEY UPDATE
-"""
+# foreign keys of other tables need not wait. One by one, LIMIT 1: by its guess of what a workspace may see, the planner
+# would rather walk through all customers of the workspace, whatever their number.
+LOCK_CUSTOMERS = Prepared(
+    "lock_customers",
+    """
+SELECT FROM (SELECT unnest($1::bigint[]) AS id ORDER BY id) AS named
+ CROSS JOIN LATERAL (SELECT FROM customers c WHERE c.id = named.id LIMIT 1 FOR NO KEY UPDATE) AS locked
+""",
+    parameters=1,
+)
 
-# read_accounts -- All accounts of the locked customers, and with them the workspace's clock, read after the lock:
-# time in the ledger is the database's, and nobody decides with an instant from before the wait. One row at least.
-READ_ACCOUNTS = """
-SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() AS clock, a.*
-  FROM workspaces w
-  LEFT JOIN accounts a ON a.customer_id = ANY($2::bigint[])
- WHERE w.id = $1
-"""
-
-# read_open_grants -- What burns may draw on, what is scheduled, and what open holds still keep of ended grants.
-READ_OPEN_GRANTS = f"""
-SELECT customer_id, credit_type_id, {", ".join(GRANT_COLUMNS)} FROM grants
- WHERE customer_id = ANY($1::bigint[]) AND open
+# read_used_keys -- What each idempotency key of the batch stands for already. A scheduled grant has no entry yet, so
+# grants are asked too, and win: their GRANT entry carries the same key. Entries are found by the hash in their index,
+# and told apart by the key itself. OFFSET 0: hashed beforehand, because a condition that calls a function is no index's
+# behind row-level security.
+_USED = f"""(
+  SELECT *, hashtextextended(key, 0) AS key_hash
+    FROM {source({"customer_id": "bigint", "key": "text"}, "given", first=3)} OFFSET 0) AS used"""  # noqa: S608 -- no name from outside
+_SAME_KEY = "e.customer_id = used.customer_id AND e.key_hash = used.key_hash AND e.key = used.key"
+_USED_KEYS = f"""
+SELECT row(used.customer_id, used.key, g.fingerprint, g.created_at, g.credit_type_id, e.sequence, g.number, NULL::int) AS key
+  FROM {_USED}
+  JOIN grants g ON g.customer_id = used.customer_id AND g.key = used.key
+  LEFT JOIN entries e ON {_SAME_KEY}
+UNION ALL
+SELECT row(used.customer_id, used.key, e.fingerprint, e.recorded_at, e.credit_type_id, e.sequence, NULL::int, e.hold_number)
+  FROM {_USED}
+  JOIN entries e ON {_SAME_KEY}
+ WHERE e.kind <> 1
 """  # noqa: S608 -- no name from outside
 
-# read_grants_of_holds -- A hold's grants are open as long as it is: they came with read_open_grants.
+# read_book -- Everything about the locked customers that most commands need, in one answer of one row, each table's
+# rows by place: the customers, all their accounts, the grants that burns may draw on, that are scheduled, or that open
+# holds still keep something of, and what the keys of the batch stand for. With them the workspace's clock, read after
+# the lock: time in the ledger is the database's, and nobody decides with an instant from before the wait.
+READ_BOOK = f"""
+SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() AS clock,
+       c.customers, a.accounts, g.grants, k.used_keys
+  FROM workspaces w,
+       (SELECT array_agg(row(c.id, c.key, c.timezone, c.cohort, c.rate_card_version, c.late_cutoff_s, c.limited)) AS customers
+          FROM unnest($2::bigint[]) AS named (id)
+         CROSS JOIN LATERAL (SELECT * FROM customers WHERE customers.id = named.id LIMIT 1) AS c) AS c,
+       (SELECT array_agg(row({", ".join(ACCOUNT_COLUMNS)})) AS accounts
+          FROM accounts WHERE customer_id = ANY($2::bigint[])) AS a,
+       (SELECT array_agg(row(customer_id, credit_type_id, {", ".join(GRANT_COLUMNS)})) AS grants
+          FROM grants WHERE customer_id = ANY($2::bigint[]) AND open) AS g,
+       (SELECT array_agg(used.key) AS used_keys FROM ({_USED_KEYS}) AS used) AS k
+ WHERE w.id = $1
+"""  # noqa: S608 -- no name from outside
+
+# read_grants_of_holds -- A hold's grants are open as long as it is: they came with read_book.
 # read_holds -- The holds that commands name, the open ones of accounts where something is due, and of those the end
 # of the next one, so that the account's due instant is exact again. An account may have thousands of open holds;
 # a batch that needs none of them reads none.
@@ -59,31 +87,41 @@ SELECT due.customer_id, due.credit_type_id, next.expires_at
     ORDER BY h.expires_at LIMIT 1) AS next
 """
 
-# read_used_keys -- What each idempotency key of the batch stands for already. A scheduled grant has no entry yet, so
-# grants are asked too, and win: their GRANT entry carries the same key. Entries are found by the hash in their index,
-# and told apart by the key itself. OFFSET 0: hashed beforehand, because a condition that calls a function is no index's
-# behind row-level security.
-_USED = f"""(
-  SELECT *, hashtextextended(key, 0) AS key_hash FROM {source({"customer_id": "bigint", "key": "text"}, "given")} OFFSET 0
-  ) AS used"""  # noqa: S608 -- no name from outside
-_SAME_KEY = "e.customer_id = used.customer_id AND e.key_hash = used.key_hash AND e.key = used.key"
-READ_USED_KEYS = f"""
-SELECT used.customer_id, used.key, g.fingerprint, g.created_at AS first_seen_at,
-       g.credit_type_id, g.number AS grant_number, e.sequence, NULL::int AS hold_number
-  FROM {_USED}
-  JOIN grants g ON g.customer_id = used.customer_id AND g.key = used.key
-  LEFT JOIN entries e ON {_SAME_KEY}
-UNION ALL
-SELECT used.customer_id, used.key, e.fingerprint, e.recorded_at,
-       e.credit_type_id, NULL, e.sequence, e.hold_number
-  FROM {_USED}
-  JOIN entries e ON {_SAME_KEY}
- WHERE e.kind <> 1
-"""  # noqa: S608 -- no name from outside
-
 # read_events -- The events of the batch that came before.
 READ_EVENTS = """
 SELECT key, content, outcome, attempts FROM usage_events WHERE workspace_id = $1 AND key = ANY($2::uuid[])
+"""
+
+# lock_dead_letters -- The same, locked: of two who try a letter again, or give it up, one finds what the other has done.
+LOCK_DEAD_LETTERS = READ_EVENTS + " ORDER BY key FOR UPDATE"
+
+# read_closed_grants -- Grants that corrections name or give back to, where they are closed: the open ones are there.
+READ_CLOSED_GRANTS = f"""
+SELECT customer_id, credit_type_id, {", ".join(GRANT_COLUMNS)} FROM grants
+  JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, number)
+    USING (customer_id, credit_type_id, number)
+ WHERE NOT open
+"""  # noqa: S608 -- no name from outside
+
+# read_named_entries, read_reversals -- The entries that are to be given back, and what was given back of them already.
+READ_NAMED_ENTRIES = """
+SELECT e.* FROM entries e
+  JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+    USING (customer_id, credit_type_id, sequence)
+"""
+READ_REVERSALS = """
+SELECT e.* FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+  JOIN entries e ON e.customer_id = named.customer_id AND e.credit_type_id = named.credit_type_id
+                AND e.reverses = named.sequence
+"""
+
+# read_debts_since -- Who repaid the overdraft of an entry: all that made, paid or lessened overdraft after it, by an
+# index of nothing else.
+READ_DEBTS_SINCE = """
+SELECT named.sequence AS since, e.*
+  FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+  JOIN entries e ON e.customer_id = named.customer_id AND e.credit_type_id = named.credit_type_id
+                AND e.sequence > named.sequence AND 0::bigint >= ANY (e.allocations)
 """
 
 # read_phases -- What an account went through since an instant, and the boundary before it. Read only where a command
@@ -97,7 +135,7 @@ SELECT p.* FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS named (cus
  ORDER BY p.until, p.rank, p.number
 """
 
-# read_named_grants -- Of the grants that those phases speak of, the ones that are closed: read_open_grants has the others.
+# read_named_grants -- Of the grants that those phases speak of, the ones that are closed: read_book has the others.
 READ_NAMED_GRANTS = f"""
 SELECT customer_id, credit_type_id, {", ".join(f"g.{name}" for name in GRANT_COLUMNS)}
   FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, number)
@@ -112,15 +150,6 @@ SELECT width_bucket(coalesce(occurred_at, recorded_at), $3::timestamptz[]) AS bu
  WHERE customer_id = $1 AND credit_type_id = $2 AND kind = 2 AND recorded_at >= $4
  GROUP BY 1
 """
-
-# tag_customers -- A customer is given its rate card's version at its first grant or burn.
-TAG_CUSTOMERS = """
-UPDATE customers c SET rate_card_version = tag.version
-  FROM unnest($1::bigint[], $2::int[]) AS tag (customer_id, version)
- WHERE c.id = tag.customer_id
-"""
-
-_NO_CASTS: Mapping[str, str] = {}
 
 _ENTRY_COLUMNS = {
     "customer_id": "bigint",
@@ -150,22 +179,12 @@ _ENTRY_COLUMNS = {
     "note": "text",
     "reason": "text",
     "dimensions": "text",
+    "reverses": "int",
 }
 
 
-def _insert(table: str, columns: dict[str, str], *, cast: Mapping[str, str] = _NO_CASTS, suffix: str = "") -> Batched:
-    """`INSERT … SELECT FROM` one array per column: one statement for any number of rows.
-
-    An array of arrays would be unnested to its elements, so array columns travel as text and are `cast` here.
-    """
-    names = ", ".join(columns)
-    selected = ", ".join(f"{name}::{cast[name]}" if name in cast else name for name in columns)
-    rows = source(columns, "new")
-    return Batched(f"INSERT INTO {table} ({names}) SELECT {selected} FROM {rows} {suffix}", tuple(columns.values()))  # noqa: S608 -- names of our own, written above
-
-
 # insert_entries -- COPY would be 10% faster and refuses tables under row-level security.
-INSERT_ENTRIES = _insert("entries", _ENTRY_COLUMNS, cast={"allocations": "bigint[]"})
+INSERT_ENTRIES = insert("entries", _ENTRY_COLUMNS, cast={"allocations": "bigint[]"})
 
 _ACCOUNT_COLUMNS = {
     "customer_id": "bigint",
@@ -187,7 +206,11 @@ _ACCOUNT_COLUMNS = {
     "phased_at": "timestamptz",
     "drawn": "text",
 }
-INSERT_ACCOUNTS = _insert("accounts", _ACCOUNT_COLUMNS, cast={"drawn": "bigint[]"})
+# What most accounts never see: it travels only for those that do.
+_ACCOUNT_CORRECTIONS = {"given_back": "bigint", "voided": "bigint", "clawed_back": "bigint", "adjusted": "bigint"}
+_GRANT_CORRECTIONS = {"voided": "bigint", "clawed_back": "bigint", "given_back": "bigint"}
+_DRAWN = {"drawn": "bigint[]"}
+INSERT_ACCOUNTS = insert("accounts", _ACCOUNT_COLUMNS | _ACCOUNT_CORRECTIONS, cast=_DRAWN)
 
 _GRANT_COLUMNS = {
     "customer_id": "bigint",
@@ -215,7 +238,7 @@ _GRANT_COLUMNS = {
     "metadata": "text",
     "key": "text",
 }
-INSERT_GRANTS = _insert("grants", _GRANT_COLUMNS)
+INSERT_GRANTS = insert("grants", _GRANT_COLUMNS | _GRANT_CORRECTIONS | {"rolled_from": "int"})
 
 _HOLD_COLUMNS = {
     "customer_id": "bigint",
@@ -235,44 +258,37 @@ _HOLD_COLUMNS = {
     "dimensions": "text",
     "parts": "text",
 }
-INSERT_HOLDS = _insert("holds", _HOLD_COLUMNS, cast={"parts": "bigint[]"})
-
-
-def _update(
-    table: str, key: dict[str, str], columns: dict[str, str], *, cast: Mapping[str, str] = _NO_CASTS
-) -> Batched:
-    """One set-based UPDATE for any number of changed rows."""
-    both = key | columns
-    values = ", ".join(f"{name} = new.{name}{f'::{cast[name]}' if name in cast else ''}" for name in columns)
-    matches = " AND ".join(f"old.{name} = new.{name}" for name in key)
-    sql = f"UPDATE {table} old SET {values} FROM {source(both, 'new')} WHERE {matches}"  # noqa: S608 -- names of our own, written above
-    return Batched(sql, tuple(both.values()))
+INSERT_HOLDS = insert("holds", _HOLD_COLUMNS, cast={"parts": "bigint[]"})
 
 
 _ACCOUNT_KEY = {"customer_id": "bigint", "credit_type_id": "int"}
 _NUMBERED_KEY = _ACCOUNT_KEY | {"number": "int"}
 
-UPDATE_ACCOUNTS = _update(
-    "accounts",
-    _ACCOUNT_KEY,
-    {name: kind for name, kind in _ACCOUNT_COLUMNS.items() if name not in _ACCOUNT_KEY and name != "workspace_id"},
-    cast={"drawn": "bigint[]"},
+_ACCOUNT_CHANGES = {
+    name: kind for name, kind in _ACCOUNT_COLUMNS.items() if name not in _ACCOUNT_KEY and name != "workspace_id"
+}
+UPDATE_ACCOUNTS = update("accounts", _ACCOUNT_KEY, _ACCOUNT_CHANGES, cast=_DRAWN)
+UPDATE_CORRECTED_ACCOUNTS = update(
+    "accounts", _ACCOUNT_KEY, _ACCOUNT_CHANGES | _ACCOUNT_CORRECTIONS, cast=_DRAWN, name="update_corrected_accounts"
 )
 
 # What of a grant and of a hold may ever change; the rest is as it was given.
-UPDATE_GRANTS = _update(
-    "grants",
-    _NUMBERED_KEY,
-    {
-        "remaining": "bigint",
-        "held": "bigint",
-        "burned": "bigint",
-        "expired": "bigint",
-        "open": "boolean",
-        "state": "text",
-    },
+_GRANT_CHANGES = {
+    "remaining": "bigint",
+    "held": "bigint",
+    "burned": "bigint",
+    "expired": "bigint",
+    "open": "boolean",
+    "state": "text",
+}
+UPDATE_GRANTS = update("grants", _NUMBERED_KEY, _GRANT_CHANGES)
+UPDATE_CORRECTED_GRANTS = update(
+    "grants", _NUMBERED_KEY, _GRANT_CHANGES | _GRANT_CORRECTIONS, name="update_corrected_grants"
 )
-UPDATE_HOLDS = _update(
+# A customer is given its rate card's version at its first grant or burn.
+TAG_CUSTOMERS = update("customers", {"id": "bigint"}, {"rate_card_version": "int"})
+
+UPDATE_HOLDS = update(
     "holds",
     _NUMBERED_KEY,
     {
@@ -285,16 +301,6 @@ UPDATE_HOLDS = _update(
     },
     cast={"parts": "bigint[]"},
 )
-
-_RETRIED_COLUMNS = {
-    "workspace_id": "int",
-    "key": "uuid",
-    "customer_id": "bigint",
-    "outcome": "smallint",
-    "entries": "text",
-    "message": "text",
-    "resolved_at": "timestamptz",
-}
 
 _PHASE_COLUMNS = {
     "customer_id": "bigint",
@@ -309,32 +315,35 @@ _PHASE_COLUMNS = {
     "drawn": "text",
 }
 _PHASE_PARTS = dict.fromkeys(("moved", "repaid", "drawn"), "bigint[]")
-INSERT_PHASES = _insert("phases", _PHASE_COLUMNS, cast=_PHASE_PARTS)
-UPDATE_PHASES = _update(
+INSERT_PHASES = insert("phases", _PHASE_COLUMNS, cast=_PHASE_PARTS)
+UPDATE_PHASES = update(
     "phases",
     _ACCOUNT_KEY | {"until": "timestamptz", "number": "int"},
     {"moved": "text", "repaid": "text", "drawn": "text"},
     cast=_PHASE_PARTS,
 )
 
-# update_dead_letters -- A dead letter that was tried again, with what came of it. One that somebody else has tried or given
-# up since we looked is no dead letter any more: it is not changed, the writer sees the count and looks again.
-UPDATE_DEAD_LETTERS = Batched(
-    """
-UPDATE usage_events old
-   SET customer_id = new.customer_id, outcome = new.outcome, entries = new.entries::int[], message = new.message,
-       resolved_at = new.resolved_at, attempts = least(old.attempts + 1, 32767)
-  FROM """
-    + source(_RETRIED_COLUMNS, "new")
-    + " WHERE old.workspace_id = new.workspace_id AND old.key = new.key AND old.outcome BETWEEN 3 AND 8",
-    tuple(_RETRIED_COLUMNS.values()),
+# update_dead_letters -- Dead letters that were tried again, with what came of it.
+UPDATE_DEAD_LETTERS = update(
+    "usage_events",
+    {"workspace_id": "int", "key": "uuid"},
+    {
+        "customer_id": "bigint",
+        "outcome": "smallint",
+        "entries": "text",
+        "message": "text",
+        "resolved_at": "timestamptz",
+        "attempts": "smallint",
+    },
+    cast={"entries": "int[]"},
+    name="update_dead_letters",
 )
 
 # insert_events -- Sorted by key, so that two batches with the same events in another order wait instead of
 # deadlocking. An event that another batch stored meanwhile (it can only be under another customer, or under none:
-# the customer lock keeps all others apart) is not inserted; the writer sees the count and reads again. A dead letter
-# that is tried once more takes its new outcome, an event that is done never changes.
-INSERT_EVENTS = _insert(
+# the customer lock keeps all others apart) violates EVENT_IS_ONE; the writer reads again.
+EVENT_IS_ONE = "usage_events_pkey"
+INSERT_EVENTS = insert(
     "usage_events",
     {
         "key": "uuid",
@@ -354,5 +363,5 @@ INSERT_EVENTS = _insert(
         "message": "text",
     },
     cast={"entries": "int[]", "data": "json"},
-    suffix="ORDER BY key ON CONFLICT (workspace_id, key) DO NOTHING",
+    suffix="ORDER BY key",
 )

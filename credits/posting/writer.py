@@ -15,9 +15,8 @@ Invariant: a caller is answered only after the commit that holds its entry, and 
 import asyncio
 import logging
 import random
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import asyncpg
 
@@ -26,42 +25,24 @@ from credits.db import Database, is_unavailable
 from credits.errors import Busy, Unavailable
 from credits.ledger.account import Account
 from credits.posting.book import Book
+from credits.posting.closing import close_book, events_collide
 from credits.posting.commands import Command, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.decide import apply
+from credits.posting.lanes import Lane, Waiting
+from credits.posting.locking import CustomerIds, whose
 from credits.posting.outcomes import Answer, Replay
 from credits.posting.replays import read_firsts
-from credits.posting.store import EventsCollide, close_book, open_book
+from credits.posting.store import open_book
 
 logger = logging.getLogger(__name__)
 
+_COMMAND_BATCHES = 2
 _EVENT_LANES = 2
 _RETRIES = 3
-_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, EventsCollide)
+_RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 Publish = Callable[[int, int, int, int], None]
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A command, and where its answer goes."""
-
-    command: Command
-    future: "asyncio.Future[Answer]"
-
-
-@dataclass(slots=True)
-class _Lane:
-    """What waits for one workspace: its commands, or events of some of its customers."""
-
-    workspace_id: int
-    batch_max: int
-    waiting: deque[_Waiting] = field(default_factory=deque)
-    running: "asyncio.Task[None] | None" = None
-
-    def take(self) -> list[_Waiting]:
-        """The next batch, in the order of arrival."""
-        return [self.waiting.popleft() for _ in range(min(len(self.waiting), self.batch_max))]
 
 
 class Writer:
@@ -86,13 +67,14 @@ class Writer:
         self._refuse_writes = refuse_writes
         self._committed = committed
         self._configuration = configuration
-        self._lanes: dict[int, list[_Lane]] = {}
+        self._customer_ids = CustomerIds()
+        self._lanes: dict[int, list[Lane]] = {}
         self._closed = False
 
     async def post(self, workspace_id: int, command: Command) -> Answer:
         """Puts one command through. Raises `Busy`, `Unavailable` (it is not known whether anything happened)."""
         lanes = self._open_lanes(workspace_id)
-        item = _Waiting(command, asyncio.get_running_loop().create_future())
+        item = Waiting(command, whose(command), asyncio.get_running_loop().create_future())
         self._put(lanes, item)
         return await item.future
 
@@ -100,12 +82,12 @@ class Writer:
         """Puts commands through in order, each by itself."""
         lanes = self._open_lanes(workspace_id)
         loop = asyncio.get_running_loop()
-        waiting = [_Waiting(command, loop.create_future()) for command in commands]
+        waiting = [Waiting(command, whose(command), loop.create_future()) for command in commands]
         for item in waiting:
             self._put(lanes, item)
         return await _all(waiting)
 
-    def _open_lanes(self, workspace_id: int) -> list[_Lane]:
+    def _open_lanes(self, workspace_id: int) -> list[Lane]:
         """The lanes of the workspace, where they take more: one of commands, then those of events."""
         if self._closed:
             raise Unavailable("the server is shutting down")
@@ -113,40 +95,52 @@ class Writer:
             raise Unavailable("writes are refused: too little free disk space")
         lanes = self._lanes.get(workspace_id)
         if lanes is None:
-            batches = [bounds.BATCH_COMMANDS_MAX, *[bounds.BATCH_EVENTS_MAX] * _EVENT_LANES]
-            lanes = self._lanes[workspace_id] = [_Lane(workspace_id, batch_max) for batch_max in batches]
+            commands = Lane(workspace_id, bounds.BATCH_COMMANDS_MAX, _COMMAND_BATCHES)
+            events = [Lane(workspace_id, bounds.BATCH_EVENTS_MAX, 1) for _ in range(_EVENT_LANES)]
+            lanes = self._lanes[workspace_id] = [commands, *events]
         if sum(len(lane.waiting) for lane in lanes) > bounds.QUEUE_COMMANDS_MAX:
             raise Busy("too many requests are waiting")
         return lanes
 
-    def _put(self, lanes: list[_Lane], item: _Waiting) -> None:
+    def _put(self, lanes: list[Lane], item: Waiting) -> None:
         """Puts a command into its lane, and wakes it."""
-        command = item.command
-        lane = lanes[1 + hash(command.subject) % _EVENT_LANES if isinstance(command, TakeEvent) else 0]
+        lane = lanes[1 + hash(item.whose) % _EVENT_LANES if isinstance(item.command, TakeEvent) else 0]
         lane.waiting.append(item)
-        if lane.running is None:
-            lane.running = asyncio.create_task(self._run(lane))
+        self._wake(lane)
+
+    def _wake(self, lane: Lane) -> None:
+        if lane.has_room:
+            lane.gathering = True
+            lane.running.add(asyncio.create_task(self._run(lane)))
+
+    async def _run(self, lane: Lane) -> None:
+        """One batch after another, until nothing waits that could go, or somebody else sees to it."""
+        try:
+            while batch := await lane.gather():
+                self._wake(lane)
+                try:
+                    await self._commit(lane.workspace_id, batch)
+                finally:
+                    lane.leave(batch)
+                if lane.gathering:
+                    return
+        finally:
+            lane.running.discard(asyncio.current_task())
 
     async def close(self) -> None:
         """Takes no more, finishes what waits."""
         self._closed = True
-        running = [lane.running for lanes in self._lanes.values() for lane in lanes if lane.running is not None]
-        await asyncio.gather(*running, return_exceptions=True)
+        for lane in [lane for lanes in self._lanes.values() for lane in lanes]:
+            while lane.running:
+                await asyncio.gather(*lane.running, return_exceptions=True)
 
-    async def _run(self, lane: _Lane) -> None:
-        try:
-            while lane.waiting:
-                await self._commit(lane.workspace_id, lane.take())
-        finally:
-            lane.running = None
-
-    async def _commit(self, workspace_id: int, batch: list[_Waiting]) -> None:
+    async def _commit(self, workspace_id: int, batch: list[Waiting]) -> None:
         """One batch through; whatever happens, every caller is answered."""
         try:
             book, answers = await self._attempt(workspace_id, [item.command for item in batch])
         except Unavailable as error:
             for item in batch:
-                _fail(item, error)
+                item.fail(error)
         except Exception as error:
             if len(batch) == 1:
                 await self._refuse_poison(workspace_id, batch[0], error)
@@ -158,14 +152,14 @@ class Writer:
         else:
             await self._answer(book, batch, answers)
 
-    async def _answer(self, book: Book, batch: list[_Waiting], answers: list[Answer | Replay]) -> None:
+    async def _answer(self, book: Book, batch: list[Waiting], answers: list[Answer | Replay]) -> None:
         """Everybody's answer. The batch is committed: what goes wrong from here on must not send it through again."""
-        replays: list[tuple[_Waiting, Replay]] = []
+        replays: list[tuple[Waiting, Replay]] = []
         for item, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Replay):
                 replays.append((item, answer))
             else:
-                _succeed(item, answer)
+                item.succeed(answer)
         if not replays:
             return
         try:
@@ -173,41 +167,41 @@ class Writer:
         except Exception as error:
             logger.exception("the first answers to %d used keys cannot be read", len(replays))
             for item, _ in replays:
-                _fail(item, Unavailable(str(error)) if is_unavailable(error) else error)
+                item.fail(Unavailable(str(error)) if is_unavailable(error) else error)
             return
         for item, replay in replays:
             try:
-                _succeed(item, firsts.answer(item.command, replay))
+                item.succeed(firsts.answer(item.command, replay))
             except Exception as error:
                 logger.exception("the first answer to a used key cannot be given")
-                _fail(item, error)
+                item.fail(error)
 
-    async def _refuse_poison(self, workspace_id: int, item: _Waiting, error: Exception) -> None:
+    async def _refuse_poison(self, workspace_id: int, item: Waiting, error: Exception) -> None:
         """A command that cannot be decided: an event is kept as a dead letter, the rest is the caller's to know."""
         logger.error("a command failed by itself", exc_info=error)
         if isinstance(item.command, TakeEvent) and item.command.problem is None:
             poison = _poisoned(item.command)
-            await self._commit(workspace_id, [_Waiting(poison, item.future)])
+            await self._commit(workspace_id, [replace(item, command=poison)])
             return
-        _fail(item, error)
+        item.fail(error)
 
     async def _attempt(self, workspace_id: int, commands: list[Command]) -> tuple[Book, list[Answer | Replay]]:
         for attempt in range(_RETRIES + 1):
             try:
                 return await self._transact(workspace_id, commands)
-            except _RETRYABLE as error:
+            except Exception as error:
+                if not isinstance(error, _RETRYABLE) and not events_collide(error):
+                    if is_unavailable(error):
+                        raise Unavailable(str(error) or type(error).__name__) from error
+                    raise
                 if attempt == _RETRIES:
                     raise Unavailable("the store was too busy") from error
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 -- jitter, no secret
-            except Exception as error:
-                if is_unavailable(error):
-                    raise Unavailable(str(error) or type(error).__name__) from error
-                raise
         raise AssertionError("unreachable")
 
     async def _transact(self, workspace_id: int, commands: list[Command]) -> tuple[Book, list[Answer | Replay]]:
         async with self._database.hot(workspace_id) as connection:
-            book = await open_book(connection, self._configuration, workspace_id, commands)
+            book = await open_book(connection, self._configuration, workspace_id, commands, self._customer_ids)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
         self._tell(changed)
@@ -220,7 +214,7 @@ class Writer:
                 self._publish(account.workspace_id, account.customer_id, account.credit_type_id, account.sequence)
 
 
-async def _all(waiting: Sequence[_Waiting]) -> list[Answer]:
+async def _all(waiting: Sequence[Waiting]) -> list[Answer]:
     """Every answer, in order, once all are there; the first exception where there is any.
 
     Not by `gather`, which has the event loop call back for each of ten thousand: most are answered together.
@@ -245,13 +239,3 @@ async def _all(waiting: Sequence[_Waiting]) -> list[Answer]:
 def _poisoned(event: TakeEvent) -> TakeEvent:
     """The same event with a problem: it is stored without being looked at again."""
     return replace(event, problem="could not be processed; the error is in the server's log")
-
-
-def _succeed(item: _Waiting, answer: Answer) -> None:
-    if not item.future.done():  # whoever asked has gone
-        item.future.set_result(answer)
-
-
-def _fail(item: _Waiting, error: Exception) -> None:
-    if not item.future.done():
-        item.future.set_exception(error)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from credits.db import Database, HotConnection
+from credits.db import Database, Fetches, HotConnection
 from credits.usage import statements
 
 BEHIND = 500  # entries: fewer are read as fast as their roll-ups would be
@@ -68,7 +68,7 @@ async def _take(connection: HotConnection, workspace_id: int, place: tuple[int, 
 
 
 async def compare_rollups(
-    connection: HotConnection, workspace_id: int, customer_id: int, credit_type_id: int
+    connection: Fetches, workspace_id: int, customer_id: int, credit_type_id: int
 ) -> list[RollupDifference]:
     """The account's roll-ups computed from its entries anew, and where what is stored differs. Under one view."""
     rows = await connection.fetch(statements.COMPARE_ROLLUPS, customer_id, credit_type_id, workspace_id)

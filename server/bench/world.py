@@ -69,7 +69,9 @@ def build(settings: Settings) -> World:
 
 async def _build(settings: Settings) -> World:
     database = await Database.connect(settings.database_url, size=2)
-    writer = Writer(database, Configuration(settings.late_event_cutoff), publish=lambda *_: None)
+    writer = Writer(
+        database, Configuration(settings.late_event_cutoff, settings.refund_lifetime), publish=lambda *_: None
+    )
     try:
         now = datetime.now(UTC)
         workspace = await ensure_workspace(database, WORKSPACE, test_mode=False, now=now)

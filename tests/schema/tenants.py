@@ -53,6 +53,9 @@ AIMED: dict[str, str] = {
     "Mutation.settle": '(input: {{hold: "{hold}", amount: "1", idempotencyKey: "{fresh}"}})',
     "Mutation.release": '(hold: "{hold}", idempotencyKey: "{fresh}")',
     "Mutation.extendHold": '(hold: "{hold}", ttl: "PT1H")',
+    "Mutation.voidGrant": '(grant: "{grant}", reason: OTHER, idempotencyKey: "{fresh}")',
+    "Mutation.extendGrant": '(grant: "{grant}", reason: OTHER, idempotencyKey: "{fresh}")',
+    "Mutation.reverseBurn": '(entry: "{entry}", reason: OTHER, idempotencyKey: "{fresh}")',
     "Mutation.ingestEvents": '(events: [{{id: "{fresh}", source: "s", type: "llm.tokens", subject: "{customer}", data: {{}}}}])',
     "Mutation.upsertCustomer": '(input: {{key: "{fresh}"}})',
     "Mutation.createEmbedToken": '(input: {{customer: "{customer}"}})',
@@ -154,7 +157,7 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     )
     amount = {"customer": customer, "creditType": "ai"}
     fields = {"note": CANARY, "metadata": {"a": CANARY}}
-    await admin.must("grantCredits", **amount, amount="1000", idempotencyKey=f"{CANARY}-g", **fields)
+    granted = await admin.must("grantCredits", **amount, amount="1000", idempotencyKey=f"{CANARY}-g", **fields)
     burned = await admin.must("burn", **amount, amount="7", note=CANARY, member=CANARY, idempotencyKey=f"{CANARY}-b")
     held = await admin.must("hold", **amount, amount="5", member=CANARY, idempotencyKey=f"{CANARY}-h")
     await admin.must("upsertMember", customer=customer, key=CANARY, name=f"Member {CANARY}", group=CANARY)
@@ -172,6 +175,7 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
         "customer": customer,
         "letter": letter["id"],
         "entry": burned["entry"]["id"],
+        "grant": granted["grant"]["id"],
         "hold": held["hold"]["id"],
         "policy": policy["policy"]["id"],
         "limit": limit["limit"]["id"],
@@ -185,11 +189,12 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
 def made_up(victim: dict[str, str]) -> dict[str, str]:
     """Names of the same form that nobody has."""
     last = {name: value[:-1] + ("1" if value[-1] == "0" else "0") for name, value in victim.items()}
-    entry, hold = (victim[name].split("_") for name in ("entry", "hold"))
+    entry, hold, grant = (victim[name].split("_") for name in ("entry", "hold", "grant"))
     return {
         **last,
         "entry": "_".join([*entry[:-1], "zzz"]),
         "hold": "_".join([*hold[:-1], "zzz"]),
+        "grant": "_".join([*grant[:-1], "zzz"]),
         "policy": "pol_zzzz",
         "limit": "_".join([*victim["limit"].split("_")[:-1], "zzz"]),
         "key": "key_zzzz",

@@ -49,9 +49,6 @@ CREATE TABLE limit_windows (
 CREATE INDEX limit_windows_old ON limit_windows (workspace_id, starts_at);  -- what may be forgotten
 
 -- ─── usage roll-ups ──────────────────────────────────────────────────────────────────────────────────────
--- The burn that a reversal gives back a part of: usage is net of it, where the burn was.
-ALTER TABLE entries ADD COLUMN IF NOT EXISTS reverses int;
-
 -- How far an account's entries are rolled up; what lies beyond is read from the entries themselves.
 CREATE TABLE usage_watermarks (
   customer_id    bigint NOT NULL,

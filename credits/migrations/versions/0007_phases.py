@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.util import await_only
 
 revision = "0007"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:

@@ -8,7 +8,10 @@ import pytest
 
 from credits.customers.customers import find_customer, lock_customer, upsert_customer
 from credits.customers.members import upsert_member
-from credits.enforcement.spend_limits import recount, remove_limit, set_limit
+from credits.db import bare
+from credits.enforcement.counting import count_window
+from credits.enforcement.limits import Limits
+from credits.enforcement.spend_limits import open_limits, recount, remove_limit, set_limit
 from credits.enforcement.values import Metered, SpendLimit
 from credits.posting.commands import Spend
 from credits.usage.envelope import from_attributes
@@ -97,3 +100,19 @@ async def rich(till: Till) -> Till:
     await till.jump(morning - now)
     await till.must(till.grant("1000000"))
     return till
+
+
+async def check_windows(till: Till) -> None:
+    """Every window that is written down is what the entries say, once everything due is booked."""
+    await till.sweep()
+    found = await till.customer()
+    async with till.reader.page(till.workspace_id) as page:
+        limits: Limits = await open_limits(page.connection, found, page.workspace.now)
+        by_number = {each.number: each for each in limits.all}
+        driver = await bare(page.connection)
+        rows = await driver.fetch("SELECT number, starts_at, used FROM limit_windows WHERE customer_id = $1", found.id)
+        for row in rows:
+            each = by_number[row["number"]]
+            within = limits.window(each, row["starts_at"])
+            assert within.start == row["starts_at"]
+            assert await count_window(driver, each, limits.members_of(each), within) == row["used"], each

@@ -1,21 +1,18 @@
 """Spend limits: what they let through, what counts towards them, and when."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from credits.db import bare
-from credits.enforcement.counting import count_window, forget_windows
+from credits.enforcement.counting import forget_windows
 from credits.enforcement.spend_limits import open_limits, set_limit
 from credits.enforcement.values import LimitReached, Metered
-from credits.ledger.entries import Kind
-from credits.ledger.rows import hold_of
+from credits.posting.corrections import EntryId
 from credits.posting.outcomes import Burned, Settled
-from credits.posting.store import close_book, open_book
 from tests.credits.posting.limiting import (
     DAY,
     HOUR,
     burn,
+    check_windows,
     event,
     limit,
     live_in,
@@ -28,7 +25,6 @@ from tests.credits.posting.limiting import (
     used,
 )
 from tests.credits.posting.till import Till
-from tests.credits.usage.asking import reverse
 
 __all__ = ["rich"]
 
@@ -239,29 +235,29 @@ async def test_windows_that_are_long_past_are_forgotten_and_counted_again_when_a
     assert found.used_micro == 4_000_000
 
 
-async def test_a_reversal_counts_in_the_window_of_its_burn_also_of_a_settlement_in_that_of_its_hold(rich: Till):
-    """As whoever reverses will tell it, and as the entries say when a window is counted from them."""
+async def test_a_reversal_counts_in_the_window_of_its_burn_and_of_a_settlement_in_that_of_its_hold(rich: Till):
     await limit(rich, "100", "HOUR", member="ann")
+    await burn(rich, "1", "ann")
     held = await rich.open_hold(spend=spend("10", "ann"), ttl="PT3H")
     burned = await burn(rich, "8", "ann")
     await rich.jump(HOUR)
     settled = await rich.must(rich.settle(held, "6"))
-    customer, kind = burned.entry.customer_id, burned.entry.credit_type_id
-    async with rich.database.hot(rich.workspace_id) as connection:
-        book = await open_book(connection, rich.configuration, rich.workspace_id, [rich.burn("1")])
-        limits, account = book.limits[customer], book.accounts[customer, kind]
-        (row,) = await connection.fetch("SELECT * FROM holds WHERE customer_id = $1", customer)
-        for entry, of, amount in ((burned.entry, None, 3_000_000), (settled.entry, hold_of(row), 2_000_000)):
-            back = replace(entry, kind=Kind.REVERSE, amount=amount, held_amount=0)
-            limits.count_reversal(account, back, entry, of)
-        await close_book(connection, book)
-    for entry, amount in ((burned.entry, "3"), (settled.entry, "2")):
-        await reverse(rich, entry.sequence, Decimal(amount))
-    (made,) = limits.all
-    async with rich.reader.page(rich.workspace_id) as page:
-        driver = await bare(page.connection)
-        within = limits.window(made, burned.entry.occurred_at)
-        assert await count_window(driver, made, ["ann"], within) == 9_000_000, "5 of the burn, 4 of the settlement"
-    written = await rich.rows("SELECT used FROM limit_windows WHERE starts_at = :at", at=within.start)
-    assert written == [{"used": 9_000_000}]
-    assert await used(rich) == [0]
+    for entry, amount in ((burned.entry, "3"), (settled.entry, "2"), (burned.entry, None)):
+        await rich.must(rich.reverse(entry, amount))
+    assert await used(rich) == [0], "nothing of it was in this hour"
+    assert isinstance(await burn(rich, "95.000001", "ann", occurred_at=burned.entry.occurred_at), LimitReached)
+    assert isinstance(await burn(rich, "95", "ann", occurred_at=burned.entry.occurred_at), Burned)
+    await check_windows(rich)
+    await rich.check()
+
+
+async def test_a_burn_and_its_reversal_in_one_batch_leave_nothing(rich: Till):
+    await limit(rich, "10")
+    before = await burn(rich, "4")
+    last = before.entry.sequence
+    place = (before.entry.customer_id, before.entry.credit_type_id)
+    answers = await rich.many(
+        rich.burn("6"), rich.reverse_by_place(EntryId(*place, last + 1)), rich.burn("6"), rich.burn("1")
+    )
+    assert [getattr(answer, "code", "ok") for answer in answers] == ["ok", "ok", "ok", "LIMIT_REACHED"]
+    assert await used(rich) == [10]

@@ -8,20 +8,33 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from credits.db import bare
-from credits.enforcement.counting import count_window
-from credits.enforcement.limits import Limits
-from credits.enforcement.spend_limits import open_limits
 from credits.enforcement.values import LimitReached, SpendLimit
+from credits.ledger.entries import Entry
 from credits.posting.commands import HoldId
-from credits.posting.outcomes import HoldTaken
-from tests.credits.posting.limiting import HOUR, event, limit, live_in, member, metered, rich, spend, unlimit
+from credits.posting.corrections import EntryId
+from credits.posting.outcomes import Burned, HoldTaken
+from tests.credits.posting.limiting import (
+    HOUR,
+    check_windows,
+    event,
+    limit,
+    live_in,
+    member,
+    metered,
+    rich,
+    spend,
+    unlimit,
+)
 from tests.credits.posting.till import Till
 
 __all__ = ["rich"]
 
 MEMBERS = (None, "ann", "bob", "cyd")
 ZONES = ("UTC", "Asia/Kathmandu", "America/New_York")
+
+
+def entry_id(entry: Entry) -> EntryId:
+    return EntryId(entry.customer_id, entry.credit_type_id, entry.sequence)
 
 
 @dataclass
@@ -35,6 +48,7 @@ class Fact:
     hold: HoldId | None = None
     kept: Decimal = Decimal(0)
     expires: datetime | None = None
+    burned: EntryId | None = None
 
 
 @dataclass
@@ -83,8 +97,11 @@ class History:
             self.limits[made.id] = made
         for _ in range(steps):
             step = self.draw.choices(
-                (self.spending, self.ending, self.happening, self.limiting, self.unlimiting, self.moving, self.waiting),
-                (10, 5, 3, 3, 1, 1, 3),
+                (
+                    *(self.spending, self.ending, self.happening, self.giving_back),
+                    *(self.limiting, self.unlimiting, self.moving, self.waiting),
+                ),
+                (10, 5, 3, 3, 3, 1, 1, 3),
             )[0]
             await step()
             await self.compare()
@@ -117,6 +134,8 @@ class History:
                 continue
             if isinstance(answer, HoldTaken):
                 fact.hold = HoldId(answer.customer_id, answer.credit_type_id, answer.hold.number)
+            if isinstance(answer, Burned):
+                fact.burned = entry_id(answer.entry)
             self.model.facts.append(fact)
 
     def would_exceed(self, limit: SpendLimit, fact: Fact, now: datetime) -> bool:
@@ -138,9 +157,24 @@ class History:
             fact.kept = Decimal(0)
             return
         amount, partial = Decimal(self.draw.randint(1, 12)), self.draw.random() < 0.5
-        await self.till.must(self.till.settle(fact.hold, str(amount), partial=partial))
+        settled = await self.till.must(self.till.settle(fact.hold, str(amount), partial=partial))
+        fact.burned = entry_id(settled.entry)
         fact.amount += amount
         fact.kept = max(Decimal(0), fact.kept - amount) if partial else Decimal(0)
+
+    async def giving_back(self) -> None:
+        """A part of a burn, or of what a hold has burned."""
+        given = [fact for fact in self.model.facts if fact.burned]
+        if not given:
+            return
+        fact = self.draw.choice(given)
+        assert fact.burned is not None
+        amount = self.draw.choice((Decimal("0.5"), Decimal(1)))
+        answer = await self.till.post(self.till.reverse_by_place(fact.burned, str(amount)))
+        code = getattr(answer, "code", None)
+        assert code in (None, "OVER_REVERSED"), answer
+        if code is None:
+            fact.amount -= amount
 
     async def happening(self) -> None:
         self.events += 1
@@ -178,22 +212,6 @@ class History:
         found = {each.limit.id: Decimal(each.used_micro).scaleb(-6) for each in await metered(self.till)}
         wanted = {name: self.model.used(each, self.features, now, now) for name, each in self.limits.items()}
         assert found == wanted
-
-
-async def check_windows(till: Till) -> None:
-    """Every window that is written down is what the entries say, once everything due is booked."""
-    await till.sweep()
-    found = await till.customer()
-    async with till.reader.page(till.workspace_id) as page:
-        limits: Limits = await open_limits(page.connection, found, page.workspace.now)
-        by_number = {each.number: each for each in limits.all}
-        driver = await bare(page.connection)
-        rows = await driver.fetch("SELECT number, starts_at, used FROM limit_windows WHERE customer_id = $1", found.id)
-        for row in rows:
-            each = by_number[row["number"]]
-            within = limits.window(each, row["starts_at"])
-            assert within.start == row["starts_at"]
-            assert await count_window(driver, each, limits.members_of(each), within) == row["used"], each
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from credits.db import Database
-from credits.ledger.entries import Kind
+from credits.posting.corrections import EntryId
 from credits.usage import rollups
 from credits.usage.envelope import from_attributes
 from credits.usage.series import UsageSeries, read_series
@@ -19,7 +19,6 @@ HOUR, DAY, QUARTER = timedelta(hours=1), timedelta(days=1), timedelta(minutes=15
 MEMBERS = (None, "ann", "bob")
 ZONES = ("UTC", "Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe", "Africa/Monrovia")
 GROUPS = ("NONE", "FEATURE", "MEMBER", "SOURCE")
-MICRO = Decimal("0.000001")
 
 
 @pytest.fixture
@@ -57,17 +56,4 @@ async def send(till: Till, name: str, kind: str = "chat", time: datetime | None 
 
 
 async def reverse(till: Till, sequence: int, amount: Decimal) -> None:
-    """A REVERSE entry, as the tables will hold it: only what usage looks at is true of it."""
-    owner = await till.as_owner()
-    await owner.execute(
-        f"""WITH moved AS (UPDATE accounts SET sequence = sequence + 1
-                            WHERE customer_id = $1 AND credit_type_id = $2 RETURNING *)
-            INSERT INTO entries (customer_id, credit_type_id, sequence, workspace_id, kind, amount, balance_after,
-                                 recorded_at, hash, reverses)
-            SELECT customer_id, credit_type_id, sequence, workspace_id, {int(Kind.REVERSE)}, $3, 0, recorded_at, '', $4
-              FROM moved""",
-        *(await place(till)),
-        int(amount / MICRO),
-        sequence,
-    )
-    await owner.close()
+    await till.must(till.reverse_by_place(EntryId(*(await place(till)), sequence), str(amount)))

@@ -1,0 +1,90 @@
+"""What waits for the writer, and which of it goes next."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from credits.posting.commands import Command
+from credits.posting.locking import Whose
+from credits.posting.outcomes import Answer
+
+_GATHER_S = 0.002  # at most: who comes first waits no longer for company
+_SHARED = 8  # fewer are not worth two batches
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A command, whom it is about, and where its answer goes."""
+
+    command: Command
+    whose: Whose
+    future: "asyncio.Future[Answer]"
+
+    def succeed(self, answer: Answer) -> None:
+        if not self.future.done():  # whoever asked has gone
+            self.future.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass(slots=True)
+class Lane:
+    """What waits for one workspace: its commands, or events of some of its customers.
+
+    As many as `batches_max` batches are under way at once, each with customers of its own, so that one is decided while
+    another is written; what one customer is asked for stays in order.
+    """
+
+    workspace_id: int
+    batch_max: int
+    batches_max: int
+    waiting: deque[Waiting] = field(default_factory=deque)
+    running: "set[asyncio.Task[None]]" = field(default_factory=set)
+    gathering: bool = False
+    _busy: set[Whose] = field(default_factory=set)
+    _under_way: int = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Something waits, and a batch more may be under way."""
+        return bool(self.waiting) and not self.gathering and len(self.running) < self.batches_max
+
+    async def gather(self) -> list[Waiting]:
+        """The next batch, in the order of arrival; nobody whose customer is in another. Once it is done, `leave` it.
+
+        Whoever is at the door is let in first: as long as each turn of the event loop brings somebody, until there is
+        enough for a batch. Where all came together, half is enough: the other half is decided while this one is written.
+        """
+        self.gathering = True
+        try:
+            loop = asyncio.get_running_loop()
+            until, seen = loop.time() + _GATHER_S, 0
+            while seen < len(self.waiting) < self._enough() and loop.time() < until:
+                seen = len(self.waiting)
+                await asyncio.sleep(0)  # what has arrived is read
+                await asyncio.sleep(0)  # and put here
+            return self._take()
+        finally:
+            self.gathering = False
+
+    def leave(self, batch: list[Waiting]) -> None:
+        """The batch is done."""
+        self._busy.difference_update(item.whose for item in batch)
+        self._under_way -= len(batch)
+
+    def _enough(self) -> int:
+        share = -(-(len(self.waiting) + self._under_way) // self.batches_max)
+        return min(self.batch_max, max(_SHARED, share))
+
+    def _take(self) -> list[Waiting]:
+        batch: list[Waiting] = []
+        kept: list[Waiting] = []
+        for _ in range(min(len(self.waiting), self._enough())):
+            item = self.waiting.popleft()
+            (kept if item.whose in self._busy else batch).append(item)
+        self.waiting.extendleft(reversed(kept))
+        self._busy.update(item.whose for item in batch)
+        self._under_way += len(batch)
+        return batch
