@@ -63,6 +63,7 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         policies=policies,
         customers=customers,
         customer_ids={customer.key: customer.id for customer in customers.values()},
+        refund_lifetime=configuration.refund_lifetime,
     )
     for values in row["accounts"] or ():
         named = dict(zip(ACCOUNT_COLUMNS, values, strict=True))

@@ -135,14 +135,9 @@ class History:
 
     async def give_back(self) -> None:
         burns = await self.till.rows("SELECT sequence FROM entries WHERE kind IN (2, 4) AND amount < -1000000")
-        burns += await self.till.rows("SELECT 0 AS sequence") if not burns else []
-        sequence = self.draw.choice(burns)["sequence"]
-        if sequence:  # never more than is left of it
-            answer = await self.till.post(
-                self.till.reverse_by_place(
-                    EntryId(*(await place(self.till)), sequence), self.draw.choice(("0.25", "1"))
-                )
-            )
+        if burns:  # never more than is left of it
+            at = EntryId(*(await place(self.till)), self.draw.choice(burns)["sequence"])
+            answer = await self.till.post(self.till.reverse_by_place(at, self.draw.choice(("0.25", "1"))))
             assert getattr(answer, "code", None) in (None, "OVER_REVERSED"), answer
 
     async def wait(self) -> None:
