@@ -51,3 +51,5 @@ SHAPES_MAX = 50  # different sets of dimensions that one feature's rates name: e
 PROBLEMS_MAX = 10  # problems of one document that one refusal tells
 RECONCILE_AT_ONCE_ENTRIES_MAX = 100_000  # entries that are reconciled while somebody waits: about two seconds
 POLICIES_MAX = 10_000  # of one workspace: every process keeps all of them in memory
+LIMITS_MAX = 1_000  # spend limits of one customer: each batch with it reads them all
+USAGE_POINTS_MAX = 10_000  # of one usage series: a year of hours

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 import orjson
@@ -44,6 +44,9 @@ _HOT_SESSION = _SESSION | {
     "plan_cache_mode": "force_generic_plan",
     "standard_conforming_strings": "on",  # `_literal` counts on it
 }
+_AS_HOT = "".join(f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")) + (
+    "SET LOCAL max_parallel_workers_per_gather = 0"  # starting them takes longer than an index scan
+)
 _CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 20.0  # a black hole in the network: the server's own timeouts cannot reach us
 
@@ -314,6 +317,22 @@ class Database:
                 "SET LOCAL plan_cache_mode = auto"
             )
             yield connection
+
+
+class Fetches(Protocol):
+    """Where rows can be fetched from: either door, in one database transaction."""
+
+    async def fetch(self, query: str, /, *arguments: Any) -> list[asyncpg.Record]: ...
+    async def fetchval(self, query: str, /, *arguments: Any) -> Any: ...
+
+
+async def bare(connection: AsyncConnection) -> Fetches:
+    """The driver's own connection below an ordinary one, in the same database transaction: for a statement that both
+    doors have, planned here as there, and by this process alone."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.execute(_AS_HOT)
+    found: Fetches = driver
+    return found
 
 
 # show_workspace -- what row-level security compares with, for this database transaction alone

@@ -7,7 +7,7 @@ Refusal
 ├── Conflict                HOLD_NOT_OPEN, GRANT_NOT_ACTIVE, TOO_LATE, OVER_REVERSED, CONFLICT, UNAVAILABLE
 ├── IdempotencyConflict     IDEMPOTENCY_CONFLICT
 ├── InsufficientCredits     INSUFFICIENT_CREDITS
-└── LimitReached            LIMIT_REACHED
+└── LimitReached            LIMIT_REACHED (with the limit, in credits/enforcement/values.py)
 
 The one exception of the domain is `Unavailable`: the database could not be reached or refused the write; the
 caller does not know whether anything happened and asks again with the same idempotency key. Its kind `Busy` is known

@@ -8,7 +8,7 @@ import strawberry
 
 from credits.posting.commands import Spend
 from schema.scalars import JSON
-from schema.types.enums import CreditSource, EnforcementMode, FailurePolicy, ReasonCode
+from schema.types.enums import CreditSource, EnforcementMode, FailurePolicy, Interval, ReasonCode
 
 
 @strawberry.input
@@ -126,6 +126,16 @@ class PolicyInput:
     credit_type: str | None = None
     rollout_percent: int | None = 100
     overdraft_limit: Decimal | None = None
+
+
+@strawberry.input
+class LimitInput:
+    credit_type: str
+    amount: Decimal
+    window: Interval
+    member: str | None = None
+    group: str | None = None
+    feature: str | None = None
 
 
 @strawberry.input

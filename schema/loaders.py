@@ -13,12 +13,15 @@ from strawberry.dataloader import DataLoader
 
 from credits.access.actors import Actor, read_actors
 from credits.customers.customers import Customer, read_customers
+from credits.customers.members import Member, MemberPlace, read_members
 from credits.db import Database
 from credits.disputes.disputes import Dispute, DisputeEvent
 from credits.disputes.reads import read_disputes_of_entries, read_timelines
+from credits.enforcement.values import Metered
 from credits.ledger.account import Grant, Hold
 from credits.ledger.entries import Entry
 from credits.ledger.reads import read_entries, read_grants, read_hold_entries, read_holds, read_reversed_amounts
+from credits.posting.reader import Reader
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -29,8 +32,9 @@ Place = tuple[int, int, int]  # customer, credit type, number or sequence
 class Loaders:
     """One per workspace and process."""
 
-    def __init__(self, database: Database, workspace_id: int) -> None:
+    def __init__(self, database: Database, workspace_id: int, reader: Reader) -> None:
         self._database = database
+        self._reader = reader
         self._workspace_id = workspace_id
         self.actors: DataLoader[int, Actor | None] = self._loader(read_actors)
         self.customers: DataLoader[int, Customer | None] = self._loader(read_customers)
@@ -38,9 +42,18 @@ class Loaders:
         self.entries: DataLoader[Place, Entry | None] = self._loader(read_entries)
         self.grants: DataLoader[Place, Grant | None] = self._loader(read_grants)
         self.hold_entries: DataLoader[Place, list[Entry] | None] = self._loader(read_hold_entries)
+        self.limits: DataLoader[int, list[Metered] | None] = DataLoader(load_fn=self._read_limits, cache=False)
+        self.members: DataLoader[MemberPlace, Member | None] = self._loader(read_members)
         self.reversed_amounts: DataLoader[Place, int | None] = self._loader(read_reversed_amounts)
         self.holds: DataLoader[Place, Hold | None] = self._loader(read_holds)
         self.timelines: DataLoader[tuple[int, int], list[DisputeEvent] | None] = self._loader(read_timelines)
+
+    async def _read_limits(self, customer_ids: list[int]) -> list[list[Metered] | None]:
+        """Spend limits of the customers, with what is used of them."""
+        async with self._reader.page(self._workspace_id) as page:
+            found = await read_customers(page.connection, set(customer_ids))
+            metered = {customer.id: await page.limits(customer) for customer in found.values()}
+        return [metered.get(customer_id) for customer_id in customer_ids]
 
     def _loader(
         self, read: Callable[[AsyncConnection, Iterable[K]], Awaitable[dict[K, V]]]

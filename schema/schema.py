@@ -7,6 +7,7 @@ from schema.mutations.configuration import ConfigurationMutations
 from schema.mutations.corrections import CorrectionMutations
 from schema.mutations.customers import CustomerMutations
 from schema.mutations.disputes import DisputeMutations
+from schema.mutations.limits import LimitMutations
 from schema.mutations.spending import SpendingMutations
 from schema.mutations.usage import UsageMutations
 from schema.queries import Query
@@ -16,7 +17,13 @@ from schema.subscriptions import Subscription
 
 @strawberry.type
 class Mutation(
-    SpendingMutations, CorrectionMutations, DisputeMutations, UsageMutations, CustomerMutations, ConfigurationMutations
+    SpendingMutations,
+    CorrectionMutations,
+    DisputeMutations,
+    UsageMutations,
+    CustomerMutations,
+    LimitMutations,
+    ConfigurationMutations,
 ):
     pass
 

@@ -1,20 +1,22 @@
-"""What happens by itself: the sweep, which books what fell due for whoever watches, and the standings, which keep
-questions about the past short."""
+"""What happens by itself: the sweep, which books what fell due for whoever watches; the standings, which keep questions
+about the past short; and roll-ups of usage."""
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 from credits.db import Database, is_unavailable
+from credits.enforcement.counting import forget_windows
 from credits.errors import Unavailable
 from credits.posting.clock import sweep
 from credits.posting.reader import Reader
 from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
+from credits.usage.rollups import roll_up
 from credits.workspaces import WorkspaceName, list_workspaces
 
 logger = logging.getLogger(__name__)
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 _EVERY_S = 0.5  # contract: booking follows within a second where somebody is subscribed
 _KEEP_EVERY_S = 1.0  # what a busy account writes meanwhile, a question about the past reads entry by entry
 _LOOK_EVERY_S = 3_600.0  # for what another process, now ended, has not made any more
+_ROLL_UP_EVERY_S = (
+    15.0  # a hot account gains some ten thousand entries meanwhile, which are read in tens of milliseconds
+)
 
 
 @asynccontextmanager
@@ -69,6 +74,42 @@ async def _keep_for_ever(database: Database, keeper: Keeper) -> None:
             else:
                 logger.warning("the standings wait for the store: %s", error)
         await asyncio.sleep(_KEEP_EVERY_S)
+
+
+@asynccontextmanager
+async def rolling_up(database: Database, refuse_writes: Callable[[], bool]) -> AsyncIterator[None]:
+    """Keeps the usage roll-ups of every workspace near their entries, for as long as the context lasts.
+
+    What is read is exact without them; they keep it quick. Every process does it, and an account belongs to whichever
+    comes first. Nothing is written while `refuse_writes()`.
+    """
+    async with for_ever(_roll_up_for_ever(database, refuse_writes), "roll-up"):
+        yield
+
+
+async def _roll_up_for_ever(database: Database, refuse_writes: Callable[[], bool]) -> None:
+    while True:
+        await asyncio.sleep(_ROLL_UP_EVERY_S)
+        try:
+            for workspace in [] if refuse_writes() else await list_workspaces(database):
+                await _roll_up_one(database, workspace)
+        except Exception as error:
+            if not is_unavailable(error):
+                logger.exception("the roll-up of usage failed; the next one tries again")
+            else:
+                logger.warning("the roll-up of usage waits for the store: %s", error)
+
+
+async def _roll_up_one(database: Database, workspace: WorkspaceName) -> None:
+    """As the sweep: each workspace for itself. Beside it, windows of spend limits that are long past are forgotten."""
+    try:
+        await roll_up(database, workspace.id)
+        async with database.hot(workspace.id) as connection:
+            await forget_windows(connection, workspace.id)
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+        logger.exception("the roll-up of workspace %r failed; the next one tries again", workspace.name)
 
 
 async def _sweep_for_ever(database: Database, reader: Reader, writer: Writer) -> None:

@@ -21,8 +21,8 @@ CASES = {
     *(f"G{number}" for number in range(1, 21)),
     *(f"W{number}" for number in range(1, 10)),
     *(f"A{number}" for number in range(1, 14)),
-    *("O6", "R19", "X1"),
-    *("C18", "E14", "T3", "T4", "T6", "T8", "R15", "R20"),
+    *(f"T{number}" for number in range(1, 9)),
+    *("C18", "O6", "R15", "R18", "R19", "R20", "X1"),
 }
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \|$")
 _NAMED = re.compile(r"`([^`]*)`")

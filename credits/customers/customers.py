@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, case, literal_column, or_, select
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Table, Text, case, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,6 +29,7 @@ customers = Table(
     Column("late_cutoff_s", BigInteger),
     Column("metadata", JSONB),
     Column("created_at", DateTime(timezone=True)),
+    Column("limited", Boolean),
 )
 
 _CHANGEABLE = ("name", "email", "timezone", "locale", "cohort", "rate_card_version", "metadata")
@@ -36,7 +37,8 @@ _CHANGEABLE = ("name", "email", "timezone", "locale", "cohort", "rate_card_versi
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`rate_card_version` is the version of its cohort's rate card that it was given; None before its first burn or grant."""
+    """`rate_card_version` is the version of its cohort's rate card that it was given; None before its first burn or grant.
+    `limited`: it has spend limits."""
 
     id: int
     key: str
@@ -49,6 +51,7 @@ class Customer:
     metadata: dict[str, Any]
     created_at: datetime
     late_cutoff: timedelta | None = None  # None: the workspace's
+    limited: bool = False
 
 
 async def upsert_customer(
@@ -133,6 +136,13 @@ async def find_customer(connection: AsyncConnection, key: str) -> Customer | Non
     return None if row is None else _customer(row)
 
 
+async def lock_customer(connection: AsyncConnection, customer_id: int) -> Customer | None:
+    """Keeps the writer from the customer's accounts until the database transaction ends; the customer as it is then."""
+    query = select(customers).where(customers.c.id == customer_id)
+    row = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()  # FOR NO KEY UPDATE
+    return None if row is None else _customer(row)
+
+
 async def read_customers(connection: AsyncConnection, customer_ids: Iterable[int]) -> dict[int, Customer]:
     """The customers with those ids, by id."""
     rows = await connection.execute(select(customers).where(customers.c.id.in_(list(customer_ids))))
@@ -169,6 +179,11 @@ def storable(value: str) -> bool:
     return "\0" not in value
 
 
+def is_timezone(name: str) -> bool:
+    """An IANA timezone that this machine knows."""
+    return name in _timezones()
+
+
 @cache
 def _timezones() -> frozenset[str]:
     """Looking for them reads some hundred folders, 10 to 60 ms each time."""
@@ -183,7 +198,7 @@ def _problem(key: str, changes: dict[str, Any]) -> InvalidInput | None:
         if value is not None and not valid_text(value, bounds.NAME_MAX):
             return InvalidInput(f"must be 1 to {bounds.NAME_MAX} visible characters", field=name)
     timezone = changes.get("timezone")
-    if timezone is not None and timezone not in _timezones():
+    if timezone is not None and not is_timezone(timezone):
         return InvalidInput(f"{timezone!r} is no IANA timezone such as Europe/Berlin", field="timezone")
     metadata_value = changes.get("metadata")
     if metadata_value is not None:
@@ -216,4 +231,5 @@ def _customer(row: Any) -> Customer:
         metadata=row.metadata,
         created_at=row.created_at,
         late_cutoff=None if row.late_cutoff_s is None else timedelta(seconds=row.late_cutoff_s),
+        limited=row.limited,
     )

@@ -102,14 +102,17 @@ class Policies:
         )
 
 
-def decide(effective: Effective, needed_micro: int, available_micro: int) -> Verdict:
+def decide(effective: Effective, needed_micro: int, available_micro: int, *, limit_reached: bool = False) -> Verdict:
     """May `needed_micro` be spent where `available_micro` is left (negative: in overdraft)?
 
-    OFF decides nothing. SHADOW and SOFT allow everything and tell what ENFORCE would say: no, when what is available
-    and the overdraft limit together are less than needed. What costs nothing is never refused.
+    OFF decides nothing. SHADOW and SOFT allow everything and tell what ENFORCE would say: no, when a spend limit is
+    reached (then credits are not asked), or when what is available and the overdraft limit together are less than
+    needed. What costs nothing is never refused.
     """
     if effective.mode == "OFF":
         return Verdict(allowed=True, would_block=False, shortfall_micro=0)
+    if limit_reached:
+        return Verdict(allowed=effective.mode != "ENFORCE", would_block=True, shortfall_micro=0)
     short = needed_micro - available_micro - effective.overdraft_limit_micro
     if needed_micro <= 0 or short <= 0:
         return Verdict(allowed=True, would_block=False, shortfall_micro=0)

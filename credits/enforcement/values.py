@@ -1,8 +1,12 @@
-"""A policy, as a value. PURE: no SQL comes with this module."""
+"""Policies and spend limits, as values. PURE: no SQL comes with this module."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from credits import ids
+from credits.errors import Refusal
+from credits.windows import Interval
 
 Mode = Literal["OFF", "SHADOW", "SOFT", "ENFORCE"]
 FailurePolicy = Literal["FAIL_OPEN", "FAIL_CLOSED"]
@@ -41,3 +45,42 @@ class Policy:
         named = {"customer": self.customer_key, "feature": self.feature_key, "credit type": self.credit_type_key}
         parts = [f"{name} {key}" for name, key in named.items() if key is not None]
         return f"policy {self.id} for {', '.join(parts) or 'the workspace'}"
+
+
+@dataclass(frozen=True, slots=True)
+class SpendLimit:
+    """A cap on what a customer spends of a credit type in a calendar window of its timezone. What is None applies to all.
+
+    `counted_from`: of an earlier window, what was used is not known unless it is written down; of a later one it is zero.
+    """
+
+    customer_id: int
+    number: int
+    credit_type_id: int
+    amount_micro: int
+    interval: Interval
+    member: str | None
+    group: str | None
+    feature_id: int | None
+    counted_from: datetime
+
+    @property
+    def id(self) -> str:
+        return ids.make("lim", self.customer_id, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """A limit with what was used of it, micro-credits, in the window that ends at `resets_at`."""
+
+    limit: SpendLimit
+    used_micro: int
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached(Refusal):
+    """The spending would go beyond a spend limit."""
+
+    metered: Metered
+    code: str = "LIMIT_REACHED"

@@ -9,6 +9,7 @@ from uuid import UUID
 from credits import bounds
 from credits.catalog.values import Catalog, CreditType, RateCard, card_for
 from credits.enforcement.decide import Effective, Policies
+from credits.enforcement.limits import Limits
 from credits.ledger import late
 from credits.ledger.account import Account
 from credits.ledger.advance import advance
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LockedCustomer:
-    """What decisions need of a customer. `rate_card_version` is the tag, None before the first burn or grant."""
+    """What decisions need of a customer. `rate_card_version` is the tag, None before the first burn or grant.
+    `limited`: it has spend limits."""
 
     id: int
     key: str
@@ -32,6 +34,7 @@ class LockedCustomer:
     cohort: str
     rate_card_version: int | None
     late_cutoff_s: int | None = None  # None: the workspace's
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class Book:
     reversible: dict[tuple[int, int, int], Reversible] = field(default_factory=dict)
     refund_lifetime: timedelta = bounds.REFUND_LIFETIME
     companions: dict[tuple[Any, ...], tuple["Companion", list[Entry]]] = field(default_factory=dict)
+    limits: dict[int, Limits] = field(default_factory=dict)  # of the customers that have any
     # What the commands did, besides what the accounts carry.
     new_events: list[NewEvent] = field(default_factory=list)
     retried_events: list[NewEvent] = field(default_factory=list)

@@ -13,6 +13,7 @@ from credits.ledger.rows import flatten, sole_grant
 from credits.posting import statements
 from credits.posting.book import Book, NewEvent
 from credits.posting.columns import Batched
+from credits.posting.limits import write_windows
 from credits.posting.outcomes import EventOutcome
 
 _ATTEMPTS_MAX = 32_767  # a smallint
@@ -27,6 +28,8 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     """Has what the commands did written, with the COMMIT; returns the accounts that changed."""
     book.place_late()
     changed = [account for account in book.accounts.values() if _is_changed(book, account)]
+    if book.limits:
+        await write_windows(connection, book)
     if book.new_events or book.retried_events:
         await _write_events(connection, book)
     for companion, given in book.companions.values():

@@ -1,7 +1,7 @@
 """Each command against the page of the book it was locked for: an answer, and what it wrote. PURE.
 
 Checks come in the order of the contract, and the first that fails is the answer: form (before the queue) → replay
-of the key → deadline → customer → feature or credit type → rate → mode and credits. A refusal leaves everything as
+of the key → deadline → customer → feature or credit type → rate → mode → spend limits → credits. A refusal leaves everything as
 it was: every rule below is asked before the first change.
 """
 
@@ -12,6 +12,8 @@ from credits import bounds, durations
 from credits.amount import INT64_MAX
 from credits.canonical import canonical_json
 from credits.enforcement.decide import decide
+from credits.enforcement.limits import Usage
+from credits.enforcement.values import LimitReached
 from credits.errors import Conflict, InsufficientCredits, InvalidInput, NotFound, Refusal
 from credits.ledger import grants, holds
 from credits.ledger.account import Account, Grant, Hold
@@ -64,13 +66,23 @@ def apply(book: Book, command: Command) -> Answer | Replay:
 
 
 def enforced(
-    book: Book, customer: LockedCustomer, account: Account, feature_id: int | None, needed_micro: int
+    book: Book,
+    customer: LockedCustomer,
+    account: Account,
+    feature_id: int | None,
+    needed_micro: int,
+    *,
+    usage: Usage | None = None,
 ) -> Decision:
-    """What enforcement says to spending `needed_micro` from an account that is advanced to now."""
+    """What enforcement says to spending `needed_micro` from an account that is advanced to now. `usage` says whose and
+    of when it is, where spend limits are asked, too: before the credits."""
     effective = book.enforcement(customer, feature_id, account.credit_type_id)
-    verdict = decide(effective, needed_micro, account.available)
-    reason = None
-    if verdict.would_block or not verdict.allowed:
+    reason: InsufficientCredits | LimitReached | None = None
+    if usage is not None and effective.mode != "OFF" and (limits := book.limits.get(customer.id)):
+        limits.catch_up(account)
+        reason = limits.reached(account.credit_type_id, usage.member, feature_id, usage.at, needed_micro)
+    verdict = decide(effective, needed_micro, account.available, limit_reached=reason is not None)
+    if reason is None and verdict.would_block:
         left = effective.overdraft_limit_micro - max(0, -account.available)
         reason = InsufficientCredits(
             "not enough credits",
@@ -115,7 +127,8 @@ def _burn(book: Book, command: Burn) -> Answer | Replay:
         return priced
     account = book.account(customer.id, priced.credit_type)
     feature_id = priced.feature.id if priced.feature else None
-    decision = enforced(book, customer, account, feature_id, priced.amount_micro)
+    usage = Usage(command.spend.member, occurred_at)
+    decision = enforced(book, customer, account, feature_id, priced.amount_micro, usage=usage)
     if not decision.allowed and decision.reason:
         return decision.reason
     if account.outgoing + priced.amount_micro > INT64_MAX:
@@ -137,7 +150,8 @@ def _open_hold(book: Book, command: OpenHold) -> Answer | Replay:
         return priced
     account = book.account(customer.id, priced.credit_type)
     feature_id = priced.feature.id if priced.feature else None
-    decision = enforced(book, customer, account, feature_id, priced.amount_micro)
+    usage = Usage(command.spend.member, book.now)
+    decision = enforced(book, customer, account, feature_id, priced.amount_micro, usage=usage)
     if not decision.allowed and decision.reason:
         return decision.reason
     if account.outgoing + priced.amount_micro > INT64_MAX:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from credits.enforcement.values import LimitReached
 from credits.errors import InsufficientCredits, Refusal
 from credits.ledger.account import Grant, Hold
 from credits.ledger.balance import Balance
@@ -20,7 +21,7 @@ class Decision:
     allowed: bool
     would_block: bool
     mode: str
-    reason: InsufficientCredits | None
+    reason: InsufficientCredits | LimitReached | None
     cost_micro: int
     credit_type_id: int
 

@@ -15,6 +15,9 @@ from credits.catalog.values import Catalog, CreditType
 from credits.customers.customers import Customer
 from credits.db import Database
 from credits.enforcement.decide import Effective, Policies
+from credits.enforcement.limits import Usage
+from credits.enforcement.spend_limits import open_limits, read_metered
+from credits.enforcement.values import Metered
 from credits.errors import InvalidInput, NotFound, Unavailable
 from credits.ledger.account import Account
 from credits.ledger.balance import Balance, balance_of
@@ -70,12 +73,22 @@ class Page:
             customer_ids={customer.key: customer.id},
             accounts=await self.accounts(customer),
         )
+        if customer.limited:
+            book.limits[customer.id] = await open_limits(self.connection, customer, book.now)
         priced = price(book, asked, spend, book.now)
         if not isinstance(priced, Price):
             return priced
         account = book.account(customer.id, priced.credit_type)
         feature_id = priced.feature.id if priced.feature else None
-        return enforced(book, asked, account, feature_id, priced.amount_micro), book.balance(account)
+        usage = Usage(spend.member, book.now)
+        return enforced(book, asked, account, feature_id, priced.amount_micro, usage=usage), book.balance(account)
+
+    async def limits(self, customer: Customer) -> list[Metered]:
+        """The customer's spend limits with what is used of them now."""
+        if not customer.limited:
+            return []
+        advanced = (await self.accounts(customer)).values()
+        return await read_metered(self.connection, customer, advanced, self.workspace.now)
 
 
 class Reader:

@@ -14,6 +14,7 @@ from credits.posting.columns import column
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.corrected import read_corrected
+from credits.posting.limits import read_limits
 from credits.posting.locking import CustomerIds, lock, whose
 from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
@@ -44,6 +45,8 @@ async def open_book(
         await _read_holds(connection, book, commands)
         await read_past(connection, book, commands)
         await read_corrected(connection, book, commands)
+    if any(customer.limited for customer in book.customers.values()):
+        await read_limits(connection, book, commands)
     await _read_events(connection, book, commands)
     return book
 
@@ -54,9 +57,8 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         raise LookupError(f"there is no workspace {workspace_id}")
     catalog, policies = await configuration.read_hot(connection, workspace_id, row["config_version"])
     cutoff = row["late_cutoff_s"]
-    columns = (
-        row[name] or () for name in ("ids", "keys", "timezones", "cohorts", "rate_card_versions", "late_cutoffs")
-    )
+    names = ("ids", "keys", "timezones", "cohorts", "rate_card_versions", "late_cutoffs", "limited")
+    columns = (row[name] or () for name in names)
     customers = {values[0]: LockedCustomer(*values) for values in zip(*columns, strict=True)}
     book = Book(
         workspace_id=workspace_id,

@@ -5,6 +5,7 @@ from typing import Any
 import strawberry
 
 from credits.customers.customers import find_customer, upsert_customer
+from credits.enforcement.spend_limits import recount
 from credits.errors import InvalidInput
 from schema.context import Context
 from schema.inputs import CustomerInput, EmbedTokenInput
@@ -42,9 +43,11 @@ class CustomerMutations:
                 page.workspace.now,
                 actor_id=info.context.caller.actor_id,
             )
-        if isinstance(result, InvalidInput):
-            return refusal_of(info.context, result)
-        customer, created = result
+            if isinstance(result, InvalidInput):
+                return refusal_of(info.context, result)
+            customer, created = result
+            if customer.limited and "timezone" in changes:
+                await recount(page.connection, customer, page.workspace.now)
         return CustomerOk(customer=Customer.from_value(customer), created=created)
 
     @strawberry.mutation(metadata=MINTING)

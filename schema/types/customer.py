@@ -9,19 +9,20 @@ from credits import durations, ids
 from credits.customers.customers import Customer as CustomerValue
 from credits.customers.customers import storable
 from credits.customers.cutoff import as_duration
+from credits.customers.members import list_members
 from credits.disputes.reads import list_of_customer
 from credits.ledger import reads
 from credits.ledger.entries import Kind
 from credits.usage.reads import find_event
 from schema.errors import bad_request
-from schema.pages import PageInfo, cursor, instant, micros, page_size, position
+from schema.pages import PageInfo, cursor, instant, micros, page_size, position, text_position
 from schema.permission import READERS, allow, customer, staff
 from schema.scalars import JSON
 from schema.types.balance import Balance
 from schema.types.catalog import Bundle
 from schema.types.disputes import Dispute
 from schema.types.enforcement import EffectiveEnforcement
-from schema.types.enums import DisputeStatus, EntryKind, GrantStatus, HoldStatus
+from schema.types.enums import DisputeStatus, EntryKind, GrantStatus, HoldStatus, Interval, UsageGroup
 from schema.types.ledger import (
     Expiration,
     Grant,
@@ -35,10 +36,13 @@ from schema.types.ledger import (
     LedgerEdge,
     LedgerEntry,
 )
+from schema.types.members import Member, MemberConnection, MemberEdge, SpendLimit
+from schema.types.series import UsageSeries, usage_of
 from schema.types.travel import Explanation, Runway, explained, losses, past_balance, runway_of
 
 _BALANCE = allow(staff(*READERS), customer("balance:read"))
 _LEDGER = allow(staff(*READERS), customer("ledger:read"))
+_USAGE = allow(staff(*READERS), customer("usage:read"))
 _DISPUTES = allow(staff(*READERS), customer("dispute:create"))
 _LIMITS = allow(staff(*READERS), customer("limits:read"))
 
@@ -241,6 +245,42 @@ class Customer:
         async with info.context.page() as page:
             found = await list_of_customer(page.connection, self.of.id, status.value if status else None)
         return [Dispute.from_value(dispute) for dispute in found]
+
+    @strawberry.field(metadata=_USAGE)
+    async def usage(
+        self,
+        info: Info,
+        *,
+        credit_type: str,
+        from_: Annotated[datetime, strawberry.argument(name="from")],
+        to: datetime,
+        interval: Interval = Interval.DAY,
+        group_by: UsageGroup = UsageGroup.NONE,
+        timezone: str | None = None,
+    ) -> UsageSeries:
+        return await usage_of(
+            info.context,
+            self.of,
+            credit_type,
+            since=from_,
+            until=to,
+            interval=interval,
+            group_by=group_by,
+            timezone=timezone,
+        )
+
+    @strawberry.field(description="Members that were upserted, by key.", metadata=_USAGE)
+    async def members(self, info: Info, first: int | None = 50, after: str | None = None) -> MemberConnection:
+        first = page_size(first)
+        async with info.context.page() as page:
+            found, more = await list_members(page.connection, self.of.id, first, text_position(after))
+        edges = [MemberEdge(node=Member.from_value(member), cursor=cursor(member.key)) for member in found]
+        return MemberConnection(edges=edges, page_info=_page_info(edges, more, after))
+
+    @strawberry.field(metadata=_LIMITS)
+    async def limits(self, info: Info) -> list[SpendLimit]:
+        async with info.context.page() as page:
+            return [SpendLimit.from_value(metered) for metered in await page.limits(self.of)]
 
     @strawberry.field(metadata=_LIMITS)
     async def enforcement(self, info: Info, feature: str | None = None) -> EffectiveEnforcement:

@@ -95,6 +95,22 @@ class Role(Enum):
     ADMIN = "ADMIN"
 
 
+@strawberry.enum(description="A calendar window in a timezone.")
+class Interval(Enum):
+    HOUR = "HOUR"
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+
+
+@strawberry.enum(description="What the points of a usage series are told by.")
+class UsageGroup(Enum):
+    NONE = "NONE"
+    FEATURE = "FEATURE"
+    MEMBER = "MEMBER"
+    SOURCE = "SOURCE"
+
+
 @strawberry.enum(description="Why an operator or a host gave, ended or moved credits.")
 class ReasonCode(Enum):
     OUTAGE = "OUTAGE"

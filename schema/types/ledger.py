@@ -20,6 +20,7 @@ from schema.scalars import JSON, Credits
 from schema.types.actor import Actor, actor_of, note_for
 from schema.types.catalog import CreditType, Feature, Money, match_of
 from schema.types.enums import CreditSource, EntryKind, GrantStatus, HoldStatus, ReasonCode
+from schema.types.members import Member
 
 if TYPE_CHECKING:
     from schema.types.disputes import Dispute
@@ -132,6 +133,11 @@ class Hold:
     def feature(self, info: Info) -> Feature | None:
         return Feature.of(info.context.catalog, self.of.feature_id)
 
+    @strawberry.field(metadata=_USAGE)
+    async def member(self, info: Info) -> Member | None:
+        key = self.of.member
+        return None if key is None else await Member.load(info.context, self.place[0], key)
+
     @strawberry.field
     async def entries(self, info: Info) -> list["LedgerEntry"]:
         found = await info.context.loaders.hold_entries.load((*self.place, self.of.number)) or []
@@ -184,6 +190,11 @@ class LedgerEntry:
     @strawberry.field
     def dimensions(self) -> JSON | None:
         return None if self.of.cause.dimensions is None else orjson.Fragment(self.of.cause.dimensions)
+
+    @strawberry.field(metadata=_USAGE)
+    async def member(self, info: Info) -> Member | None:
+        key = self.of.cause.member
+        return None if key is None else await Member.load(info.context, self.of.customer_id, key)
 
     @strawberry.field(metadata=_USAGE)
     async def event(self, info: Info) -> Annotated["UsageEvent", strawberry.lazy("schema.types.usage")] | None:

@@ -6,10 +6,13 @@ from typing import Any
 import strawberry
 
 from credits import errors
+from credits.enforcement.values import LimitReached as LimitReachedValue
 from schema.context import Context
+from schema.permission import READERS, allow, customer, staff
 from schema.scalars import Credits
 from schema.types.catalog import CreditType
 from schema.types.enums import RefusalCode
+from schema.types.members import SpendLimit
 
 
 @strawberry.interface(description="An expected answer that changed nothing.")
@@ -52,6 +55,13 @@ class InsufficientCredits(Refusal):
     overdraft_left: Credits
 
 
+@strawberry.type(description="The spending would go beyond a spend limit.")
+class LimitReached(Refusal):
+    limit: SpendLimit = strawberry.field(metadata=allow(staff(*READERS), customer("limits:read")))
+    used: Credits
+    resets_at: datetime | None
+
+
 def refusal_of(context: Context, refusal: errors.Refusal) -> Any:
     """The refusal as the contract says it: whichever member of the answer's union it is."""
     match refusal:
@@ -76,6 +86,15 @@ def refusal_of(context: Context, refusal: errors.Refusal) -> Any:
                 shortfall=refusal.shortfall_micro,
                 overdraft_left=refusal.overdraft_left_micro,
             )
+        case LimitReachedValue():
+            metered = refusal.metered
+            return LimitReached(
+                code=RefusalCode(refusal.code),
+                message=refusal.message,
+                limit=SpendLimit.from_value(metered),
+                used=metered.used_micro,
+                resets_at=metered.resets_at,
+            )
         case errors.NotAllowed():
             return NotAllowed(code=RefusalCode(refusal.code), message=refusal.message)
         case _:
@@ -97,6 +116,7 @@ __all__ = [
     "IdempotencyConflict",
     "InsufficientCredits",
     "InvalidInput",
+    "LimitReached",
     "NotAllowed",
     "NotFound",
     "Refusal",

@@ -13,11 +13,13 @@ from schema.types.disputes import Dispute
 from schema.types.enforcement import EnforcementPolicy
 from schema.types.enums import EventOutcome
 from schema.types.ledger import Grant, Hold, LedgerEntry
+from schema.types.members import Member, SpendLimit
 from schema.types.refusals import (
     Conflict,
     IdempotencyConflict,
     InsufficientCredits,
     InvalidInput,
+    LimitReached,
     NotAllowed,
     NotFound,
 )
@@ -88,6 +90,16 @@ class PolicyOk:
 
 
 @strawberry.type
+class MemberOk:
+    member: Member
+
+
+@strawberry.type
+class LimitOk:
+    limit: SpendLimit
+
+
+@strawberry.type
 class CatalogOk:
     catalog: Catalog
     changes: list[CatalogChange]
@@ -116,14 +128,14 @@ class LateEventCutoffOk:
 
 
 BurnResult = Annotated[
-    BurnOk | InsufficientCredits | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict,
+    BurnOk | InsufficientCredits | LimitReached | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict,
     strawberry.union("BurnResult"),
 ]
 GrantResult = Annotated[
     GrantOk | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict, strawberry.union("GrantResult")
 ]
 HoldResult = Annotated[
-    HoldOk | InsufficientCredits | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict,
+    HoldOk | InsufficientCredits | LimitReached | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict,
     strawberry.union("HoldResult"),
 ]
 SettleResult = Annotated[
@@ -132,6 +144,8 @@ SettleResult = Annotated[
 ]
 CustomerResult = Annotated[CustomerOk | InvalidInput | NotAllowed, strawberry.union("CustomerResult")]
 EmbedTokenResult = Annotated[EmbedTokenOk | InvalidInput | NotFound | NotAllowed, strawberry.union("EmbedTokenResult")]
+MemberResult = Annotated[MemberOk | InvalidInput | NotFound | NotAllowed, strawberry.union("MemberResult")]
+LimitResult = Annotated[LimitOk | InvalidInput | NotFound | NotAllowed, strawberry.union("LimitResult")]
 PolicyResult = Annotated[PolicyOk | InvalidInput | NotFound | NotAllowed, strawberry.union("PolicyResult")]
 CatalogResult = Annotated[CatalogOk | InvalidInput | NotAllowed | Conflict, strawberry.union("CatalogResult")]
 ApiKeyResult = Annotated[ApiKeyOk | InvalidInput | NotFound | NotAllowed, strawberry.union("ApiKeyResult")]

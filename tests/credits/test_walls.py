@@ -82,7 +82,8 @@ async def test_each_workspace_sees_its_own_rows_of_every_table(two: Two):
 async def test_what_is_foreign_can_be_neither_changed_nor_made_nor_joined(two: Two):
     await two.look_at(two.here.workspace_id)
     foreign = two.there.workspace_id
-    for table in ("customers", "accounts", "grants", "holds", "usage_events", "credit_types", "api_keys", "policies"):
+    tables = ("customers", "accounts", "grants", "holds", "usage_events", "credit_types", "api_keys", "policies")
+    for table in (*tables, "members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups"):
         changed = await two.app.execute(
             f"UPDATE {table} SET workspace_id = workspace_id WHERE workspace_id = $1", foreign
         )
@@ -115,15 +116,16 @@ async def test_the_words_of_an_error_tell_nothing_of_a_foreign_row(two: Two):
 
 
 # ─── the book is append-only ───────────────────────────────────────────────────────────────────────
+ALL = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 READ, ADD, CHANGE = {"SELECT"}, {"SELECT", "INSERT"}, {"SELECT", "INSERT", "UPDATE"}
 RIGHTS = {
     **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces", "standings", "hold_ends"), ADD),
     **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "phases", "usage_events"), CHANGE),
     **dict.fromkeys(("credit_types", "features", "cohorts", "bundles", "disputes", "dispute_entries"), CHANGE),
     "dispute_events": ADD,
-    "policies": {*CHANGE, "DELETE"},
+    **dict.fromkeys(("members", "usage_watermarks", "reconciliations"), CHANGE),
+    **dict.fromkeys(("policies", "spend_limits", "limit_windows", "usage_rollups"), ALL),
     **dict.fromkeys(("audit_log", "checkpoints", "checkpoint_heads"), ADD),
-    "reconciliations": CHANGE,
 }
 
 

@@ -18,13 +18,16 @@ from credits.proof.checkpoints import make_checkpoint
 from credits.proof.reports import claim
 from credits.proof.seal import Seal
 from credits.usage.envelope import from_attributes
+from credits.usage.rollups import roll_up
 from credits.workspaces import ensure_workspace
+from tests.credits.posting.limiting import limit, member
 from tests.credits.posting.till import Till, open_till
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
     *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events", "standings", "hold_ends"),
     *("audit_log", "checkpoints", "checkpoint_heads", "reconciliations"),
     *("disputes", "dispute_entries", "dispute_events"),
+    *("members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 
@@ -52,6 +55,9 @@ async def fill(till: Till) -> None:
     assert await make_checkpoint(till.database, till.workspace_id, Seal("a secret key")) is not None
     async with till.database.hot(till.workspace_id) as hot:
         assert await claim(await hot.driver(), timedelta(0))
+    await member(till, "ann", group="red")
+    await limit(till, "10")
+    await roll_up(till.database, till.workspace_id, behind=1)
 
 
 @dataclass

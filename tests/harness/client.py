@@ -118,8 +118,9 @@ class Client:
             return Reply(verb, "unknown")
 
     async def put(self, verb: str, **fields: Any) -> Reply:
-        """A mutation that takes one `input`, or for settle and the like its own arguments."""
-        return await self.act(verb, **({"input": fields} if "$input:" in documents.MUTATIONS[verb] else fields))
+        """A mutation that takes one `input`, or for settle and the like its own arguments, an `input` among them."""
+        alone = "$input:" in documents.MUTATIONS[verb] and "input" not in fields
+        return await self.act(verb, **({"input": fields} if alone else fields))
 
     async def must(self, verb: str, **fields: Any) -> Reply:
         """As `put`, where nothing but ok will do."""

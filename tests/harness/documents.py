@@ -25,7 +25,9 @@ REFUSAL = """fragment R on Refusal {
   ... on InvalidInput { field }
   ... on InsufficientCredits { needed available shortfall overdraftLeft }
   ... on IdempotencyConflict { firstSeenAt }
+  ... on LimitReached { used resetsAt limit { id } }
 }"""
+LIMIT = """fragment S on SpendLimit { id creditType { key } amount window member group feature used resetsAt }"""
 
 _BURN_OK = "__typename ... on BurnOk { replayed entry { ...T } balance { ...B } decision { ...D } } ...R"
 _GRANT_OK = "__typename ... on GrantOk { replayed grant { ...G } entry { ...T } balance { ...B } } ...R"
@@ -84,6 +86,18 @@ MUTATIONS = {
     "removePolicy": """mutation($id: ID!) { answer: removePolicy(id: $id) {
         __typename ... on PolicyOk { policy { id } } ...R } } """
     + REFUSAL,
+    "upsertMember": """mutation($customer: String!, $key: String!, $name: String, $group: String) {
+        answer: upsertMember(customer: $customer, key: $key, name: $name, group: $group) {
+        __typename ... on MemberOk { member { key name group } } ...R } } """
+    + REFUSAL,
+    "setLimit": """mutation($customer: String!, $input: LimitInput!) {
+        answer: setLimit(customer: $customer, input: $input) { __typename ... on LimitOk { limit { ...S } } ...R } } """
+    + LIMIT
+    + REFUSAL,
+    "removeLimit": """mutation($id: ID!) {
+        answer: removeLimit(id: $id) { __typename ... on LimitOk { limit { ...S } } ...R } } """
+    + LIMIT
+    + REFUSAL,
     "createEmbedToken": """mutation($input: EmbedTokenInput!) { answer: createEmbedToken(input: $input) {
         __typename ... on EmbedTokenOk { token expiresAt } ...R } } """
     + REFUSAL,
@@ -98,6 +112,7 @@ MUTATIONS = {
     + REFUSAL,
 }
 
+LIMITS = "query($key: String!) { customer(key: $key) { limits { ...S } } } " + LIMIT
 NOW = "{ viewer { now testMode } }"
 CHECK = (
     """query($input: SpendInput!) { check(input: $input) {

@@ -70,6 +70,9 @@ AIMED: dict[str, str] = {
     "Mutation.setPolicy": '(input: {{mode: OFF, customer: "{customer}"}})',
     "Mutation.removePolicy": '(id: "{policy}")',
     "Mutation.killSwitch": '(on: false, reason: "{fresh}")',
+    "Mutation.upsertMember": '(customer: "{customer}", key: "{fresh}", name: "n")',
+    "Mutation.setLimit": '(customer: "{customer}", input: {{creditType: "ai", amount: "5", window: DAY}})',
+    "Mutation.removeLimit": '(id: "{limit}")',
     "Mutation.createApiKey": '(name: "n", role: VIEWER)',
     "Mutation.revokeApiKey": '(id: "{key}")',
     "Mutation.advanceClock": '(to: "2020-01-01T00:00:00Z")',
@@ -81,10 +84,13 @@ AIMED: dict[str, str] = {
     "Subscription.disputeUpdated": '(customer: "{customer}")',
 }
 # Arguments that fields below the root need.
+_SPAN = 'creditType: "ai", from: "2020-01-01T00:00:00Z", to: "2030-01-01T00:00:00Z"'
 BELOW = {
     "Customer.balance": '(creditType: "ai")',
-    "Customer.explain": '(creditType: "ai", from: "2020-01-01T00:00:00Z", to: "2040-01-01T00:00:00Z")',
+    "Customer.explain": f"({_SPAN})",
     "Customer.runway": '(creditType: "ai")',
+    "Customer.usage": f"({_SPAN}, interval: MONTH, groupBy: MEMBER)",
+    "Member.burned": f"({_SPAN})",
 }
 
 
@@ -183,6 +189,10 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     contested = await admin.must("openDispute", entries=[burned["entry"]["id"]], reason=CANARY)
     await admin.must("updateDispute", id=contested["dispute"]["id"], assignee=CANARY, note=CANARY)
     held = await admin.must("hold", **amount, amount="5", member=CANARY, idempotencyKey=f"{CANARY}-h")
+    await admin.must("upsertMember", customer=customer, key=CANARY, name=f"Member {CANARY}", group=CANARY)
+    capped = {"creditType": "ai", "amount": "20", "window": "MONTH", "member": CANARY, "group": CANARY}
+    limit = await admin.must("setLimit", customer=customer, input=capped)
+    await admin.must("setLimit", customer=customer, input={"creditType": "ai", "amount": "900", "window": "DAY"})
     policy = await admin.must("setPolicy", mode="SOFT", customer=customer)
     key = await admin.must("createApiKey", name=CANARY, role="VIEWER")
     data = {"input_tokens": 5, "output_tokens": 1, "secret": CANARY}
@@ -198,6 +208,7 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
         "dispute": contested["dispute"]["id"],
         "hold": held["hold"]["id"],
         "policy": policy["policy"]["id"],
+        "limit": limit["limit"]["id"],
         "key": key["apiKey"]["id"],
         "source": CANARY,
         "event": f"{CANARY}-0",
@@ -216,6 +227,7 @@ def made_up(victim: dict[str, str]) -> dict[str, str]:
         "grant": "_".join([*grant[:-1], "zzz"]),
         "dispute": "_".join([*dispute[:-1], "zzz"]),
         "policy": "pol_zzzz",
+        "limit": "_".join([*victim["limit"].split("_")[:-1], "zzz"]),
         "key": "key_zzzz",
         "customer": f"nobody-{uuid4()}",
         "source": "nowhere",
@@ -271,6 +283,9 @@ async def everything_of(owner: asyncpg.Connection, tenants: Tenants) -> dict[str
         "disputes",
         "dispute_entries",
         "dispute_events",
+        "members",
+        "spend_limits",
+        "limit_windows",
         "api_keys",
     )
     found = {

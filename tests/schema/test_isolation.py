@@ -118,6 +118,9 @@ SHOWN_BY = {
     "EffectiveEnforcement": "limits:read",
     "Dispute": "dispute:create",
     "DisputeEvent": "dispute:create",
+    "SpendLimit": "limits:read",
+    "Member": "usage:read",
+    "UsageSeries": "usage:read",
 }
 NOT_FOR_CUSTOMERS = {
     "ApiKey",
@@ -169,11 +172,16 @@ async def test_each_edge_below_the_root_is_refused_where_it_stands(tenants: Tena
         for name, inner in type_.fields.items()
         if (rule := rule_of(inner)) is not None
     ]
-    assert len(guarded) >= 9
+    assert len(guarded) >= 16
+    holding = f'{{ hold(id: "{tenants.victim["hold"]}") {{ x: NAME }} }}'
+    asking = '{ check(input: {creditType: "ai", amount: "901"}) { ... on Decision { reason { ... on LimitReached { x: NAME } } } } }'
     ways = {
         "Customer": ("", "{ customer { x: NAME } }"),
         "LedgerEntry": ("ledger:read", f'{{ entry(id: "{tenants.victim["entry"]}") {{ x: NAME }} }}'),
         "Dispute": ("dispute:create", "{ customer { disputes { x: NAME } } }"),
+        "Hold": ("ledger:read", holding),
+        "LimitReached": ("balance:read", asking),
+        "Member": ("usage:read", "{ customer { members { edges { node { x: NAME } } } } }"),
         "UsageEvent": ("usage:read", f'{{ event(source: "{CANARY}", eventId: "{CANARY}-0") {{ x: NAME }} }}'),
     }
     for type_name, name, rule in guarded:
@@ -237,6 +245,9 @@ FOREIGN = {  # what a foreign thing is answered with, exactly
     "Mutation.createEmbedToken": {"code": "NOT_FOUND", "message": "no such customer"},
     "Mutation.revokeApiKey": {"code": "NOT_FOUND", "message": "no such key"},
     "Mutation.removePolicy": {"code": "NOT_FOUND", "message": "no policy '{policy}'"},
+    "Mutation.removeLimit": {"code": "NOT_FOUND", "message": "no limit '{limit}'"},
+    "Mutation.setLimit": {"code": "NOT_FOUND", "message": "no such customer"},
+    "Mutation.upsertMember": {"code": "NOT_FOUND", "message": "no such customer"},
     "Mutation.setPolicy": {"code": "NOT_FOUND", "message": "no customer '{customer}'"},
 }
 
@@ -360,10 +371,12 @@ HOSTILE_CURSORS = [
 async def test_hostile_ids_cursors_and_texts_are_answered_at_once_and_never_as_our_fault(tenants: Tenants):
     """Answered: the connection of these requests times out after 30 s, and a number below zero once never ended."""
     queries = []
+    span = 'from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z"'
     for text in HOSTILE_IDS:
         queries += [f'{{ entry(id: "{text}") {{ id }} }}', f'{{ hold(id: "{text}") {{ id }} }}']
         queries += [
-            f'mutation {{ {verb}(id: "{text}") {{ __typename }} }}' for verb in ("revokeApiKey", "removePolicy")
+            f'mutation {{ {verb}(id: "{text}") {{ __typename }} }}'
+            for verb in ("revokeApiKey", "removePolicy", "removeLimit")
         ]
         queries += [
             f'mutation {{ {verb}(grant: "{text}", reason: OTHER, idempotencyKey: "k") {{ __typename }} }}'
@@ -382,12 +395,15 @@ async def test_hostile_ids_cursors_and_texts_are_answered_at_once_and_never_as_o
             f'{{ customer(key: "bystander") {{ ledger(filter: {{event: "{text}"}}) {{ edges {{ cursor }} }} }} }}',
             f'{{ customer(key: "bystander") {{ ledger(filter: {{feature: "{text}"}}) {{ edges {{ cursor }} }} }} }}',
             f'{{ customer(key: "bystander") {{ ledger(filter: {{member: "{text}"}}) {{ edges {{ cursor }} }} }} }}',
+            f'{{ customer(key: "bystander") {{ usage(creditType: "{text}", {span}) {{ total }} }} }}',
+            f'{{ customer(key: "bystander") {{ usage(creditType: "ai", {span}, timezone: "{text}") {{ total }} }} }}',
+            f'mutation {{ upsertMember(customer: "{text}", key: "{text}") {{ __typename }} }}',
             f'{{ customer(key: "bystander") {{ grants(creditType: "{text}") {{ edges {{ cursor }} }} }} }}',
         ]
     for after in HOSTILE_CURSORS:
         queries += [
             f'{{ customer(key: "bystander") {{ {name}(after: "{after}") {{ edges {{ cursor }} }} }} }}'
-            for name in ("ledger", "grants", "holds")
+            for name in ("ledger", "grants", "holds", "members")
         ]
         queries += [f'{{ customers(after: "{after}") {{ edges {{ cursor }} }} }}']
         queries += [f'{{ deadLetters(after: "{after}") {{ edges {{ cursor }} }} }}']

@@ -10,8 +10,11 @@ import asyncpg
 import pytest
 
 from credits.db import Database
+from credits.usage import rollups
 from credits.workspaces import ensure_workspace
-from server.jobs import sweeping
+from server import jobs
+from server.jobs import rolling_up, sweeping
+from tests.credits.posting.limiting import limit
 from tests.credits.posting.till import Till, open_till
 
 HOUR = timedelta(hours=1)
@@ -72,3 +75,21 @@ async def test_a_sweep_outlives_a_database_that_goes_away(tills: list[Till]):
                     await asyncio.sleep(0.05)
     await owner.close()
     await till.check()
+
+
+async def test_usage_is_rolled_up_and_old_windows_forgotten_in_the_background_but_not_on_a_full_disk(
+    tills: list[Till], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs, "_ROLL_UP_EVERY_S", 0.02)
+    for till in tills:
+        await till.must(till.grant("10000"))
+        await limit(till, "10000", "HOUR")
+        await till.many(*(till.burn("1") for _ in range(rollups.BEHIND)))
+        await till.jump(100 * 24 * HOUR)
+    async with rolling_up(tills[0].database, refuse_writes=lambda: True):
+        await asyncio.sleep(0.3)
+    assert [await till.rows("SELECT * FROM usage_rollups") for till in tills] == [[], [], []]
+    async with asyncio.timeout(20), rolling_up(tills[0].database, refuse_writes=lambda: False):
+        for till in tills:
+            while not await till.rows("SELECT * FROM usage_rollups") or await till.rows("SELECT * FROM limit_windows"):
+                await asyncio.sleep(0.05)
