@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from credits.db import Database, is_unavailable
 from credits.posting.configuration import Configuration
 from credits.posting.reader import Reader
+from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
 from schema.context import Services
 from schema.loaders import Loaders
@@ -28,7 +29,7 @@ from server.embed import create_embed_routes
 from server.embed_token import create_embed_token_route
 from server.events import create_events_route
 from server.graphql import create_graphql_routes
-from server.jobs import sweeping
+from server.jobs import keeping_standings, sweeping
 from server.live import Hub
 from server.settings import Settings
 from server.tokens import minter
@@ -87,8 +88,15 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     stack.push_async_callback(hub.stop)
     configuration = Configuration(settings.late_event_cutoff, settings.refund_lifetime)
     reader = Reader(database, configuration)
-    writer = Writer(database, configuration, publish=hub.publish, refuse_writes=floor.low, committed=metrics.note_batch)
+    keeper = Keeper(database)
+
+    def publish(workspace_id: int, customer_id: int, credit_type_id: int, version: int) -> None:
+        hub.publish(workspace_id, customer_id, credit_type_id, version)
+        keeper.note(workspace_id, customer_id, credit_type_id, version)
+
+    writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
+    await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     return Services(
         database=database,

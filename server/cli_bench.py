@@ -22,6 +22,7 @@ class Name(StrEnum):
     EVENTS = "events"
     MEMORY = "memory"
     BALANCE = "balance"
+    TRAVEL = "travel"
 
 
 def bench(
@@ -38,9 +39,9 @@ def bench(
         typer.Option(help="Where to put the temporary database; the disk matters.", file_okay=False),
     ] = None,
 ) -> None:
-    """Measure this machine: burns, events, reads, storage, memory, pixels, each against its limit in the same run.
+    """Measure this machine: burns, events, reads, the past, storage, memory, pixels, each against its limit in the same run.
 
-    Runs on a database of its own, which is gone afterwards; no other is touched. About 15 minutes, on an otherwise
+    Runs on a database of its own, which is gone afterwards; no other is touched. About 20 minutes, on an otherwise
     idle machine: what others did meanwhile stands beside the figures.
     """
     from server.bench import report, suite  # noqa: PLC0415 -- the other commands need no load generator

@@ -22,6 +22,7 @@ CASES = {
     *(f"W{number}" for number in range(1, 10)),
     *(f"A{number}" for number in range(1, 14)),
     *("O6", "R19", "X1"),
+    *("C18", "E14", "T3", "T4", "T6", "T8", "R15", "R20"),
 }
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \|$")
 _NAMED = re.compile(r"`([^`]*)`")

@@ -131,6 +131,8 @@ class Account:
     new_holds: set[int] = field(default_factory=set)
     changed_phases: set[int] = field(default_factory=set)
     new_phases: set[int] = field(default_factory=set)
+    # Hold → (when it was extended, when it was to end until then).
+    earlier_ends: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
     stored_due_at: datetime | None = None
     _burnable: list[Grant] | None = None
 

@@ -52,3 +52,8 @@ _KEYS: dict[str, Callable[["Grant"], tuple[Any, ...]]] = {
 def order(grants: Iterable["Grant"], name: str) -> list["Grant"]:
     """The grants in the order they burn, under the credit type's burn order `name`."""
     return sorted(grants, key=_KEYS[name])
+
+
+def key(grant: "Grant", name: str) -> tuple[Any, ...]:
+    """What `order` sorts by."""
+    return _KEYS[name](grant)

@@ -131,8 +131,9 @@ def release(account: Account, hold: Hold, *, at: datetime, cause: Cause = BY_THE
     return entry
 
 
-def extend(account: Account, hold: Hold, expires_at: datetime) -> None:
-    """Gives the hold another end. No entry: nothing moves."""
+def extend(account: Account, hold: Hold, expires_at: datetime, *, now: datetime) -> None:
+    """Gives the hold another end. No entry: nothing moves. When it was to end until now is noted for time travel."""
+    account.earlier_ends.setdefault(hold.number, (now, hold.expires_at))
     hold.expires_at = expires_at
     account.changed_holds.add(hold.number)
     account.falls_due(expires_at)

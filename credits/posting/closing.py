@@ -216,6 +216,13 @@ async def _write_holds(connection: HotConnection, changed: list[Account]) -> Non
         await _send(connection, statements.INSERT_HOLDS, new)
     if old:
         await _send(connection, statements.UPDATE_HOLDS, old)
+    ends = [
+        (account.customer_id, account.credit_type_id, number, account.workspace_id, *earlier)
+        for account in changed
+        for number, earlier in account.earlier_ends.items()
+    ]
+    if ends:
+        await _send(connection, statements.INSERT_HOLD_ENDS, ends)
 
 
 async def _write_phases(connection: HotConnection, changed: list[Account]) -> None:

@@ -214,7 +214,7 @@ def _extend_hold(book: Book, command: ExtendHold) -> Answer | Replay:
     if not isinstance(found, tuple):
         return found
     _customer, account, hold = found
-    holds.extend(account, hold, durations.after(book.now, command.ttl))
+    holds.extend(account, hold, durations.after(book.now, command.ttl), now=book.now)
     return _hold_taken(book, account, hold, entry=None, decision=None)
 
 

@@ -260,6 +260,34 @@ _HOLD_COLUMNS = {
 }
 INSERT_HOLDS = insert("holds", _HOLD_COLUMNS, cast={"parts": "bigint[]"})
 
+# insert_hold_ends -- When an extended hold was to end until then. Extended again at the same instant, the first stands.
+INSERT_HOLD_ENDS = insert(
+    "hold_ends",
+    {
+        "customer_id": "bigint",
+        "credit_type_id": "int",
+        "number": "int",
+        "workspace_id": "int",
+        "known_at": "timestamptz",
+        "expires_at": "timestamptz",
+    },
+    suffix="ON CONFLICT DO NOTHING",
+)
+
+# insert_standings -- Two who make the same one make it alike.
+INSERT_STANDINGS = insert(
+    "standings",
+    {
+        "customer_id": "bigint",
+        "workspace_id": "int",
+        "credit_type_id": "int",
+        "sequence": "int",
+        "form": "smallint",
+        "state": "bytea",
+    },
+    suffix="ON CONFLICT DO NOTHING",
+)
+
 
 _ACCOUNT_KEY = {"customer_id": "bigint", "credit_type_id": "int"}
 _NUMBERED_KEY = _ACCOUNT_KEY | {"number": "int"}

@@ -1,7 +1,7 @@
 """A customer, and everything that is read through it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -33,6 +33,7 @@ from schema.types.ledger import (
     LedgerEdge,
     LedgerEntry,
 )
+from schema.types.travel import Explanation, Runway, explained, losses, past_balance, runway_of
 
 _BALANCE = allow(staff(*READERS), customer("balance:read"))
 _LEDGER = allow(staff(*READERS), customer("ledger:read"))
@@ -79,16 +80,49 @@ class Customer:
             accounts = await page.accounts(self.of)
             return [Balance.from_value(page.balance(self.of, account)) for _, account in sorted(accounts.items())]
 
-    @strawberry.field(metadata=_BALANCE)
-    async def balance(self, info: Info, credit_type: str) -> Balance | None:
+    @strawberry.field(
+        description=(
+            "The balance as it was at `at` (event time), as we knew it at `knownAt` (recording time). Defaults: now, now. "
+            "Nothing is known yet of what comes after now, so a later `knownAt` is now; a later `at` shows what is known to "
+            "fall due until then. Totals are exact; the overdraft limit is the present one."
+        ),
+        metadata=_BALANCE,
+    )
+    async def balance(
+        self, info: Info, credit_type: str, at: datetime | None = None, known_at: datetime | None = None
+    ) -> Balance | None:
         async with info.context.page() as page:
             known = page.catalog.credit_type_by_key(credit_type)
             if known is None:
                 return None
+            if at is not None or known_at is not None:
+                return await past_balance(page, self.of, known, at, known_at)
             account = (await page.accounts(self.of)).get((self.of.id, known.id))
             if account is None:
                 return Balance.from_value(page.empty_balance(self.of, known))
             return Balance.from_value(page.balance(self.of, account))
+
+    @strawberry.field(
+        description="Why the balance is what it is between two instants: what occurred in [from, to), as known now.",
+        metadata=_LEDGER,
+    )
+    async def explain(
+        self,
+        info: Info,
+        credit_type: str,
+        from_: Annotated[datetime, strawberry.argument(name="from")],
+        to: datetime,
+    ) -> Explanation:
+        async with info.context.page() as page:
+            return await explained(page, self.of, credit_type, from_, to)
+
+    @strawberry.field(
+        description="How long the credits last at the present burn rate; `basis` says what it is the mean of.",
+        metadata=_BALANCE,
+    )
+    async def runway(self, info: Info, credit_type: str) -> Runway:
+        async with info.context.page() as page:
+            return await runway_of(page, self.of, credit_type)
 
     @strawberry.field(metadata=_LEDGER)
     async def grants(
@@ -141,9 +175,19 @@ class Customer:
                 if grant.state == "ACTIVE" and grant.remaining and grant.expires_at and grant.expires_at <= until
                 if credit_type is None or (wanted is not None and of_type == wanted.id)
             ]
+            lost = {
+                of_type: losses(info.context, self.of, item)
+                for of_type in {of_type for _, of_type, _ in ending}
+                if (item := page.catalog.credit_type(of_type)) is not None
+            }
         ending.sort(key=lambda item: (item[0], item[1], item[2].number))
         return [
-            Expiration(grant=Grant.from_value(self.of.id, of_type, grant), amount=grant.remaining, expires_at=at)
+            Expiration(
+                grant=Grant.from_value(self.of.id, of_type, grant),
+                amount=grant.remaining,
+                expires_at=at,
+                lost=lost[of_type],
+            )
             for at, of_type, grant in ending
         ]
 

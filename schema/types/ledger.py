@@ -1,8 +1,10 @@
 """Grants, holds, and the entries of the book."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import orjson
 import strawberry
@@ -10,6 +12,7 @@ import strawberry
 from credits import bounds, ids
 from credits.amount import from_micro
 from credits.ledger import account, entries
+from credits.ledger.explanation import sentence
 from schema.context import Context
 from schema.pages import PageInfo
 from schema.permission import READERS, allow, customer, staff
@@ -256,6 +259,16 @@ class LedgerEntry:
     def idempotency_key(self) -> str | None:
         return self.of.cause.key
 
+    @strawberry.field(
+        description="One sentence a customer understands: which feature, how much of it, at which rate, from which credits."
+    )
+    async def explanation(self, info: Info) -> str:
+        place = (self.of.customer_id, self.of.credit_type_id)
+        found = await info.context.loaders.grants.load_many([(*place, abs(n)) for n, _ in self.of.allocations if n])
+        owner = await info.context.loaders.customers.load(self.of.customer_id)
+        zone = ZoneInfo(owner.timezone if owner else "UTC")
+        return sentence(self.of, info.context.catalog, {grant.number: grant for grant in found if grant}, zone)
+
     @strawberry.field
     def hash(self) -> str:
         return self.of.hash.hex()
@@ -288,9 +301,14 @@ class LedgerEntry:
 
 @strawberry.type
 class Expiration:
+    lost: strawberry.Private[Callable[[int], Awaitable[int]]]
     grant: Grant
     amount: Credits
     expires_at: datetime
+
+    @strawberry.field(description="At the present burn rate, how much of it will be lost.")
+    async def projected_loss(self) -> Credits:
+        return await self.lost(self.grant.of.number)
 
 
 @strawberry.type

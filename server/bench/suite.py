@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.bench import filling, ingestion, mutations, pixels, reading, storing
+from server.bench import filling, ingestion, mutations, pixels, reading, storing, travel
 from server.bench.report import Figure
 from server.bench.run import Run
 from server.bench.stage import Spent, Stage, temporary_folder
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[Run], Iterator[Figure]]] = {
     "events": ingestion.events_against_copy,
     "memory": filling.memory,
     "balance": reading.long_against_short,
+    "travel": travel.travel,
 }
 
 

@@ -117,7 +117,7 @@ async def test_the_words_of_an_error_tell_nothing_of_a_foreign_row(two: Two):
 # ─── the book is append-only ───────────────────────────────────────────────────────────────────────
 READ, ADD, CHANGE = {"SELECT"}, {"SELECT", "INSERT"}, {"SELECT", "INSERT", "UPDATE"}
 RIGHTS = {
-    **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces"), ADD),
+    **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces", "standings", "hold_ends"), ADD),
     **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "phases", "usage_events"), CHANGE),
     **dict.fromkeys(("credit_types", "features", "cohorts", "bundles"), CHANGE),
     "policies": {*CHANGE, "DELETE"},
@@ -215,9 +215,15 @@ async def test_resetting_the_role_ends_where_the_connection_began(two: Two):
 
 
 REFUSED_TO_THE_OWNER = [
-    *(f"UPDATE {table} SET workspace_id = workspace_id" for table in ("entries", "rates", "rate_cards")),
-    *(f"DELETE FROM {table}" for table in ("entries", "rates", "rate_cards")),
-    *("TRUNCATE entries", "TRUNCATE rates", "TRUNCATE rate_cards CASCADE", "TRUNCATE workspaces CASCADE"),
+    *(f"UPDATE {table} SET workspace_id = workspace_id" for table in ("entries", "rates", "rate_cards", "hold_ends")),
+    *(f"DELETE FROM {table}" for table in ("entries", "rates", "rate_cards", "hold_ends")),
+    *(
+        "TRUNCATE entries",
+        "TRUNCATE hold_ends",
+        "TRUNCATE rates",
+        "TRUNCATE rate_cards CASCADE",
+        "TRUNCATE workspaces CASCADE",
+    ),
     OVERWRITE,
     "MERGE INTO entries e USING customers c ON e.customer_id = c.id WHEN MATCHED THEN DELETE",
     "WITH gone AS (DELETE FROM entries RETURNING *) SELECT count(*) FROM gone",

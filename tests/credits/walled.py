@@ -12,12 +12,14 @@ from sqlalchemy import text
 from credits.access.actors import ensure_actor
 from credits.access.keys import create_key
 from credits.db import Database
+from credits.posting.commands import ExtendHold
+from credits.posting.standings import Keeper
 from credits.usage.envelope import from_attributes
 from credits.workspaces import ensure_workspace
 from tests.credits.posting.till import Till, open_till
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
-    *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events"),
+    *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events", "standings", "hold_ends"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 
@@ -36,8 +38,11 @@ async def fill(till: Till) -> None:
     await till.policy("SOFT", customer="acme")
     await till.must(till.grant("100"))
     await till.must(till.burn("1"))
-    await till.open_hold("5")
+    await till.must(ExtendHold(await till.open_hold("5"), "PT2H"))
     await till.many(from_attributes("e", "tests", "chat", "acme", None, {"tokens": 2}))
+    keeper = Keeper(till.database, spacing=2)
+    await keeper.look_through(till.workspace_id)
+    await keeper.keep()
 
 
 @dataclass

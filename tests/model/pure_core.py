@@ -113,7 +113,7 @@ class Core:
         else:
             assert hold is not None
             assert command.expires is not None
-            holds.extend(account, hold, instant(command.expires))
+            holds.extend(account, hold, instant(command.expires), now=instant(command.now))
 
     def verify_chain(self) -> None:
         """Every entry since the last call follows from the one before."""

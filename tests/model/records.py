@@ -126,3 +126,37 @@ class Refused:
     code: str
     needed: int = 0
     available: int = 0
+
+
+# ─── a book as it lies in the tables ───────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """One entry. Allocations as stored: grant, 0 for overdraft, −grant for overdraft that it repaid."""
+
+    kind: str
+    amount: int
+    held: int
+    occurred: int
+    recorded: int
+    allocations: tuple[tuple[int, int], ...]
+    hold: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A grant as it was given, whenever it begins."""
+
+    number: int
+    amount: int
+    effective: int
+    expires: int | None
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything that was ever known of one account. `ends`: (hold, known from, when it is to end), oldest first."""
+
+    entries: tuple[Booked, ...]
+    grants: tuple[Given, ...]
+    ends: tuple[tuple[int, int, int], ...]

@@ -72,7 +72,11 @@ AIMED: dict[str, str] = {
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
 }
 # Arguments that fields below the root need.
-BELOW = {"Customer.balance": '(creditType: "ai")'}
+BELOW = {
+    "Customer.balance": '(creditType: "ai")',
+    "Customer.explain": '(creditType: "ai", from: "2020-01-01T00:00:00Z", to: "2040-01-01T00:00:00Z")',
+    "Customer.runway": '(creditType: "ai")',
+}
 
 
 # ─── documents, written from the schema ────────────────────────────────────────────────────────────

@@ -103,6 +103,9 @@ async def test_a_token_reaches_what_its_scope_opens_and_nothing_by_a_detour(tena
 # Type → the scope that lets a customer see it.
 SHOWN_BY = {
     "Balance": "balance:read",
+    "Runway": "balance:read",
+    "Expiration": "balance:read",
+    "Explanation": "ledger:read",
     "LedgerEntry": "ledger:read",
     "Hold": "ledger:read",
     "Allocation": "ledger:read",

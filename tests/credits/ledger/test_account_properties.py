@@ -91,7 +91,7 @@ def do(account: Account, step: Step, at: int) -> None:
             release(account, chosen, now=now)
         else:
             advance(account, now)
-            holds.extend(account, chosen, now + (step.lasts or 4) * TICK)
+            holds.extend(account, chosen, now + (step.lasts or 4) * TICK, now=now)
 
 
 def correct(account: Account, step: Step, now: datetime) -> None:

@@ -260,8 +260,8 @@ def test_an_extension_counts_and_a_shorter_one_too():
     account = an_account()
     give(account, 10)
     longer, shorter = hold(account, 1), hold(account, 1)
-    holds.extend(account, longer, NOON + 2 * HOUR)
-    holds.extend(account, shorter, NOON + HOUR / 2)
+    holds.extend(account, longer, NOON + 2 * HOUR, now=NOON)
+    holds.extend(account, shorter, NOON + HOUR / 2, now=NOON)
     assert account.due_at == NOON + HOUR / 2
     spend(account, 0, now=NOON + HOUR)
     assert (longer.status, shorter.status) == ("OPEN", "LAPSED")
