@@ -35,26 +35,28 @@ def travel(book: Book, at: int, known: int) -> dict[str, int]:
 
 def as_known(book: Book, seen: list[Booked], known: int) -> Account:
     """The account as the entries seen so far leave it, before anything else falls due."""
-    account = Account()
+    account, debt = Account(), 0
     for given in book.grants:
         if given.created <= known:
             grant = Grant(given.number, given.amount, given.effective, given.expires)
             grant.begun = given.effective <= given.created  # what is not scheduled is known by its entries alone
             account.grants[given.number] = grant
     for entry in seen:
-        sign = _SIGN.get(entry.kind, -1)
+        sign = 1 if entry.kind == "ADJUST" and entry.amount > 0 else _SIGN.get(entry.kind, -1)
         for number, part in entry.allocations:
             repaid, bearer = number < 0, account.grants.get(abs(number))
             if entry.kind == "HOLD" or (entry.kind in ("RELEASE", "LAPSE") and not repaid):
                 continue
             if bearer is None or repaid:
-                account.overdraft -= part if repaid else sign * part
+                debt -= part if repaid else sign * part
             if bearer is not None and not (repaid and sign > 0):
                 bearer.remaining += sign * part
             if bearer is not None:
                 bearer.begun = True
+                bearer.ended = bearer.void = bearer.void or entry.kind == "VOID"
         if entry.hold is not None:
             keep(account, entry)
+    account.owe(debt)
     for hold, since, end in book.ends:
         if hold in account.holds and since <= known:
             account.holds[hold].expires = end

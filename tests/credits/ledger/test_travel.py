@@ -13,7 +13,7 @@ from tests.model.records import NEVER
 from tests.model.travel import travel
 
 SEEDS = range(12)
-STEPS = 45
+STEPS = 60
 PAIRS = 200
 WINDOWS = 15
 
