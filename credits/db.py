@@ -134,9 +134,12 @@ class HotConnection:
     """
 
     def __init__(
-        self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int, lock_patience: timedelta | None
+        self,
+        driver: Any,  # a `Connection` in asyncpg's wrapping
+        workspace_id: int,
+        lock_patience: timedelta | None,
     ) -> None:
-        self._driver: Any = driver  # a `Connection` in asyncpg's wrapping
+        self._driver = driver
         # Integers of ours, never a caller's text; SET takes no parameters.
         self._script = [f"{self._driver.opening()}; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
         if lock_patience is not None:

@@ -158,6 +158,9 @@ SELECT width_bucket(coalesce(occurred_at, recorded_at), $3::timestamptz[]) AS bu
  GROUP BY 1
 """
 
+_ACCOUNT_KEY = {"customer_id": "bigint", "credit_type_id": "int"}
+_NUMBERED_KEY = _ACCOUNT_KEY | {"number": "int"}
+
 _ENTRY_COLUMNS = {
     "customer_id": "bigint",
     "amount": "bigint",
@@ -270,34 +273,16 @@ INSERT_HOLDS = insert("holds", _HOLD_COLUMNS, cast={"parts": "bigint[]"})
 # insert_hold_ends -- When an extended hold was to end until then. Extended again at the same instant, the first stands.
 INSERT_HOLD_ENDS = insert(
     "hold_ends",
-    {
-        "customer_id": "bigint",
-        "credit_type_id": "int",
-        "number": "int",
-        "workspace_id": "int",
-        "known_at": "timestamptz",
-        "expires_at": "timestamptz",
-    },
+    _NUMBERED_KEY | {"workspace_id": "int", "known_at": "timestamptz", "expires_at": "timestamptz"},
     suffix="ON CONFLICT DO NOTHING",
 )
 
 # insert_standings -- Two who make the same one make it alike.
 INSERT_STANDINGS = insert(
     "standings",
-    {
-        "customer_id": "bigint",
-        "workspace_id": "int",
-        "credit_type_id": "int",
-        "sequence": "int",
-        "form": "smallint",
-        "state": "bytea",
-    },
+    _ACCOUNT_KEY | {"workspace_id": "int", "sequence": "int", "form": "smallint", "state": "bytea"},
     suffix="ON CONFLICT DO NOTHING",
 )
-
-
-_ACCOUNT_KEY = {"customer_id": "bigint", "credit_type_id": "int"}
-_NUMBERED_KEY = _ACCOUNT_KEY | {"number": "int"}
 
 _ACCOUNT_CHANGES = {
     name: kind for name, kind in _ACCOUNT_COLUMNS.items() if name not in _ACCOUNT_KEY and name != "workspace_id"

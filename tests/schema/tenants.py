@@ -83,6 +83,23 @@ AIMED: dict[str, str] = {
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
     "Subscription.disputeUpdated": '(customer: "{customer}")',
 }
+# Type → the scope that lets a customer see it.
+SHOWN_BY = {
+    "Balance": "balance:read",
+    "Runway": "balance:read",
+    "Expiration": "balance:read",
+    "Explanation": "ledger:read",
+    "LedgerEntry": "ledger:read",
+    "Hold": "ledger:read",
+    "Allocation": "ledger:read",
+    "UsageEvent": "usage:read",
+    "EffectiveEnforcement": "limits:read",
+    "Dispute": "dispute:create",
+    "DisputeEvent": "dispute:create",
+    "SpendLimit": "limits:read",
+    "Member": "usage:read",
+    "UsageSeries": "usage:read",
+}
 # Arguments that fields below the root need.
 _SPAN = 'creditType: "ai", from: "2020-01-01T00:00:00Z", to: "2030-01-01T00:00:00Z"'
 BELOW = {

@@ -24,6 +24,7 @@ from tests.schema.tenants import (
     FIELDS,
     REAL,
     ROLES,
+    SHOWN_BY,
     Tenants,
     document,
     everything_of,
@@ -105,23 +106,6 @@ async def test_a_token_reaches_what_its_scope_opens_and_nothing_by_a_detour(tena
             assert codes <= {"FORBIDDEN"}, (name, answer)
 
 
-# Type → the scope that lets a customer see it.
-SHOWN_BY = {
-    "Balance": "balance:read",
-    "Runway": "balance:read",
-    "Expiration": "balance:read",
-    "Explanation": "ledger:read",
-    "LedgerEntry": "ledger:read",
-    "Hold": "ledger:read",
-    "Allocation": "ledger:read",
-    "UsageEvent": "usage:read",
-    "EffectiveEnforcement": "limits:read",
-    "Dispute": "dispute:create",
-    "DisputeEvent": "dispute:create",
-    "SpendLimit": "limits:read",
-    "Member": "usage:read",
-    "UsageSeries": "usage:read",
-}
 NOT_FOR_CUSTOMERS = {
     "ApiKey",
     "DeadLetter",
