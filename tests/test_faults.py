@@ -14,14 +14,14 @@ TABLE = Path(__file__).with_name("FAULTS.md")
 # The cases there must be a row for: letter, and the numbers.
 CASES = {
     *(f"C{number}" for number in (*range(1, 9), 14, 15)),
-    *(f"K{number}" for number in (1, 2, 4, 5, 6)),
+    *(f"K{number}" for number in (1, 2, 4, 5, 6, 11, 12)),
     *(f"I{number}" for number in range(1, 11)),
     *(f"E{number}" for number in (1, 2, 3, 8, 9, 10, 11)),
     *(f"N{number}" for number in range(1, 8)),
     *(f"G{number}" for number in range(1, 21)),
     *(f"W{number}" for number in range(1, 10)),
     *(f"A{number}" for number in range(1, 14)),
-    "X1",
+    *("D8", "O6", "O7", "O8", "R14", "X1", "X10"),
 }
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \|$")
 _NAMED = re.compile(r"`([^`]*)`")
