@@ -16,6 +16,9 @@ from typing import Never
 
 import asyncpg
 
+from credits.db import Database
+from credits.proof.tails import torn
+from credits.workspaces import list_workspaces
 from server import log, migrate, worker
 from server.embedded import EmbeddedPostgres
 from server.operator_error import OperatorError
@@ -118,11 +121,27 @@ def _database(settings: Settings) -> Iterator[str]:
     try:
         url = database.start()
         asyncio.run(migrate.upgrade(url))
+        asyncio.run(_refuse_torn(url))
         yield url
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # half a stop is worse than a slow one
         database.stop()
+
+
+async def _refuse_torn(url: str) -> None:
+    """Serve no book that lost a part of itself under us: writing on would bury what can still be restored."""
+    store = await Database.connect(url, size=1)
+    try:
+        for workspace in await list_workspaces(store):
+            for broken in await torn(store, workspace.id, 1):
+                raise ServeError(
+                    f"the ledger of {workspace.name!r} is damaged: customer {broken.customer}, credit type "
+                    f"{broken.credit_type}, sequence {broken.sequence}, entry {broken.entry_id}: {broken.problem}; "
+                    "`scrip audit verify` names all; restore a backup"
+                )
+    finally:
+        await store.close()
 
 
 async def _await_schema(url: str) -> None:

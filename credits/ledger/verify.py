@@ -106,6 +106,12 @@ _BEHIND_ALL = (2**63 - 1, _LAST, _LAST)
 ALL = Span(_BEFORE_ALL, _BEHIND_ALL, 0)  # of a small book
 
 
+def span_of(place: Place) -> Span:
+    """One account's chain."""
+    customer_id, credit_type_id = place
+    return Span((customer_id, credit_type_id - 1, _LAST), (customer_id, credit_type_id, _LAST), 0)
+
+
 async def plan(database: Database, workspace_id: int, *, size: int = SPAN) -> list[Span]:
     """Cuts the workspace's book into spans of about `size` entries. Together they leave no entry out, whatever the
     accounts say."""

@@ -146,5 +146,5 @@ class Keeper:
 async def _write(connection: HotConnection, account: Account, standings: Sequence[tuple[int, bytes]]) -> None:
     if standings:
         workspace_id, customer_id, credit_type_id = account
-        rows = [(customer_id, workspace_id, credit_type_id, sequence, FORM, state) for sequence, state in standings]
+        rows = [(customer_id, credit_type_id, workspace_id, sequence, FORM, state) for sequence, state in standings]
         await connection.send(statements.INSERT_STANDINGS.statement, *statements.INSERT_STANDINGS.arguments(rows))
