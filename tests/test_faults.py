@@ -16,11 +16,11 @@ CASES = {
     *(f"C{number}" for number in (*range(1, 9), *range(14, 19))),
     *(f"K{number}" for number in (1, 2, 4, 5, 6, 10, 11, 12)),
     *(f"I{number}" for number in range(1, 11)),
-    *(f"E{number}" for number in range(1, 14)),
+    *(f"E{number}" for number in range(1, 15)),
     *(f"N{number}" for number in range(1, 8)),
     *(f"G{number}" for number in range(1, 21)),
     *(f"W{number}" for number in range(1, 10)),
-    *(f"A{number}" for number in range(1, 14)),
+    *(f"A{number}" for number in range(1, 15)),
     *(f"T{number}" for number in range(1, 9)),
     *("D8", "O6", "O7", "O8", "R14", "R15", "R18", "R19", "R20", "X1", "X10"),
 }
