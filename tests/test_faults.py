@@ -20,7 +20,7 @@ CASES = {
     *(f"N{number}" for number in range(1, 8)),
     *(f"G{number}" for number in range(1, 21)),
     *(f"W{number}" for number in range(1, 10)),
-    *(f"A{number}" for number in range(1, 15)),
+    *(f"A{number}" for number in range(1, 14)),
     *(f"T{number}" for number in range(1, 9)),
     *("D8", "O6", "O7", "O8", "R14", "R15", "R18", "R19", "R20", "X1", "X10"),
 }

@@ -78,6 +78,7 @@ def move(
     amount = grant.free
     adjust(account, grant, -amount, now=now, cause=replace(cause, key=None, fingerprint=None))
     new = _continue(account, grant, amount, source=grant.source, expires_at=expires_at, now=now, cause=cause)
+    _end_phase(account, Boundary.BEGIN, [(new.number, amount)], [], now)
     account.adjusted += amount
     return new, _append(account, Kind.ADJUST, amount, [(new.number, amount)], now=now, cause=cause)
 
@@ -114,7 +115,10 @@ def reverse(
     account.given_back += amount
     repaid = repay(account)
     home = [(number, part) for number, part in given.items() if number <= made]
-    _end_phase(account, Boundary.GIVE, home, repaid, now)
+    anew = [(number, part) for number, part in given.items() if number > made]
+    _end_phase(account, Boundary.GIVE, home, [] if anew else repaid, now)  # debt first, as above
+    for part in anew:
+        _end_phase(account, Boundary.BEGIN, [part], repaid if part is anew[-1] else [], now)
     allocations = _net(list(given.items()), repaid)
     cause = replace(cause, reverses=entry.sequence)
     return _append(account, Kind.REVERSE, amount, allocations, now=now, cause=cause)
@@ -241,7 +245,6 @@ def _continue(
     )
     account.grants[grant.number] = grant
     account.new_grants.add(grant.number)
-    account.end_phase(now, Rank.ASKED, Boundary.BEGIN, [(grant.number, amount)])
     account.falls_due(expires_at)
     _changed(account, grant)
     return grant

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from credits.ledger import advance, grants, holds, late
+from credits.ledger import advance, corrections, grants, holds, late
 from credits.ledger.account import Account, Grant
 from credits.ledger.entries import GENESIS, Kind, chain
 from tests.credits.ledger.given import NOBODY, NOON, a_grant, an_account, told
@@ -84,6 +84,8 @@ def play(happenings: list[Happening], order: str, *, together: bool = False) -> 
                 holds.open_hold(
                     account, amount, expires_at=now + timedelta(minutes=first.lasts or 1), now=now, cause=NOBODY
                 )
+        elif first.what in ("void", "clawback", "reverse"):
+            correct(account, first, now)
         elif account.holds:
             hold = account.holds[1 + first.of % account.hold_count]
             if hold.status == "OPEN" and first.what == "release":
@@ -109,7 +111,9 @@ def check(account: Account) -> None:
         assert min(grant.burned, grant.expired) >= 0, grant
         assert grant.held == kept.get(grant.number, 0), grant
     live = sum(grant.remaining for grant in account.grants.values() if grant.state != "SCHEDULED")
-    assert account.balance == live - account.overdraft == account.granted - account.burned - account.expired
+    corrected = account.given_back - account.voided - account.clawed_back + account.adjusted
+    assert account.balance == live - account.overdraft
+    assert account.balance == account.granted - account.burned - account.expired + corrected
     assert account.balance == sum(entry.amount for entry in account.entries)
     assert account.overdraft >= 0
     assert not (account.overdraft and account.burnable()), "debt beside what could pay it"
@@ -118,6 +122,29 @@ def check(account: Account) -> None:
         head = chain(head, entry)
         assert head == entry.hash
     by_entries(account)
+
+
+def correct(account: Account, asked: Happening, now: datetime) -> None:
+    """An operator voids or claws back a grant, or gives back what is left of a burn."""
+    live = [grant for grant in account.grants.values() if grant.state == "ACTIVE"]
+    if asked.what == "reverse":
+        burned = [entry for entry in account.entries if entry.kind is Kind.BURN]
+        if burned:
+            entry = burned[asked.of % len(burned)]
+            later = [
+                each
+                for each in account.entries[entry.sequence :]
+                if each.cause.reverses == entry.sequence or any(number <= 0 for number, _ in each.allocations)
+            ]
+            left = corrections.left_of(entry, later)
+            if left:
+                ends = now + timedelta(minutes=40)
+                amount = min(left, asked.amount)
+                corrections.reverse(account, entry, amount, later=later, refund_expires_at=ends, now=now, cause=NOBODY)
+    elif live and asked.what == "void":
+        corrections.void(account, live[asked.of % len(live)], now=now, cause=NOBODY)
+    elif live:
+        corrections.clawback(account, live[asked.of % len(live)], asked.amount, now=now, cause=NOBODY)
 
 
 def by_entries(account: Account) -> None:
@@ -130,6 +157,8 @@ def by_entries(account: Account) -> None:
             if number < 0:
                 burned[-number] = burned.get(-number, 0) + part
                 debt -= part
+            elif number == 0 and entry.kind in (Kind.REVERSE, Kind.CLAWBACK):
+                debt += part if entry.kind is Kind.CLAWBACK else -part
             elif entry.kind in (Kind.BURN, Kind.REALLOCATE, Kind.SETTLE):
                 if number:
                     burned[number] = burned.get(number, 0) + part
@@ -152,9 +181,12 @@ def ends_with(account: Account) -> list[tuple[Any, ...]]:
     return [*grants_, (account.balance, account.overdraft, account.burned, account.expired, account.granted)]
 
 
-def draw_history(draw: random.Random, *, with_holds: bool, backdated: bool = False) -> list[Happening]:
-    """Ten to thirty happenings over sixty minutes, all told in time."""
+def draw_history(
+    draw: random.Random, *, with_holds: bool, backdated: bool = False, corrected: bool = False
+) -> list[Happening]:
+    """Six to thirty happenings over ten hours, all told in time."""
     kinds = ["grant", "burn", "burn", "burn"] + (["hold", "settle", "release"] if with_holds else [])
+    kinds += ["void", "clawback", "reverse", "reverse"] if corrected else []
     happenings = []
     for number in range(draw.randint(6, 30)):
         at = draw.randint(0, 60) * 10 + number % 10  # no two at one instant: their order would be the order of arrival
@@ -190,12 +222,13 @@ def test_any_order_of_arrival_ends_with_the_same_grants(order: str) -> None:
             assert ends_with(arrived) == ends_with(in_time), f"{order} {seed}"
 
 
+@pytest.mark.parametrize("corrected", [False, True], ids=["holds", "holds and corrections"])
 @pytest.mark.parametrize("order", ORDERS)
-def test_with_holds_any_order_of_what_comes_after_them_ends_the_same(order: str) -> None:
-    """A hold takes what is there when it opens; usage that is told of after the last of them is told in any order."""
+def test_any_order_of_what_comes_after_what_stays_fixed_ends_the_same(order: str, *, corrected: bool) -> None:
+    """A hold takes what is there when it opens, a void what is there then; usage told of after them is told in any order."""
     for seed in range(HISTORIES):
         draw = random.Random(f"holds {order} {seed}")
-        happenings = draw_history(draw, with_holds=True)
+        happenings = draw_history(draw, with_holds=True, corrected=corrected)
         late_ones = delayed(draw, happenings, after=700)
         arrived = play(late_ones, order)
         shuffled = copy.deepcopy(late_ones)
