@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import orjson
@@ -42,7 +42,7 @@ _HOT_SESSION = _SESSION | {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "plan_cache_mode": "force_generic_plan",
-    "standard_conforming_strings": "on",  # `_literal` counts on it
+    "standard_conforming_strings": "on",  # `literal` counts on it
 }
 _CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 20.0  # a black hole in the network: the server's own timeouts cannot reach us
@@ -129,9 +129,9 @@ class HotConnection:
     def __init__(
         self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int, lock_patience: timedelta | None
     ) -> None:
-        self._driver = driver
+        self._driver = cast("Connection", driver)  # the pool's wrapping passes everything on
         # Integers of ours, never a caller's text; SET takes no parameters.
-        self._script = [f"{driver.opening()}; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
+        self._script = [f"{self._driver.opening()}; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
         if lock_patience is not None:
             self._script.append(f"SET LOCAL lock_timeout = {lock_patience // timedelta(milliseconds=1)}")
         self._begun = False
@@ -188,10 +188,10 @@ class HotConnection:
 
 def execution(statement: Prepared, values: Sequence[str | None]) -> str:
     """The SQL that has a connection run what it has prepared."""
-    return f"EXECUTE {statement.name} ({', '.join(map(_literal, values))})"
+    return f"EXECUTE {statement.name} ({', '.join(map(literal, values))})"
 
 
-def _literal(value: str | None) -> str:
+def literal(value: str | None) -> str:
     """A text in SQL. A quote is all that can end it, and is doubled: no backslash means anything in such a literal.
 
     It holds no NUL, which no text of PostgreSQL does: `columns` writes JSON, where a NUL is spelled out.

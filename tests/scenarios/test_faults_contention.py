@@ -120,7 +120,9 @@ async def test_an_account_that_somebody_keeps_locked_stops_nobody_else(world, ot
             step = time.monotonic()
             assert micro((await client.balance("locked"))["available"]) == micro("100")
             await beside.must("burn", **{**fields, "customer": "beside", "amount": "0.01"}, idempotencyKey=f"b{served}")
-            await neighbour.must("burn", **{**fields, "customer": "free", "amount": "0.01"}, idempotencyKey=f"b{served}")
+            await neighbour.must(
+                "burn", **{**fields, "customer": "free", "amount": "0.01"}, idempotencyKey=f"b{served}"
+            )
             assert time.monotonic() - step < SERVED_S
             served += 1
         assert (await burning).code == "UNAVAILABLE"

@@ -132,7 +132,9 @@ async def kept_locked(till: Till, key: str) -> AsyncIterator[None]:
     enemy = await till.as_owner()
     try:
         await enemy.execute("BEGIN")
-        await enemy.fetch("SELECT FROM customers WHERE workspace_id = $1 AND key = $2 FOR UPDATE", till.workspace_id, key)
+        await enemy.fetch(
+            "SELECT FROM customers WHERE workspace_id = $1 AND key = $2 FOR UPDATE", till.workspace_id, key
+        )
         yield
         await enemy.execute("ROLLBACK")
     finally:
