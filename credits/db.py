@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import asyncpg
 import orjson
@@ -42,7 +42,7 @@ _HOT_SESSION = _SESSION | {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "plan_cache_mode": "force_generic_plan",
-    "standard_conforming_strings": "on",  # `_literal` counts on it
+    "standard_conforming_strings": "on",  # `literal` counts on it
 }
 _AS_HOT = "".join(f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")) + (
     "SET LOCAL max_parallel_workers_per_gather = 0"  # starting them takes longer than an index scan
@@ -134,12 +134,9 @@ class HotConnection:
     """
 
     def __init__(
-        self,
-        driver: Any,  # a `Connection` in asyncpg's wrapping
-        workspace_id: int,
-        lock_patience: timedelta | None,
+        self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int, lock_patience: timedelta | None
     ) -> None:
-        self._driver = driver
+        self._driver = cast("Connection", driver)  # the pool's wrapping passes everything on
         # Integers of ours, never a caller's text; SET takes no parameters.
         self._script = [f"{self._driver.opening()}; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
         if lock_patience is not None:
@@ -173,8 +170,7 @@ class HotConnection:
     async def driver(self) -> Driver:
         """The driver itself, for what is not gathered; what was so far has been sent."""
         await self._flush()
-        bare: Driver = self._driver
-        return bare
+        return cast("Driver", self._driver)
 
     async def commit(self) -> None:
         self._script.append("COMMIT")
@@ -206,10 +202,10 @@ class HotConnection:
 
 def execution(statement: Prepared, values: Sequence[str | None]) -> str:
     """The SQL that has a connection run what it has prepared."""
-    return f"EXECUTE {statement.name} ({', '.join(map(_literal, values))})"
+    return f"EXECUTE {statement.name} ({', '.join(map(literal, values))})"
 
 
-def _literal(value: str | None) -> str:
+def literal(value: str | None) -> str:
     """A text in SQL. A quote is all that can end it, and is doubled: no backslash means anything in such a literal.
 
     It holds no NUL, which no text of PostgreSQL does: `columns` writes JSON, where a NUL is spelled out.

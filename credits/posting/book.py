@@ -37,9 +37,9 @@ class LockedCustomer:
     limited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SeenEvent:
-    """An event that came before, or earlier in this batch."""
+    """An event that came before, or earlier in this batch. Never changed; not `frozen`, which doubles its cost."""
 
     content: int
     outcome: EventOutcome

@@ -19,6 +19,7 @@ from credits.posting.locking import CustomerIds, lock, whose
 from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
 
+_KEYLESS = (TakeEvent, Advance, ExtendHold)
 _GRANT = itemgetter("customer_id", "credit_type_id", *GRANT_COLUMNS)
 
 
@@ -87,7 +88,7 @@ def _keys(commands: Sequence[Command], known: Mapping[str, int]) -> set[tuple[in
     """The idempotency keys of the commands, each with the customer that it belongs to."""
     used: set[tuple[int, str]] = set()
     for command in commands:
-        if isinstance(command, TakeEvent | Advance | ExtendHold):
+        if isinstance(command, _KEYLESS):
             continue
         name = whose(command)
         customer_id = name if isinstance(name, int) else known.get(name)
