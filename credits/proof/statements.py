@@ -54,6 +54,10 @@ summed AS (
          coalesce(sum(e.amount) FILTER (WHERE e.kind = 1), 0) AS granted,
          coalesce(-sum(e.amount) FILTER (WHERE e.kind IN (2, 4)), 0) AS burned,
          coalesce(-sum(e.amount) FILTER (WHERE e.kind IN (7, 8)), 0) AS expired,
+         coalesce(-sum(e.amount) FILTER (WHERE e.kind = 10), 0) AS voided,
+         coalesce(sum(e.amount) FILTER (WHERE e.kind = 11), 0) AS given_back,
+         coalesce(-sum(e.amount) FILTER (WHERE e.kind = 12), 0) AS clawed_back,
+         coalesce(sum(e.amount) FILTER (WHERE e.kind = 13), 0) AS adjusted,
          coalesce(max(e.balance_after) FILTER (WHERE e.sequence = p.sequence), 0) AS balance_after,
          coalesce(max(e.held_after) FILTER (WHERE e.sequence = p.sequence), 0) AS held_after
     FROM picked p LEFT JOIN entries e USING (customer_id, credit_type_id)
@@ -68,7 +72,11 @@ SELECT a.customer_id, a.credit_type_id, c.what, NULL::bigint AS number, c.expect
    ('held after the last entry', s.held_after, a.held),
    ('granted', s.granted, a.granted),
    ('burned', s.burned, a.burned),
-   ('expired', s.expired, a.expired)) AS c (what, expected, actual)
+   ('expired', s.expired, a.expired),
+   ('voided', s.voided, a.voided),
+   ('given back', s.given_back, a.given_back),
+   ('clawed back', s.clawed_back, a.clawed_back),
+   ('adjusted', s.adjusted, a.adjusted)) AS c (what, expected, actual)
  WHERE c.expected <> c.actual
 """  # noqa: S608
 

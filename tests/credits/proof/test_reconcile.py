@@ -286,11 +286,12 @@ async def store(till: Till, owner: asyncpg.Connection, story: str) -> None:
         )
     sums = {kind: sum(amount for each, amount, _ in entries if each == kind) for kind in range(1, 14)}
     expired = -sums[EXPIRE] - sums[UNEXPIRE]
-    await owner.execute("ALTER TABLE accounts DROP CONSTRAINT account_conservation")
     await owner.execute(
         """INSERT INTO accounts (workspace_id, customer_id, credit_type_id, balance, overdraft, granted, burned, expired,
-                                 recorded_at, sequence, head) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '')""",
-        *(*place, balance, overdraft, sums[GRANT], -sums[BURN], expired, now, len(entries)),
+                                 voided, given_back, clawed_back, adjusted, recorded_at, sequence, head)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '')""",
+        *(*place, balance, overdraft, sums[GRANT], -sums[BURN], expired),
+        *(-sums[VOID], sums[REVERSE], -sums[CLAWBACK], sums[ADJUST], now, len(entries)),
     )
 
 
