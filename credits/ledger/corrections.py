@@ -117,8 +117,8 @@ def reverse(
     home = [(number, part) for number, part in given.items() if number <= made]
     anew = [(number, part) for number, part in given.items() if number > made]
     _end_phase(account, Boundary.GIVE, home, [] if anew else repaid, now)  # debt first, as above
-    for begun in anew:
-        _end_phase(account, Boundary.BEGIN, [begun], repaid if begun is anew[-1] else [], now)
+    for refund in anew:
+        _end_phase(account, Boundary.BEGIN, [refund], repaid if refund is anew[-1] else [], now)
     allocations = _net(list(given.items()), repaid)
     cause = replace(cause, reverses=entry.sequence)
     return _append(account, Kind.REVERSE, amount, allocations, now=now, cause=cause)
@@ -143,6 +143,7 @@ def debt_of(entry: Entry, overdraft: int, later: Sequence[Entry]) -> tuple[int, 
     """
     unpaid = sum(part for number, part in entry.allocations if number == OVERDRAFT)
     paid: list[tuple[int, int]] = []
+    paying: list[tuple[int, int]] = []  # more than was owed: what the entries after it say never was
     ahead = overdraft - sum(_change_of_debt(each) for each in (entry, *later))
     for each in (entry, *later):
         lessened = sum(part for number, part in each.allocations if number == OVERDRAFT)
@@ -152,13 +153,34 @@ def debt_of(entry: Entry, overdraft: int, later: Sequence[Entry]) -> tuple[int, 
         elif each.cause.reverses is not None and each.cause.reverses < entry.sequence:
             ahead -= lessened
         for number, part in each.allocations:
-            if number < OVERDRAFT:
-                older = min(part, ahead)
-                own = min(part - older, unpaid)
-                ahead, unpaid = ahead - older, unpaid - own
-                if own:
-                    paid.append((-number, own))
+            if number < OVERDRAFT and part < 0:  # a repayment that never was, as it is laid now
+                own = _unpay(paid, -number, -part)
+                ahead, unpaid = ahead - part - own, unpaid + own
+        if each.kind is Kind.REALLOCATE and lessened < 0:  # others have taken it over
+            older = min(-lessened, max(0, ahead))
+            ahead, unpaid = ahead - older, unpaid - min(-lessened - older, unpaid)
+        paying += [(-number, part) for number, part in each.allocations if number < OVERDRAFT and part > 0]
+        for index, (payer, part) in enumerate(paying):
+            older = min(part, max(0, ahead))
+            own = min(part - older, unpaid)
+            ahead, unpaid = ahead - older, unpaid - own
+            paying[index] = (payer, part - older - own)
+            if own:
+                paid.append((payer, own))
+        paying = [(payer, part) for payer, part in paying if part]
     return unpaid, paid
+
+
+def _unpay(paid: list[tuple[int, int]], payer: int, part: int) -> int:
+    """Takes `part` of the payer's repayments back, the last first; how much there was to take."""
+    left = part
+    for index in range(len(paid) - 1, -1, -1):
+        number, own = paid[index]
+        if number == payer:
+            paid[index] = (number, own - min(own, left))
+            left -= min(own, left)
+    paid[:] = [(number, own) for number, own in paid if own]
+    return part - left
 
 
 def _change_of_debt(entry: Entry) -> int:
@@ -171,26 +193,57 @@ def _change_of_debt(entry: Entry) -> int:
 def _bearers(
     account: Account, entry: Entry, back: list[tuple[int, int]], later: Sequence[Entry]
 ) -> list[tuple[int, int]]:
-    """`back` with its overdraft taken apart: what grants have repaid of it, in order, then what is still owed."""
+    """`back`, with what others have taken over from a grant, and its overdraft taken apart: what grants have repaid of
+    it, in order, then what is still owed."""
     overdrawn = sum(part for number, part in back if number == OVERDRAFT)
-    if not overdrawn:
-        return back
-    unpaid, paid = debt_of(entry, account.overdraft, later)
+    unpaid, paid = debt_of(entry, account.overdraft, later) if overdrawn else (0, [])
     owed = max(0, min(overdrawn, unpaid, account.overdraft))
     _, repaid = split(paid, max(0, sum(part for _, part in paid) - (overdrawn - owed)))
     moved, _ = split(_taken_over(later), overdrawn - owed - sum(part for _, part in repaid))
-    rest = [(number, part) for number, part in back if number != OVERDRAFT]
-    return rest + moved + repaid + ([(OVERDRAFT, owed)] if owed else [])
+    rest = [(number, part) for number, part in back if number != OVERDRAFT] + moved + repaid
+    found = _as_borne_now(account, rest, later)
+    # What none of them bears is owed, or else was paid by who bore it first.
+    missing = sum(part for _, part in back) - owed - sum(part for _, part in found)
+    more = min(missing, account.overdraft - owed)
+    if missing > more:
+        found.append(((rest or [(number, 0) for number in _bearing_since(later)])[0][0], missing - more))
+    return found + ([(OVERDRAFT, owed + more)] if owed + more else [])
+
+
+def borne_still(grant: Grant) -> int:
+    """What the grant bears and has not got back: by what was laid again since, it may be less than its entries say."""
+    return grant.burned - grant.given_back
+
+
+def _as_borne_now(account: Account, parts: list[tuple[int, int]], later: Sequence[Entry]) -> list[tuple[int, int]]:
+    """What of the parts is borne still; where a grant bears less by now, another has taken the burns over."""
+    left: dict[int, int] = {}
+    found: list[tuple[int, int]] = []
+    for number, drawn in parts:
+        part = drawn
+        for bearer in (number, *(taker for taker, _ in _taken_over(later)), *reversed(_bearing_since(later))):
+            still = left.setdefault(bearer, max(0, borne_still(account.grants[bearer])))
+            own = min(part, still)
+            left[bearer] -= own
+            part -= own
+            if own:
+                found.append((bearer, own))
+    return found
+
+
+def _bearing_since(later: Sequence[Entry]) -> list[int]:
+    """Grants that took part in what moved debt and burns since."""
+    return [abs(number) for each in later for number, _ in each.allocations if number]
 
 
 def _taken_over(later: Sequence[Entry]) -> list[tuple[int, int]]:
     """Grants that have taken over what was overdraft, by what was laid again since: last first."""
     return [
-        (abs(number), part)
+        (number, part)
         for each in reversed(later)
         if each.kind is Kind.REALLOCATE
         for number, part in each.allocations
-        if number and part > 0
+        if number > OVERDRAFT and part > 0
     ]
 
 

@@ -20,7 +20,7 @@ from credits.ledger.account import Account, Grant
 from credits.ledger.burn import burn
 from credits.ledger.entries import OVERDRAFT, Entry, Kind
 from credits.ledger.laying import LateBurn, Sheet, Span
-from credits.ledger.phases import Boundary, Phase, Rank
+from credits.ledger.phases import Boundary, Phase, Rank, add
 
 
 def is_late(account: Account, occurred_at: datetime) -> bool:
@@ -37,6 +37,7 @@ def place(account: Account, burns: Sequence[LateBurn], now: datetime) -> list[En
     for late in sorted(burns, key=lambda late: late.occurred_at):
         spans[bisect_right(ends, late.occurred_at)].late.append(late)
     sheet = Sheet(account)
+    sheet.bind_reversed(spans)
     sheet.take_back(spans)
     sheet.lay(spans)
     account.burned += sum(late.amount for late in burns)
@@ -61,8 +62,8 @@ class Cut:
 def cuts_for(account: Account, grant: Grant, now: datetime) -> list[Cut]:
     """How a grant that begins before now cuts the phases since: where it begins itself, and where grants ended that
     were used up before and may not be any more."""
-    begin = _begin(account, grant)
-    cuts = [_cut(account, begin, Rank.START, Boundary.BEGIN, ((grant.number, grant.amount),))]
+    begin, rank = _begin(account, grant)
+    cuts = [_cut(account, begin, rank, Boundary.BEGIN, ((grant.number, grant.amount),))]
     for used_up in _used_up(account, begin, now):
         assert used_up.expires_at is not None  # noqa: S101 -- it is by its end that it was chosen
         moved = ((used_up.number, 0), (-used_up.number, 0))
@@ -75,9 +76,10 @@ def begin_in_the_past(account: Account, grant: Grant, now: datetime, cuts: Mappi
 
     `cuts` are those of `cuts_for`, each with what had burned between its `begun` and its `until`.
     """
-    begin = _begin(account, grant)
-    spans = _spans(account, begin)
+    begin, rank = _begin(account, grant)
+    spans = _spans(account, begin, rank)
     sheet = Sheet(account)
+    sheet.bind_reversed(spans)
     sheet.take_back(spans)
     boundaries = {_new_phase(account, cut): burned for cut, burned in cuts.items()}
     for boundary in sorted(boundaries, key=lambda phase: phase.place):
@@ -103,15 +105,30 @@ def begin_in_the_past(account: Account, grant: Grant, now: datetime, cuts: Mappi
     return entry
 
 
-def _begin(account: Account, grant: Grant) -> datetime:
-    """Where the grant begins: never before what an operator did to grants and debt, which is not laid again."""
+def _begin(account: Account, grant: Grant) -> tuple[datetime, Rank]:
+    """Where the grant begins: never before what an operator did to grants and debt, which is not laid again, but right
+    after it; else before whatever was asked for at that instant."""
+    refunded = {OVERDRAFT, *_repaid_and_got_back(account, grant.effective_at)}
     fixed = [
         phase.until
         for phase in account.phases
         if phase.boundary is Boundary.CLOSE
-        or (phase.boundary is Boundary.GIVE and any(number == OVERDRAFT for number, _ in phase.moved))
+        or (phase.boundary is Boundary.GIVE and any(number in refunded for number, _ in phase.moved))
     ]
-    return max([grant.effective_at, *fixed])
+    last = max(fixed, default=None)
+    if last is None or last < grant.effective_at:
+        return grant.effective_at, Rank.START
+    return last, Rank.ASKED
+
+
+def _repaid_and_got_back(account: Account, since: datetime) -> list[int]:
+    """Grants that have got back what they had repaid of overdraft since then: a reversal of overdraft, too."""
+    repaid: dict[int, int] = {}
+    for phase in account.phases:
+        if phase.until >= since:
+            add(repaid, phase.repaid)
+    grants = account.grants
+    return [n for n, part in repaid.items() if n and part and grants[n].given_back > grants[n].burned - part]
 
 
 def _used_up(account: Account, begin: datetime, now: datetime) -> list[Grant]:
@@ -136,9 +153,9 @@ def _new_phase(account: Account, cut: Cut) -> Phase:
     return Phase(account.phase_count, cut.until, cut.rank, cut.boundary, list(cut.moved))
 
 
-def _spans(account: Account, since: datetime) -> list[Span]:
-    """The phases that reach beyond `since`, and the present one."""
-    begun = [phase for phase in account.phases if phase.until > since]
+def _spans(account: Account, since: datetime, rank: Rank = Rank.ASKED) -> list[Span]:
+    """The phases that reach beyond `since`, at that instant those of a higher rank, and the present one."""
+    begun = [phase for phase in account.phases if (phase.until, phase.rank) > (since, rank)]
     spans = [Span(phase.number, phase.drawn, sum(phase.drawn.values()), phase) for phase in begun]
     return [*spans, Span(0, account.drawn, sum(account.drawn.values()), None)]
 

@@ -55,6 +55,7 @@ class Sheet:
         self._burned: dict[int, int] = {}  # by grant: how much more it bears than before
         self._expired: dict[int, int] = {}
         self._kept: dict[int, int] = {}  # of grants that ended: what holds kept of them then
+        self._bound: dict[int, int] = {}  # what grants bear whatever else is live: it was given back to them
         self.moved: dict[int, int] = {}  # as a REALLOCATE entry says it
 
     # ─── back ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,6 +96,14 @@ class Sheet:
         else:
             self._free[number] += part
 
+    def bind_reversed(self, spans: Sequence[Span]) -> None:
+        """What was given back stays with the grants that bore it: another one that is live now takes none of it over."""
+        for number, grant in self._account.grants.items():
+            if grant.given_back:
+                laid = sum(span.was.get(number, 0) for span in spans)
+                laid += sum(part for span in spans if span.phase for n, part in span.phase.repaid if n == number)
+                self._bound[number] = max(0, grant.given_back - (grant.burned - laid))
+
     # ─── forward ─────────────────────────────────────────────────────────────────────────────────────────────
     def lay(self, spans: Sequence[Span]) -> None:
         """Draws each span's burns, then the late ones, and passes its boundary; then says so in the account."""
@@ -106,7 +115,7 @@ class Sheet:
         self._write(spans)
 
     def _draw_span(self, span: Span, keep: Mapping[int, int]) -> None:
-        again = self._draw(span.total, keep)
+        again = self._draw_bound(span, keep) if self._bound else self._draw(span.total, keep)
         for number, part in again:
             self._bear(number, part)
         for number, part in span.was.items():
@@ -116,6 +125,22 @@ class Sheet:
             late.parts = self._draw(late.amount, keep)
             add(span.drawn, late.parts)
             add(self._burned, late.parts)
+
+    def _draw_bound(self, span: Span, keep: Mapping[int, int]) -> Parts:
+        """First from grants that have to bear it, as they did; the rest in burn order."""
+        drawn: dict[int, int] = {}
+        left = span.total
+        for number, was in span.was.items():
+            part = min(was, left, self._bound.get(number, 0), self._free_now(number, keep)) if number else 0
+            if part:
+                self._free[number] -= part
+                left -= part
+                drawn[number] = part
+        add(drawn, self._draw(left, keep))
+        for number, part in drawn.items():
+            if number in self._bound:
+                self._bound[number] = max(0, self._bound[number] - part)
+        return list(drawn.items())
 
     def _bear(self, number: int, part: int) -> None:
         add(self._burned, [(number, part)])

@@ -6,7 +6,9 @@ from typing import Any
 
 from credits.db import HotConnection
 from credits.ledger.account import Grant
+from credits.ledger.corrections import borne, borne_still, left_of
 from credits.ledger.entries import Entry
+from credits.ledger.holds import split
 from credits.ledger.rows import entry_of
 from credits.posting import statements
 from credits.posting.book import Book, Reversible
@@ -41,10 +43,16 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
             case VoidGrant() | ExtendGrant() | Adjust() | Clawback():
                 grants.add((command.grant.customer_id, command.grant.credit_type_id, command.grant.number))
     if entries:
-        bearers = await _read_entries(connection, book, entries)
-        grants |= bearers
+        grants |= await _read_entries(connection, book, entries)
+    await _read_grants(connection, book, grants)
+    if taken_over := _taken_over(book, entries):
+        await _read_grants(connection, book, await _read_since(connection, book, taken_over))
+
+
+async def _read_grants(connection: HotConnection, book: Book, places: set[Place]) -> None:
+    """Those that are closed: the book has the others."""
     for customer_id, credit_type_id, *values in await connection.fetch(
-        statements.READ_CLOSED_GRANTS, *_columns(grants)
+        statements.READ_CLOSED_GRANTS, *_columns(places)
     ):
         grant = Grant(*values)
         book.accounts[customer_id, credit_type_id].grants.setdefault(grant.number, grant)
@@ -52,23 +60,58 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
 
 async def _read_entries(connection: HotConnection, book: Book, places: set[Place]) -> set[Place]:
     """Reads the entries and what later ones did to them; the grants that bore or repaid them."""
-    named = {
-        _place(row): entry_of(row) for row in await connection.fetch(statements.READ_NAMED_ENTRIES, *_columns(places))
+    for row in await connection.fetch(statements.READ_NAMED_ENTRIES, *_columns(places)):
+        book.reversible[_place(row)] = Reversible(entry_of(row), [])
+    named = set(book.reversible)
+    for row in await connection.fetch(statements.READ_REVERSALS, *_columns(named)):
+        book.reversible[row["customer_id"], row["credit_type_id"], row["reverses"]].later.append(entry_of(row))
+    overdrawn = {place for place in named if any(number == 0 for number, _ in book.reversible[place].entry.allocations)}
+    grants = _speak_of(book, named)
+    return grants | await _read_since(connection, book, overdrawn) if overdrawn else grants
+
+
+async def _read_since(connection: HotConnection, book: Book, places: set[Place]) -> set[Place]:
+    """Reads what made, paid, lessened or moved debt and burns after the entries; the grants that it speaks of."""
+    found: dict[Place, dict[int, Entry]] = {
+        place: {entry.sequence: entry for entry in book.reversible[place].later} for place in places
     }
-    later: dict[Place, dict[int, Entry]] = {place: {} for place in named}
-    for row in await connection.fetch(statements.READ_REVERSALS, *_columns(set(named))):
-        later[row["customer_id"], row["credit_type_id"], row["reverses"]][row["sequence"]] = entry_of(row)
-    overdrawn = {place for place, entry in named.items() if any(number == 0 for number, _ in entry.allocations)}
-    if overdrawn:
-        for row in await connection.fetch(statements.READ_DEBTS_SINCE, *_columns(overdrawn)):
-            later[row["customer_id"], row["credit_type_id"], row["since"]][row["sequence"]] = entry_of(row)
-    grants: set[Place] = set()
-    for place, entry in named.items():
-        found = [after for _, after in sorted(later[place].items())]
-        book.reversible[place] = Reversible(entry, found)
-        numbers = {abs(number) for each in (entry, *found) for number, _ in each.allocations if number}
-        grants |= {(place[0], place[1], number) for number in numbers}
-    return grants
+    for row in await connection.fetch(statements.READ_DEBTS_SINCE, *_columns(places)):
+        found[row["customer_id"], row["credit_type_id"], row["since"]][row["sequence"]] = entry_of(row)
+    for place, later in found.items():
+        book.reversible[place].later[:] = [entry for _, entry in sorted(later.items())]
+    return _speak_of(book, places)
+
+
+def _speak_of(book: Book, places: set[Place]) -> set[Place]:
+    """The grants that bore or repaid the entries."""
+    return {
+        (place[0], place[1], abs(number))
+        for place in places
+        for each in (book.reversible[place].entry, *book.reversible[place].later)
+        for number, _ in each.allocations
+        if number
+    }
+
+
+def _taken_over(book: Book, places: set[Place]) -> set[Place]:
+    """The entries that were drawn on a grant that bears less than they say: it began to be another's since."""
+    drawn: dict[Place, int] = {}
+    named = places & set(book.reversible)
+    for place in named:
+        found = book.reversible[place]
+        left, _ = split(borne(found.entry), left_of(found.entry, found.later))
+        for number, part in left:
+            drawn[place[0], place[1], number] = drawn.get((place[0], place[1], number), 0) + part
+    less = set()
+    for (customer_id, credit_type_id, number), parts in drawn.items():
+        grant = book.accounts[customer_id, credit_type_id].grants.get(number)
+        if grant is not None and borne_still(grant) < parts:
+            less.add((customer_id, credit_type_id, number))
+    return {
+        place
+        for place in named
+        if any((place[0], place[1], number) in less for number, _ in borne(book.reversible[place].entry))
+    }
 
 
 def _columns(places: set[Place]) -> tuple[list[int], list[int], list[int]]:

@@ -13,7 +13,7 @@ from credits.ledger.account import Account, Grant
 from credits.ledger.rows import phase_of
 from credits.posting import statements
 from credits.posting.book import Book, Burned
-from credits.posting.commands import Burn, Command, GiveGrant, TakeEvent
+from credits.posting.commands import Advance, Burn, Command, GiveGrant, TakeEvent
 
 _Place = tuple[int, int]
 
@@ -51,6 +51,8 @@ def _since(book: Book, commands: Sequence[Command]) -> dict[_Place, datetime]:
         if at is not None and customer_id is not None:
             reach[customer_id] = min(at, reach.get(customer_id, at))
     begins = _begins(book, commands)
+    # What they do first may end the present phase, and what it drew on may be used up since.
+    ends_phases = any(not isinstance(command, TakeEvent | Burn | Advance) for command in commands)
     found = {}
     for place, account in book.accounts.items():
         at = reach.get(place[0])
@@ -58,7 +60,7 @@ def _since(book: Book, commands: Sequence[Command]) -> dict[_Place, datetime]:
         if at is None or (account.phased_at is None and not due and not account.drawn):
             continue
         late = account.phased_at is not None and at < account.phased_at
-        if late or due or (place in begins and account.drawn):
+        if late or due or (account.drawn and (place in begins or (ends_phases and at < book.now))):
             found[place] = at
     return found
 

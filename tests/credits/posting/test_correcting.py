@@ -237,3 +237,47 @@ async def test_a_grant_expires_again_after_a_give_back_and_a_late_sweep_books_ea
     assert [(entry.kind, entry.amount) for entries in swept for entry in entries] == [(Kind.EXPIRE, -4 * MICRO)]
     assert await till.sweep() == []
     await till.check()
+
+
+async def standing(till: Till) -> list[tuple[int, int, int]]:
+    """Of each grant what remains, what it bears and what it was given back, in credits."""
+    rows = await till.rows("SELECT remaining, burned, given_back FROM grants ORDER BY number")
+    return [tuple(value // 10**6 for value in row.values()) for row in rows]
+
+
+async def test_a_reversal_goes_to_who_bears_the_burn_since_a_grant_in_the_past_took_it_over(till: Till):
+    began = await till.now()
+    await till.must(till.grant("10"))
+    await till.jump(timedelta(hours=1))
+    burned = (await till.must(till.burn("10"))).entry
+    await till.must(till.grant("10", priority=10, effective_at=began + timedelta(seconds=1)))
+    assert await standing(till) == [(10, 0, 0), (0, 10, 0)]
+    await till.must(till.reverse(burned))
+    assert await standing(till) == [(10, 0, 0), (10, 10, 10)]
+    await till.check()
+
+
+async def test_a_grant_in_the_past_takes_over_nothing_that_was_given_back(till: Till):
+    began = await till.now()
+    await till.must(till.grant("10"))
+    await till.jump(timedelta(hours=1))
+    burned = (await till.must(till.burn("10"))).entry
+    await till.must(till.reverse(burned))
+    await till.must(till.grant("10", priority=10, effective_at=began + timedelta(seconds=1)))
+    assert await standing(till) == [(10, 10, 10), (10, 0, 0)]
+    await till.check()
+
+
+async def test_late_usage_from_before_a_reversal_of_debt_and_a_grant_in_the_past_is_taken(till: Till):
+    """The grant begins after the reversal that it may not reach behind, also where both lie at one instant."""
+    await till.policy("SOFT")
+    began = await till.now()
+    await till.jump(timedelta(hours=1))
+    burned = (await till.must(till.burn("22"))).entry
+    await till.jump(timedelta(hours=1))
+    await till.must(till.reverse(burned, "11"))
+    await till.jump(timedelta(hours=1))
+    await till.must(till.grant("20", effective_at=began + timedelta(minutes=90)))
+    await till.must(till.burn("6", occurred_at=began + timedelta(minutes=80)))
+    assert await standing(till) == [(3, 17, 0)]
+    await till.check()

@@ -1,6 +1,7 @@
 """Law 10 through the writer: usage told of late, in any order and any batches, ends as if it had come in time."""
 
 import asyncio
+import logging
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -138,6 +139,23 @@ async def test_a_grant_in_the_past_takes_over_what_burned_since(till: Till) -> N
         (grant.number, grant.state, grant.remaining, grant.burned, grant.expired) for grant in await grants_of(till)
     ]
     assert numbers == [(1, "EXPIRED", 0, 0, 10_000_000), (2, "ACTIVE", 11_000_000, 9_000_000, 0)]
+    await till.check()
+
+
+@pytest.mark.parametrize("first", ["hold", "grant", "reversal"])
+async def test_what_ends_a_phase_and_usage_from_before_it_go_through_in_one_batch(
+    till: Till, caplog: pytest.LogCaptureFixture, first: str
+) -> None:
+    """What the phase drew on may be used up since, and nothing else reads that."""
+    await till.must(till.grant("10", priority=1))
+    await till.must(till.grant("100"))
+    await till.jump(HOUR)
+    burned = (await till.must(till.burn("20"))).entry
+    await till.jump(HOUR)
+    before = {"hold": till.hold("5"), "grant": till.grant("5"), "reversal": till.reverse(burned, "5")}[first]
+    answers = await till.many(before, till.burn("3", occurred_at=await till.now() - timedelta(seconds=1)))
+    assert not any(hasattr(answer, "code") for answer in answers)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
     await till.check()
 
 
