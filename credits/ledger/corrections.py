@@ -137,9 +137,9 @@ def left_of(entry: Entry, later: Sequence[Entry]) -> int:
 def debt_of(entry: Entry, overdraft: int, later: Sequence[Entry]) -> tuple[int, list[tuple[int, int]]]:
     """Of the overdraft that the entry made: what is not repaid, and which grants have repaid the rest, in order.
 
-    The oldest debt is repaid first. `overdraft` is the account's now; what there was before the entry follows from it.
-    What reversals have given back already counts neither here nor there: they took what was unpaid first, then what
-    was repaid last.
+    The oldest debt is repaid first, also by grants that bear it since burns were laid again. `overdraft` is the account's
+    now; what there was before the entry follows from it. What reversals have given back already counts neither here nor
+    there: they took what was unpaid first, then what was repaid last.
     """
     unpaid = sum(part for number, part in entry.allocations if number == OVERDRAFT)
     paid: list[tuple[int, int]] = []
@@ -147,18 +147,28 @@ def debt_of(entry: Entry, overdraft: int, later: Sequence[Entry]) -> tuple[int, 
     for each in (entry, *later):
         lessened = sum(part for number, part in each.allocations if number == OVERDRAFT)
         if each.cause.reverses == entry.sequence:
-            unpaid -= lessened
+            unpaid = max(0, unpaid - lessened)  # it may have lessened what others owed, too
             paid, _ = split(paid, max(0, sum(part for _, part in paid) + lessened - each.amount))
         elif each.cause.reverses is not None and each.cause.reverses < entry.sequence:
             ahead -= lessened
-        for number, part in each.allocations:
-            if number < OVERDRAFT:
-                older = min(part, ahead)
-                own = min(part - older, unpaid)
-                ahead, unpaid = ahead - older, unpaid - own
-                if own:
-                    paid.append((-number, own))
+        for number, part in _payments(each):
+            older = min(part, ahead)
+            own = min(part - older, unpaid)
+            ahead, unpaid = ahead - older, unpaid - own
+            if own:
+                paid.append((number, own))
     return unpaid, paid
+
+
+def _payments(entry: Entry) -> list[tuple[int, int]]:
+    """Which grants paid overdraft by it. What was laid again may take a payment back (a negative part, which is older
+    debt again), and where it lessens the overdraft itself, the grants that bear more now have paid that."""
+    paid = [(-number, part) for number, part in entry.allocations if number < OVERDRAFT]
+    lessened = -sum(part for number, part in entry.allocations if number == OVERDRAFT)
+    if entry.kind is Kind.REALLOCATE and lessened > 0:
+        taken_over, _ = split([(n, part) for n, part in entry.allocations if n > OVERDRAFT and part > 0], lessened)
+        paid += taken_over
+    return sorted(paid, key=lambda payment: payment[1] > 0)
 
 
 def _change_of_debt(entry: Entry) -> int:
@@ -176,22 +186,27 @@ def _bearers(
     if not overdrawn:
         return back
     unpaid, paid = debt_of(entry, account.overdraft, later)
-    owed = max(0, min(overdrawn, unpaid, account.overdraft))
+    owed = min(overdrawn, unpaid, account.overdraft)
     _, repaid = split(paid, max(0, sum(part for _, part in paid) - (overdrawn - owed)))
-    moved, _ = split(_taken_over(later), overdrawn - owed - sum(part for _, part in repaid))
+    missing = overdrawn - owed - sum(part for _, part in repaid)
+    owed += (more := min(missing, account.overdraft - owed))  # debt comes first, whoever is given it
     rest = [(number, part) for number, part in back if number != OVERDRAFT]
-    return rest + moved + repaid + ([(OVERDRAFT, owed)] if owed else [])
+    others = _who_bears(account, missing - more, besides=rest + repaid)
+    return rest + others + repaid + ([(OVERDRAFT, owed)] if owed else [])
 
 
-def _taken_over(later: Sequence[Entry]) -> list[tuple[int, int]]:
-    """Grants that have taken over what was overdraft, by what was laid again since: last first."""
-    return [
-        (abs(number), part)
-        for each in reversed(later)
-        if each.kind is Kind.REALLOCATE
-        for number, part in each.allocations
-        if number and part > 0
-    ]
+def _who_bears(account: Account, amount: int, besides: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Grants that bear so much more burns than was given back to them, the newest last: where an earlier reversal has
+    lessened a debt in the place of another, what it should have given back is theirs still."""
+    if not amount:
+        return []
+    borne_by = {number: grant.burned - grant.given_back for number, grant in account.grants.items()}
+    for number, part in besides:
+        borne_by[number] -= part
+    candidates = sorted((number, part) for number, part in borne_by.items() if part > 0)
+    _, found = split(candidates, max(0, sum(part for _, part in candidates) - amount))
+    lacking = amount - sum(part for _, part in found)  # what was adjusted upwards counts as given back, too
+    return found + ([(max(account.grants), lacking)] if lacking else [])
 
 
 def _give_home(account: Account, grant: Grant, part: int, *, expires_at: datetime, now: datetime, cause: Cause) -> int:

@@ -4,6 +4,7 @@ and what their companions look at."""
 from collections.abc import Sequence
 from typing import Any
 
+from credits.amount import INT64_MAX
 from credits.db import HotConnection
 from credits.ledger.account import Grant
 from credits.ledger.entries import Entry
@@ -62,13 +63,25 @@ async def _read_entries(connection: HotConnection, book: Book, places: set[Place
     if overdrawn:
         for row in await connection.fetch(statements.READ_DEBTS_SINCE, *_columns(overdrawn)):
             later[row["customer_id"], row["credit_type_id"], row["since"]][row["sequence"]] = entry_of(row)
-    grants: set[Place] = set()
+    grants = await _read_bearers(connection, [named[place] for place in overdrawn])
     for place, entry in named.items():
         found = [after for _, after in sorted(later[place].items())]
         book.reversible[place] = Reversible(entry, found)
         numbers = {abs(number) for each in (entry, *found) for number, _ in each.allocations if number}
         grants |= {(place[0], place[1], number) for number in numbers}
     return grants
+
+
+async def _read_bearers(connection: HotConnection, overdrawn: Sequence[Entry]) -> set[Place]:
+    amounts: dict[tuple[int, int], int] = {}
+    for entry in overdrawn:
+        place = (entry.customer_id, entry.credit_type_id)
+        amounts[place] = amounts.get(place, 0) - entry.amount
+    if not amounts:
+        return set()
+    columns = zip(*((*place, min(amount, INT64_MAX)) for place, amount in amounts.items()), strict=True)
+    rows = await connection.fetch(statements.READ_BEARERS, *map(list, columns))
+    return {(row["customer_id"], row["credit_type_id"], row["number"]) for row in rows}
 
 
 def _columns(places: set[Place]) -> tuple[list[int], list[int], list[int]]:

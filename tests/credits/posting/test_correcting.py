@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from credits.posting.outcomes import Burned, Granted
 from tests.credits.posting.test_first_answers import again
 from tests.credits.posting.till import Till
 
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 # ─── refusals ──────────────────────────────────────────────────────────────────────────────────────
@@ -236,4 +237,17 @@ async def test_a_grant_expires_again_after_a_give_back_and_a_late_sweep_books_ea
     swept = await asyncio.gather(till.sweep(), till.sweep())
     assert [(entry.kind, entry.amount) for entries in swept for entry in entries] == [(Kind.EXPIRE, -4 * MICRO)]
     assert await till.sweep() == []
+    await till.check()
+
+
+async def test_burns_that_a_grant_in_the_past_took_over_go_back_to_it_whatever_else_was_owed(till: Till):
+    began = await till.now()
+    await till.policy("SOFT")
+    await till.jump(5 * HOUR)
+    first = await till.must(till.burn("39"))  # overdraft
+    await till.must(till.grant("40", effective_at=began + HOUR))  # bears it now
+    second = await till.must(till.burn("35"))  # one of it, and 34 overdraft
+    await till.must(till.reverse(first.entry))
+    await till.must(till.reverse(second.entry))
+    assert await till.available() == Decimal(40)
     await till.check()
