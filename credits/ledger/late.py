@@ -61,8 +61,8 @@ class Cut:
 def cuts_for(account: Account, grant: Grant, now: datetime) -> list[Cut]:
     """How a grant that begins before now cuts the phases since: where it begins itself, and where grants ended that
     were used up before and may not be any more."""
-    begin = _begin(account, grant)
-    cuts = [_cut(account, begin, Rank.START, Boundary.BEGIN, ((grant.number, grant.amount),))]
+    begin, rank = _begin(account, grant)
+    cuts = [_cut(account, begin, rank, Boundary.BEGIN, ((grant.number, grant.amount),))]
     for used_up in _used_up(account, begin, now):
         assert used_up.expires_at is not None  # noqa: S101 -- it is by its end that it was chosen
         moved = ((used_up.number, 0), (-used_up.number, 0))
@@ -75,8 +75,8 @@ def begin_in_the_past(account: Account, grant: Grant, now: datetime, cuts: Mappi
 
     `cuts` are those of `cuts_for`, each with what had burned between its `begun` and its `until`.
     """
-    begin = _begin(account, grant)
-    spans = _spans(account, begin)
+    begin, rank = _begin(account, grant)
+    spans = _spans(account, begin, rank)
     sheet = Sheet(account)
     sheet.take_back(spans)
     boundaries = {_new_phase(account, cut): burned for cut, burned in cuts.items()}
@@ -103,15 +103,17 @@ def begin_in_the_past(account: Account, grant: Grant, now: datetime, cuts: Mappi
     return entry
 
 
-def _begin(account: Account, grant: Grant) -> datetime:
-    """Where the grant begins: never before what an operator did to grants and debt, which is not laid again."""
+def _begin(account: Account, grant: Grant) -> tuple[datetime, Rank]:
+    """Where the grant begins: never before what an operator did to grants and debt, which is not laid again; but right
+    behind it, at the same instant."""
     fixed = [
         phase.until
         for phase in account.phases
         if phase.boundary is Boundary.CLOSE
         or (phase.boundary is Boundary.GIVE and any(number == OVERDRAFT for number, _ in phase.moved))
     ]
-    return max([grant.effective_at, *fixed])
+    last = max(fixed, default=None)
+    return (grant.effective_at, Rank.START) if last is None or last < grant.effective_at else (last, Rank.ASKED)
 
 
 def _used_up(account: Account, begin: datetime, now: datetime) -> list[Grant]:
@@ -136,9 +138,9 @@ def _new_phase(account: Account, cut: Cut) -> Phase:
     return Phase(account.phase_count, cut.until, cut.rank, cut.boundary, list(cut.moved))
 
 
-def _spans(account: Account, since: datetime) -> list[Span]:
-    """The phases that reach beyond `since`, and the present one."""
-    begun = [phase for phase in account.phases if phase.until > since]
+def _spans(account: Account, since: datetime, rank: Rank = Rank.ASKED) -> list[Span]:
+    """The phases that end behind a boundary of that rank at `since`, and the present one."""
+    begun = [phase for phase in account.phases if (phase.until, phase.rank) > (since, rank)]
     spans = [Span(phase.number, phase.drawn, sum(phase.drawn.values()), phase) for phase in begun]
     return [*spans, Span(0, account.drawn, sum(account.drawn.values()), None)]
 

@@ -2,7 +2,7 @@
 corrections, disputes, limits, expiry under holds, batches. Whatever came of them, every law holds, every chain is sound,
 the book reconciles, and what time travel says of now is what is."""
 
-import random
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +37,11 @@ class Everything(History):
         self.told: list[Any] = []
         self.keeper = Keeper(till.database, spacing=self.draw.choice((3, 7, 1_000)))
         self.orders = 0
+        self.wealth = self.draw.choice((1, 6, 20))
+
+    async def grant(self, now: datetime) -> None:
+        for _ in range(self.draw.randint(1, self.wealth)):
+            await super().grant(now)
 
     async def step(self) -> None:
         (verb,) = self.draw.choices(
@@ -73,7 +78,7 @@ class Everything(History):
                 self.holds.append(HoldId(answer.customer_id, answer.credit_type_id, answer.hold.number))
                 self.known(answer, answer.hold.opened_at)
 
-    async def one(self, now: Any) -> Command:
+    async def one(self, now: datetime) -> Command:
         draw, till = self.draw, self.till
         verb = draw.choice(("burn", "late", "grant", "past", "hold", "settle", "release", "reverse", "correct"))
         if verb == "grant":
