@@ -217,14 +217,15 @@ def lots_of(standing: Standing, grants: Mapping[int, Grant], burn_order: str) ->
     last to burn first, and what fits nowhere is overdraft or its repayment.
     """
     known = order((grants[number] for number in standing.remaining if number in grants), burn_order)
-    lots = {grant.number: max(0, min(standing.remaining[grant.number], grant.amount)) for grant in known}
+    whole = {grant.number: grant.amount + grant.given_back for grant in known}  # adjusted upwards, it had more
+    lots = {grant.number: max(0, min(standing.remaining[grant.number], whole[grant.number])) for grant in known}
     missing = standing.balance + max(0, standing.overdraft) - sum(lots.values())
     for grant in known:
         taken = min(lots[grant.number], max(0, -missing))
         lots[grant.number] -= taken
         missing += taken
     for grant in reversed(known):
-        given = min(grant.amount - lots[grant.number], max(0, missing))
+        given = min(whole[grant.number] - lots[grant.number], max(0, missing))
         lots[grant.number] += given
         missing -= given
     return [(grant, lots[grant.number]) for grant in known if lots[grant.number]]
