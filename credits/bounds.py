@@ -31,6 +31,8 @@ LOCKS_AWAITED_MAX = 3  # batches of one lane that wait alone: each takes a conne
 QUEUE_COMMANDS_MAX = 20_000  # waiting commands per workspace and process; beyond it callers are told to come back
 FUTURE_SKEW = timedelta(minutes=5)  # contract: events ahead of our clock
 LATE_AFTER = timedelta(minutes=5)  # contract: `late` marks what was recorded longer than this after it occurred
+LATE_CUTOFF_MAX = timedelta(days=400)  # whoever settles once a year has a month to do it
+REFUND_LIFETIME = timedelta(days=30)  # contract: what is given back after its grant has ended; a setting overrides it
 HOLD_TTL_MAX = timedelta(days=30)  # a hold is for work in progress; a longer one is a grant taken away
 SWEEP_ACCOUNTS_MAX = 500  # accounts that one sweep books per transaction
 ATTEMPTS_MAX = 5  # how often a poisoned event is tried before it is INVALID

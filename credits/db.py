@@ -143,11 +143,13 @@ class HotConnection:
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         await self._flush()
-        return await self._driver.fetch(query, *arguments)
+        rows: list[asyncpg.Record] = await self._driver.fetch(query, *arguments)
+        return rows
 
     async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
         await self._flush()
-        return await self._driver.fetchrow(query, *arguments)
+        row: asyncpg.Record | None = await self._driver.fetchrow(query, *arguments)
+        return row
 
     async def fetchval(self, query: str, *arguments: Any) -> Any:
         await self._flush()
@@ -155,7 +157,7 @@ class HotConnection:
 
     async def execute(self, query: str, *arguments: Any) -> str:
         await self._flush()
-        return await self._driver.execute(query, *arguments)
+        return str(await self._driver.execute(query, *arguments))
 
     async def commit(self) -> None:
         self._script.append("COMMIT")
@@ -184,7 +186,7 @@ class HotConnection:
         if not self._script:
             return ""
         script, self._script, self._begun = "; ".join(self._script), [], True
-        return await self._driver.execute(script)
+        return str(await self._driver.execute(script))
 
 
 def literal(value: str | None) -> str:

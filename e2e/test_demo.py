@@ -26,13 +26,18 @@ START_S = 60.0
 SHOWN_S = 15.0
 POSTER_THREE_INKS = "14.4"  # 12 megapixels at 1.2
 PROOF = "0.5"
+LINE_PX = 24  # what is taller than this is more than one line of the text beside a number
 
 # Before anything of the page runs: what the browser thinks of it.
 WATCH = """
 window.watched = {shifts: [], violations: []};
 new PerformanceObserver((list) => {
   for (const {value, hadRecentInput, sources} of list.getEntries()) {
-    if (!hadRecentInput) window.watched.shifts.push([value, sources.map(({node}) => node?.nodeName ?? "inside an element")]);
+    if (!hadRecentInput) window.watched.shifts.push({value, sources: sources.map(({node, previousRect, currentRect}) => ({
+      inside: node === null ? "an element" : node.nodeName,
+      from: [previousRect.top, previousRect.bottom],
+      to: [currentRect.top, currentRect.bottom],
+    }))});
   }
 }).observe({type: "layout-shift", buffered: true});
 addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) =>
@@ -252,9 +257,11 @@ async def test_the_page_is_calm_at_every_width(demo: Demo, browser: Browser, led
     await context.close()
     assert wide <= width, "it scrolls sideways"
     assert watched["violations"] == []
-    # Inside the element the word after a number moves with the number's length: 0.0001 of the screen.
-    assert [shift for shift in watched["shifts"] if set(shift[1]) != {"inside an element"}] == []
-    assert sum(value for value, _ in watched["shifts"]) < 0.001
+    # Inside the element the words after a number move with the number's length, along their line. How often, and so the
+    # sum of it, is up to the team and to how long we look. Nothing else moves, and nothing moves up or down.
+    for source in [source for shift in watched["shifts"] for source in shift["sources"]]:
+        assert (source["inside"], source["to"]) == ("an element", source["from"]), watched["shifts"]
+        assert source["to"][1] - source["to"][0] <= LINE_PX, watched["shifts"]
     assert visit.problems == []
 
 

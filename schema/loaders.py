@@ -16,7 +16,7 @@ from credits.customers.customers import Customer, read_customers
 from credits.db import Database
 from credits.ledger.account import Grant, Hold
 from credits.ledger.entries import Entry
-from credits.ledger.reads import read_entries, read_grants, read_hold_entries, read_holds
+from credits.ledger.reads import read_entries, read_grants, read_hold_entries, read_holds, read_reversed_amounts
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -35,6 +35,7 @@ class Loaders:
         self.entries: DataLoader[Place, Entry | None] = self._loader(read_entries)
         self.grants: DataLoader[Place, Grant | None] = self._loader(read_grants)
         self.hold_entries: DataLoader[Place, list[Entry] | None] = self._loader(read_hold_entries)
+        self.reversed_amounts: DataLoader[Place, int | None] = self._loader(read_reversed_amounts)
         self.holds: DataLoader[Place, Hold | None] = self._loader(read_holds)
 
     def _loader(

@@ -6,6 +6,7 @@ from credits import ids
 from credits.access.keys import list_keys
 from credits.customers.customers import Customer as CustomerValue
 from credits.customers.customers import find_customer, search_customers
+from credits.customers.cutoff import as_duration
 from credits.enforcement.policies import list_policies
 from credits.errors import Refusal
 from credits.ledger import reads
@@ -62,9 +63,9 @@ class Query:
             now=workspace.now,
             customer=None if own is None else Customer.from_value(own),
             scopes=sorted(caller.scopes),
-            late_event_cutoff=f"PT{int(workspace.late_cutoff.total_seconds())}S"
-            if workspace.late_cutoff.seconds
-            else f"P{workspace.late_cutoff.days}D",
+            late_event_cutoff=as_duration(
+                workspace.late_cutoff if own is None or own.late_cutoff is None else own.late_cutoff
+            ),
         )
 
     @strawberry.field(description="`key` may be left out with a customer token.", metadata=_ANYONE)

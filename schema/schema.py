@@ -4,6 +4,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from schema.mutations.configuration import ConfigurationMutations
+from schema.mutations.corrections import CorrectionMutations
 from schema.mutations.customers import CustomerMutations
 from schema.mutations.spending import SpendingMutations
 from schema.mutations.usage import UsageMutations
@@ -13,7 +14,7 @@ from schema.subscriptions import Subscription
 
 
 @strawberry.type
-class Mutation(SpendingMutations, UsageMutations, CustomerMutations, ConfigurationMutations):
+class Mutation(SpendingMutations, CorrectionMutations, UsageMutations, CustomerMutations, ConfigurationMutations):
     pass
 
 

@@ -85,7 +85,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     metrics.SUBSCRIBERS.set_function(lambda: hub.state().subscribers)
     metrics.DISK_FREE_BYTES.set_function(lambda: floor.free_bytes() or 0)
     stack.push_async_callback(hub.stop)
-    configuration = Configuration(settings.late_event_cutoff)
+    configuration = Configuration(settings.late_event_cutoff, settings.refund_lifetime)
     reader = Reader(database, configuration)
     writer = Writer(database, configuration, publish=hub.publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)

@@ -132,7 +132,12 @@ class _Import:
         hub = Hub.publisher(settings.broadcast_url, settings.database_url)
         await hub.start()
         floor = DiskFloor(settings.data_dir if settings.embedded else None)
-        writer = Writer(store, Configuration(settings.late_event_cutoff), publish=hub.publish, refuse_writes=floor.low)
+        writer = Writer(
+            store,
+            Configuration(settings.late_event_cutoff, settings.refund_lifetime),
+            publish=hub.publish,
+            refuse_writes=floor.low,
+        )
         try:
             workspace = _named(await list_workspaces(store), self._workspace)
             if not from_start:
@@ -183,6 +188,8 @@ class _Import:
                         show()
                     sent = _Sent(some, events, asyncio.create_task(_ingest(writer, workspace.id, events)))
                     await asyncio.sleep(0)
+                if sent is not None:
+                    await asyncio.shield(sent.answer)
             finally:
                 if sent is not None:
                     self._count(sent, await sent.answer)

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from credits import durations
+from credits import bounds, durations
 from server.operator_error import OperatorError
 
 PREFIX = "SCRIP_"
@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     )
     late_event_cutoff: Annotated[timedelta, BeforeValidator(_duration)] = Field(
         default=timedelta(days=7), description="usage older than this becomes a dead letter; ISO 8601"
+    )
+    refund_lifetime: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+        default=bounds.REFUND_LIFETIME,
+        description="how long credits live that are given back after their grant has ended; ISO 8601",
     )
     environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(

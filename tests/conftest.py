@@ -1,5 +1,6 @@
 """Shared by all tests: one PostgreSQL a run, a fresh migrated database a test, and servers as real processes."""
 
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,6 +11,11 @@ from server import migrate
 from server.embedded import EmbeddedPostgres
 from tests.harness.databases import TEMPLATE, execute, fresh_database, named
 from tests.harness.server import Server
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start inherits that: the
+# processes that tests interrupt would not notice.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

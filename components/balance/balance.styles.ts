@@ -84,6 +84,7 @@ export const styles = /* css */ `
   ul {
     padding: 0;
     list-style: none;
+    font-variant-numeric: tabular-nums;
   }
   li,
   .row,

@@ -4,7 +4,7 @@ import secrets
 import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -24,6 +24,7 @@ customers = Table(
     Column("workspace_id", Integer),
     *(Column(name, Text) for name in ("key", "name", "email", "timezone", "locale", "cohort")),
     Column("rate_card_version", Integer),
+    Column("late_cutoff_s", BigInteger),
     Column("metadata", JSONB),
     Column("created_at", DateTime(timezone=True)),
 )
@@ -45,6 +46,7 @@ class Customer:
     rate_card_version: int | None
     metadata: dict[str, Any]
     created_at: datetime
+    late_cutoff: timedelta | None = None  # None: the workspace's
 
 
 async def upsert_customer(
@@ -180,4 +182,5 @@ def _customer(row: Any) -> Customer:
         rate_card_version=row.rate_card_version,
         metadata=row.metadata,
         created_at=row.created_at,
+        late_cutoff=None if row.late_cutoff_s is None else timedelta(seconds=row.late_cutoff_s),
     )

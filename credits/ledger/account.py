@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from credits.ledger import burn_order
 from credits.ledger.entries import GENESIS, Allocations, Cause, Entry, Kind, chain
+from credits.ledger.phases import Boundary, Parts, Phase, Rank
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Grant:
     metadata: str | None = None
     key: str | None = None
     fingerprint: int | None = None
+    rolled_from: int | None = None  # the grant that this one continues
 
     @property
     def free(self) -> int:
@@ -49,9 +51,21 @@ class Grant:
         return self.remaining - self.held
 
     @property
+    def cause(self) -> Cause:
+        """Who gave it, why, under which key: what its GRANT entry says."""
+        return Cause(
+            actor_id=self.actor_id, reason=self.reason, note=self.note, key=self.key, fingerprint=self.fingerprint
+        )
+
+    @property
     def open(self) -> bool:
         """May still change: scheduled, or something remains."""
         return self.state == "SCHEDULED" or self.remaining > 0
+
+    @property
+    def corrected(self) -> bool:
+        """Something of it was ever taken or given back by hand; of most grants nothing is."""
+        return bool(self.given_back or self.voided or self.clawed_back)
 
 
 @dataclass(slots=True)
@@ -77,8 +91,9 @@ class Hold:
 class Account:
     """One customer's ledger in one credit type.
 
-    Invariants: `balance = Σ remaining of open, begun grants − overdraft = granted − burned − expired`;
-    `overdraft > 0` only while no live grant has anything free.
+    Invariants: `balance = Σ remaining of open, begun grants − overdraft = granted − burned − expired + given_back −
+    voided − clawed_back + adjusted`; `overdraft > 0` only while no live grant has anything free. Each of these totals
+    is the sum of one kind of entry, over the account's lifetime: gross.
     """
 
     workspace_id: int
@@ -91,21 +106,31 @@ class Account:
     granted: int = 0
     burned: int = 0
     expired: int = 0
+    given_back: int = 0
+    voided: int = 0
+    clawed_back: int = 0
+    adjusted: int = 0  # signed
     recorded_at: datetime | None = None
     due_at: datetime | None = None  # nothing falls due before; exact once `advance` has passed it
     later_hold_at: datetime | None = None  # earliest end of the open holds that were not loaded
     sequence: int = 0
     grant_count: int = 0
     hold_count: int = 0
+    phase_count: int = 0
+    phased_at: datetime | None = None  # where the present phase began
+    drawn: dict[int, int] = field(default_factory=dict)  # what burned in the present phase, by grant; 0: overdraft
     head: bytes = GENESIS
     grants: dict[int, Grant] = field(default_factory=dict)
     holds: dict[int, Hold] = field(default_factory=dict)
+    phases: list[Phase] = field(default_factory=list)  # those that were loaded, and new ones; in order
     # What the rules did, for whoever stores it.
     entries: list[Entry] = field(default_factory=list)
     changed_grants: set[int] = field(default_factory=set)
     changed_holds: set[int] = field(default_factory=set)
     new_grants: set[int] = field(default_factory=set)
     new_holds: set[int] = field(default_factory=set)
+    changed_phases: set[int] = field(default_factory=set)
+    new_phases: set[int] = field(default_factory=set)
     stored_due_at: datetime | None = None
     _burnable: list[Grant] | None = None
 
@@ -113,6 +138,16 @@ class Account:
     def available(self) -> int:
         """What can be spent now. True only once the account is advanced to now."""
         return self.balance - self.held
+
+    @property
+    def outgoing(self) -> int:
+        """All that was and may yet be taken: with what is asked for it must fit 64 bits."""
+        return self.burned + self.clawed_back + self.held
+
+    @property
+    def corrected(self) -> bool:
+        """Something was ever taken or given back by hand; most accounts never see that."""
+        return bool(self.given_back or self.voided or self.clawed_back or self.adjusted)
 
     def burnable(self) -> list[Grant]:
         """Live grants with something free, in burn order."""
@@ -129,6 +164,17 @@ class Account:
         """Something will fall due at that instant."""
         if at is not None and (self.due_at is None or at < self.due_at):
             self.due_at = at
+
+    def end_phase(
+        self, at: datetime, rank: Rank, boundary: Boundary, moved: Parts, repaid: Parts | None = None
+    ) -> None:
+        """Something but a burn changes what burns may draw on: here a phase ends. To be called before the change is
+        followed by any burn; phases never go back in time."""
+        self.phase_count += 1
+        self.phased_at = at if self.phased_at is None else max(at, self.phased_at)
+        self.phases.append(Phase(self.phase_count, self.phased_at, rank, boundary, moved, repaid or [], self.drawn))
+        self.new_phases.add(self.phase_count)
+        self.drawn = {}
 
     def append(
         self,

@@ -12,6 +12,7 @@ from credits.ledger.account import Account, Grant
 from credits.ledger.entries import BY_THE_CLOCK, Kind
 from credits.ledger.grants import begin
 from credits.ledger.holds import release
+from credits.ledger.phases import Boundary, Rank
 
 _EXPIRY, _LAPSE, _START = 1, 2, 3  # their order at one instant
 
@@ -65,6 +66,7 @@ def _is_due(account: Account, kind: int, number: int) -> bool:
 def _expire(account: Account, grant: Grant, at: datetime) -> None:
     """The grant ends. What open holds keep of it stays until they close."""
     amount = grant.free
+    account.end_phase(at, Rank.EXPIRY, Boundary.END, [(grant.number, amount), (-grant.number, grant.held)])
     grant.state = "EXPIRED"
     grant.remaining -= amount
     grant.expired += amount

@@ -21,6 +21,7 @@ class Balance:
     """A customer's balance in one credit type at `as_of`. Amounts are micro-credits. Never changed; not `frozen`,
     which doubles what making one costs, and every answer makes one.
 
+    `balance = granted − burned − expired + given_back − voided − clawed_back + adjusted`, lifetime totals, each gross.
     `version` is the sequence of the last entry; who shows balances drops what is older by `(version, as_of)`.
     """
 
@@ -35,6 +36,10 @@ class Balance:
     version: int
     as_of: datetime
     lots: tuple[tuple[str, datetime | None, int], ...]
+    given_back: int = 0
+    voided: int = 0
+    clawed_back: int = 0
+    adjusted: int = 0
 
     @property
     def available(self) -> int:
@@ -74,4 +79,8 @@ def balance_of(account: Account, as_of: datetime, overdraft_limit: int) -> Balan
             for grant in account.grants.values()
             if grant.remaining and grant.state != "SCHEDULED"
         ),
+        given_back=account.given_back,
+        voided=account.voided,
+        clawed_back=account.clawed_back,
+        adjusted=account.adjusted,
     )

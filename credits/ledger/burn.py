@@ -5,6 +5,7 @@ Nothing here asks whether a burn may happen: enforcement has decided before. Wha
 
 from datetime import datetime
 
+from credits.ledger import phases
 from credits.ledger.account import Account
 from credits.ledger.entries import OVERDRAFT, Cause, Entry, Kind
 
@@ -12,6 +13,7 @@ from credits.ledger.entries import OVERDRAFT, Cause, Entry, Kind
 def burn(account: Account, amount: int, *, occurred_at: datetime, now: datetime, cause: Cause) -> Entry:
     """Burns `amount` micro-credits in burn order."""
     allocations = draw(account, amount)
+    phases.add(account.drawn, allocations)
     account.burned += amount
     return account.append(
         Kind.BURN,
@@ -44,3 +46,11 @@ def draw(account: Account, amount: int) -> list[tuple[int, int]]:
         account.overdraft += amount
         allocations.append((OVERDRAFT, amount))
     return allocations
+
+
+def repay(account: Account) -> list[tuple[int, int]]:
+    """Debt first: what is free pays overdraft at once, in burn order. Its allocations, each as −grant."""
+    debt, account.overdraft = account.overdraft, 0
+    if not debt:
+        return []
+    return [(-number, part) for number, part in draw(account, debt) if number != OVERDRAFT]

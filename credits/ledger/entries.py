@@ -38,6 +38,8 @@ class Kind(IntEnum):
     ADJUST = 13
 
 
+REVERSIBLE = (Kind.BURN, Kind.SETTLE)
+
 # Grant number → micro-credits, in the order they were drawn. Number 0: overdraft, no grant bore it.
 # −g: overdraft that grant g repaid.
 Allocations = Sequence[tuple[int, int]]
@@ -63,6 +65,7 @@ class Cause:
     note: str | None = None
     key: str | None = None
     fingerprint: int | None = None
+    reverses: int | None = None  # sequence of the entry that is given back
 
 
 BY_THE_CLOCK = Cause()
@@ -90,7 +93,10 @@ class Entry:
 
 
 def canonical(entry: Entry) -> bytes:
-    """The bytes that are hashed: every column of the entry but the hash, in this order."""
+    """The bytes that are hashed: every column of the entry but the hash, in this order.
+
+    What came later is appended by name where it is set, so that the bytes of older entries stay as they were.
+    """
     cause = entry.cause
     return orjson.dumps(
         [
@@ -119,6 +125,7 @@ def canonical(entry: Entry) -> bytes:
             cause.note,
             cause.key,
             cause.fingerprint,
+            *([] if cause.reverses is None else [["reverses", cause.reverses]]),
         ],
         default=_uuid,
     )

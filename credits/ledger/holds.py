@@ -1,7 +1,7 @@
 """Holds: credits set aside for work in progress, then settled, released or lapsed. PURE.
 
 A hold keeps the grants it was given, also past their expiry, until it closes. What goes back is as if it had never
-been held: it pays overdraft first, and where its grant has ended meanwhile it expires at once.
+been held: it pays overdraft first, and where its grant has ended meanwhile it ends likewise, at once.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from datetime import datetime
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.burn import draw
 from credits.ledger.entries import BY_THE_CLOCK, OVERDRAFT, Cause, Entry, Kind
+from credits.ledger.phases import Boundary, Rank
 
 
 def open_hold(
@@ -28,6 +29,8 @@ def open_hold(
         account.changed_grants.add(grant.number)
         if grant.free == 0:
             burnable.pop(0)
+    if parts:
+        account.end_phase(now, Rank.ASKED, Boundary.TAKE, list(parts))
     if left:
         parts.append((OVERDRAFT, left))
     account.hold_count += 1
@@ -63,7 +66,7 @@ def open_hold(
 def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: datetime, cause: Cause) -> Entry:
     """Burns `amount` for the hold: first what it keeps, then, beyond it, like any burn. Closing releases the rest."""
     from_hold = min(amount, hold.remaining)
-    taken, hold.parts = _split(hold.parts, from_hold)
+    taken, hold.parts = split(hold.parts, from_hold)
     allocations: list[tuple[int, int]] = []
     uncovered = amount - from_hold
     for number, part in taken:
@@ -77,7 +80,9 @@ def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: date
         allocations.append((number, part))
         _touch(account, grant)
     if uncovered:
-        allocations = _merge(allocations, draw(account, uncovered))
+        beyond = draw(account, uncovered)
+        account.end_phase(now, Rank.ASKED, Boundary.TAKE, beyond)
+        allocations = _merge(allocations, beyond)
     hold.remaining -= from_hold
     hold.settled += amount
     account.burned += amount
@@ -85,7 +90,7 @@ def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: date
     ended: list[tuple[Grant, int]] = []
     if closes:
         held_amount -= hold.remaining
-        repaid, ended = _give_back(account, hold.parts)
+        repaid, ended = _give_back(account, hold.parts, now, Rank.ASKED)
         allocations += repaid
         _close(hold, "SETTLED", now)
     account.changed_holds.add(hold.number)
@@ -99,7 +104,7 @@ def settle(account: Account, hold: Hold, amount: int, *, closes: bool, now: date
         cause=cause,
         hold_number=hold.number,
     )
-    _expire_ended(account, ended, now)
+    _end_likewise(account, ended, now)
     return entry
 
 
@@ -107,7 +112,7 @@ def release(account: Account, hold: Hold, *, at: datetime, cause: Cause = BY_THE
     """Gives back all that the hold still keeps, to the grants that bore it. A lapse is a release by the clock."""
     back = hold.parts
     amount = hold.remaining
-    repaid, ended = _give_back(account, back)
+    repaid, ended = _give_back(account, back, at, Rank.LAPSE if lapsed else Rank.ASKED)
     paid = {-number: part for number, part in repaid}
     allocations = [(number, part - paid.get(number, 0)) for number, part in back if part > paid.get(number, 0)]
     _close(hold, "LAPSED" if lapsed else "RELEASED", at)
@@ -122,7 +127,7 @@ def release(account: Account, hold: Hold, *, at: datetime, cause: Cause = BY_THE
         cause=cause,
         hold_number=hold.number,
     )
-    _expire_ended(account, ended, at)
+    _end_likewise(account, ended, at)
     return entry
 
 
@@ -133,7 +138,7 @@ def extend(account: Account, hold: Hold, expires_at: datetime) -> None:
     account.falls_due(expires_at)
 
 
-def _split(parts: Iterable[tuple[int, int]], amount: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+def split(parts: Iterable[tuple[int, int]], amount: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The first `amount` of the parts, and the rest."""
     taken: list[tuple[int, int]] = []
     rest: list[tuple[int, int]] = []
@@ -156,11 +161,12 @@ def _merge(first: list[tuple[int, int]], second: list[tuple[int, int]]) -> list[
 
 
 def _give_back(
-    account: Account, parts: Iterable[tuple[int, int]]
+    account: Account, parts: Iterable[tuple[int, int]], at: datetime, rank: Rank
 ) -> tuple[list[tuple[int, int]], list[tuple[Grant, int]]]:
     """Frees held parts. Returns what of it repaid overdraft (as −grant), and what belongs to grants that have ended."""
     repaid: list[tuple[int, int]] = []
     ended: list[tuple[Grant, int]] = []
+    given: list[tuple[int, int]] = []
     for number, part in parts:
         if number == OVERDRAFT:
             continue
@@ -170,6 +176,7 @@ def _give_back(
             ended.append((grant, part))
             account.changed_grants.add(number)
             continue
+        given.append((number, part))
         debt = min(account.overdraft, part)
         if debt:
             grant.remaining -= debt
@@ -177,6 +184,8 @@ def _give_back(
             account.overdraft -= debt
             repaid.append((-number, debt))
         _touch(account, grant)
+    if given:
+        account.end_phase(at, rank, Boundary.GIVE, given, [(-number, debt) for number, debt in repaid])
     return repaid, ended
 
 
@@ -194,14 +203,18 @@ def _close(hold: Hold, status: str, at: datetime) -> None:
     hold.closed_at = at
 
 
-def _expire_ended(account: Account, ended: Iterable[tuple[Grant, int]], at: datetime) -> None:
-    """What goes back to a grant that has ended expires at once."""
+def _end_likewise(account: Account, ended: Iterable[tuple[Grant, int]], at: datetime) -> None:
+    """What goes back to a grant that has ended ends at once as the grant did: it expires, or is voided."""
     for grant, part in ended:
         grant.remaining -= part
-        grant.expired += part
-        account.expired += part
+        if grant.state == "VOIDED":
+            grant.voided += part
+            account.voided += part
+        else:
+            grant.expired += part
+            account.expired += part
         account.append(
-            Kind.EXPIRE,
+            Kind.VOID if grant.state == "VOIDED" else Kind.EXPIRE,
             amount=-part,
             held_amount=0,
             occurred_at=at,

@@ -157,6 +157,19 @@ async def read_hold_entries(
     return found
 
 
+async def read_reversed_amounts(
+    connection: AsyncConnection, places: Iterable[tuple[int, int, int]]
+) -> dict[tuple[int, int, int], int]:
+    """How much of each entry has been given back, micro-credits; those of which nothing was are left out."""
+    key = tuple_(entries.c.customer_id, entries.c.credit_type_id, entries.c.reverses)
+    query = (
+        select(entries.c.customer_id, entries.c.credit_type_id, entries.c.reverses, func.sum(entries.c.amount))
+        .where(key.in_(list(places)), entries.c.reverses.is_not(None))
+        .group_by(entries.c.customer_id, entries.c.credit_type_id, entries.c.reverses)
+    )
+    return {(row[0], row[1], row[2]): int(row[3]) for row in await connection.execute(query)}
+
+
 async def read_grants(
     connection: AsyncConnection, places: Iterable[tuple[int, int, int]]
 ) -> dict[tuple[int, int, int], Grant]:

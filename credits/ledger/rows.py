@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.entries import Cause, Entry, Kind
+from credits.ledger.phases import Boundary, Phase, Rank
 
 
 class Row(Protocol):
@@ -26,12 +27,19 @@ def account_of(row: Row, burn_order: str) -> Account:
         granted=row["granted"],
         burned=row["burned"],
         expired=row["expired"],
+        given_back=row["given_back"],
+        voided=row["voided"],
+        clawed_back=row["clawed_back"],
+        adjusted=row["adjusted"],
         recorded_at=row["recorded_at"],
         due_at=row["due_at"],
         stored_due_at=row["due_at"],
         sequence=row["sequence"],
         grant_count=row["grants"],
         hold_count=row["holds"],
+        phase_count=row["phases"],
+        phased_at=row["phased_at"],
+        drawn=dict(pairs(row["drawn"])),
         head=row["head"],
     )
 
@@ -61,6 +69,7 @@ def grant_of(row: Row) -> Grant:
         metadata=row["metadata"],
         key=row["key"],
         fingerprint=row["fingerprint"],
+        rolled_from=row["rolled_from"],
     )
 
 
@@ -83,6 +92,18 @@ def hold_of(row: Row) -> Hold:
         rate_id=row["rate_id"],
         member=row["member"],
         dimensions=row["dimensions"],
+    )
+
+
+def phase_of(row: Row) -> Phase:
+    return Phase(
+        number=row["number"],
+        until=row["until"],
+        rank=Rank(row["rank"]),
+        boundary=Boundary(row["boundary"]),
+        moved=pairs(row["moved"]),
+        repaid=pairs(row["repaid"]),
+        drawn=dict(pairs(row["drawn"])),
     )
 
 
@@ -117,6 +138,7 @@ def entry_of(row: Row) -> Entry:
             note=row["note"],
             key=row["key"],
             fingerprint=row["fingerprint"],
+            reverses=row["reverses"],
         ),
         hash=row["hash"],
     )

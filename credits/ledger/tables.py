@@ -1,4 +1,4 @@
-"""The ledger's tables for ordinary queries. Columns, CHECKs and reasons: credits/migrations/versions/0001_foundation.sql."""
+"""The ledger's tables for ordinary queries. Columns, CHECKs and reasons: credits/migrations/versions/*.sql."""
 
 from sqlalchemy import (
     ARRAY,
@@ -26,9 +26,12 @@ accounts = Table(
     Column("credit_type_id", Integer, primary_key=True),
     Column("workspace_id", Integer),
     *(Column(name, BigInteger) for name in ("balance", "held", "overdraft", "granted", "burned", "expired")),
+    *(Column(name, BigInteger) for name in ("given_back", "voided", "clawed_back", "adjusted")),
     Column("recorded_at", _AT),
     Column("due_at", _AT),
-    *(Column(name, Integer) for name in ("sequence", "grants", "holds")),
+    Column("phased_at", _AT),
+    *(Column(name, Integer) for name in ("sequence", "grants", "holds", "phases")),
+    Column("drawn", ARRAY(BigInteger)),
     Column("head", LargeBinary),
 )
 
@@ -45,7 +48,7 @@ grants = Table(
     ),
     *(Column(name, _AT) for name in ("effective_at", "expires_at", "created_at")),
     Column("fingerprint", BigInteger),
-    *(Column(name, Integer) for name in ("priority", "actor_id")),
+    *(Column(name, Integer) for name in ("priority", "actor_id", "rolled_from")),
     Column("open", Boolean),
     *(Column(name, Text) for name in ("state", "source", "reason", "note", "cost_currency", "metadata", "key")),
     Column("cost_amount", Numeric),
@@ -74,7 +77,10 @@ entries = Table(
     Column("workspace_id", Integer),
     *(Column(name, BigInteger) for name in ("amount", "balance_after", "held_amount", "held_after", "fingerprint")),
     *(Column(name, _AT) for name in ("recorded_at", "occurred_at")),
-    *(Column(name, Integer) for name in ("actor_id", "feature_id", "rate_id", "hold_number", "grant_number")),
+    *(
+        Column(name, Integer)
+        for name in ("actor_id", "feature_id", "rate_id", "hold_number", "grant_number", "reverses")
+    ),
     Column("kind", SmallInteger),
     Column("hash", LargeBinary),
     Column("allocations", ARRAY(BigInteger)),

@@ -1,15 +1,19 @@
 """The page of the book that a batch has locked and read: everything its commands are decided on. PURE."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from credits import bounds
 from credits.catalog.values import Catalog, CreditType, RateCard, card_for
 from credits.enforcement.decide import Effective, Policies
+from credits.ledger import late
 from credits.ledger.account import Account
 from credits.ledger.advance import advance
 from credits.ledger.balance import Balance, balance_of
 from credits.ledger.entries import Entry
+from credits.ledger.laying import LateBurn
 from credits.posting.commands import Keyed, TakeEvent
 from credits.posting.outcomes import EventOutcome, Replay, UsedKey
 
@@ -23,6 +27,7 @@ class LockedCustomer:
     timezone: str
     cohort: str
     rate_card_version: int | None
+    late_cutoff_s: int | None = None  # None: the workspace's
 
 
 @dataclass(slots=True)
@@ -31,6 +36,15 @@ class SeenEvent:
 
     content: int
     outcome: EventOutcome
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Reversible:
+    """An entry that may be given back, and the entries after it that reversed it or moved overdraft, in order."""
+
+    entry: Entry
+    later: list[Entry]
 
 
 @dataclass(slots=True)
@@ -45,6 +59,23 @@ class NewEvent:
     entries: list[Entry]
 
 
+@dataclass(frozen=True, slots=True)
+class Burned:
+    """What had burned in an account between instants, by when it happened. `cuts` ascend; bucket n ends with cut n."""
+
+    cuts: list[datetime]
+    buckets: dict[int, int]
+
+    def between(self, begun: datetime | None, until: datetime) -> int:
+        """Micro-credits in `[begun, until)`; from the account's beginning where `begun` is None."""
+        first = 0 if begun is None else bisect_left(self.cuts, begun) + 1
+        last = bisect_left(self.cuts, until)
+        return sum(burned for bucket, burned in self.buckets.items() if first <= bucket <= last)
+
+
+NOTHING_BURNED = Burned([], {})
+
+
 @dataclass(slots=True)
 class Book:
     workspace_id: int
@@ -57,8 +88,14 @@ class Book:
     accounts: dict[tuple[int, int], Account] = field(default_factory=dict)
     used_keys: dict[tuple[int, str], UsedKey] = field(default_factory=dict)
     seen_events: dict[UUID, SeenEvent] = field(default_factory=dict)
+    burned: dict[tuple[int, int], Burned] = field(default_factory=dict)  # for grants that begin in the past
+    # Late usage of events, laid at once when the account is next looked at; and where its entries go.
+    late: dict[tuple[int, int], list[tuple[LateBurn, list[Entry]]]] = field(default_factory=dict)
+    reversible: dict[tuple[int, int, int], Reversible] = field(default_factory=dict)
+    refund_lifetime: timedelta = bounds.REFUND_LIFETIME
     # What the commands did, besides what the accounts carry.
     new_events: list[NewEvent] = field(default_factory=list)
+    retried_events: list[NewEvent] = field(default_factory=list)
     new_accounts: set[tuple[int, int]] = field(default_factory=set)
     tagged: set[int] = field(default_factory=set)
 
@@ -74,7 +111,14 @@ class Book:
         return credit_type
 
     def account(self, customer_id: int, credit_type: CreditType) -> Account:
-        """The account, advanced to now; a new one is stored only if something is written to it."""
+        """The account, advanced to now, late usage in its place; a new one is stored only if something is written."""
+        account = self.account_before_late(customer_id, credit_type)
+        if self.late:
+            self._place_late((customer_id, credit_type.id))
+        return account
+
+    def account_before_late(self, customer_id: int, credit_type: CreditType) -> Account:
+        """The account without the late usage of this batch, for whoever adds to it."""
         place = (customer_id, credit_type.id)
         account = self.accounts.get(place)
         if account is None:
@@ -84,6 +128,23 @@ class Book:
         if account.due_at is not None and account.due_at <= self.now:
             advance(account, self.now)
         return account
+
+    def place_late(self) -> None:
+        """Lays what late usage is still waiting, once for each account."""
+        for place in list(self.late):
+            self._place_late(place)
+
+    def _place_late(self, place: tuple[int, int]) -> None:
+        waiting = self.late.pop(place, None)
+        if waiting:
+            entries = late.place(self.accounts[place], [burn for burn, _ in waiting], self.now)
+            for entry, (_, into) in zip(entries, waiting, strict=True):
+                into.append(entry)
+
+    def cutoff(self, customer: LockedCustomer) -> datetime:
+        """What happened before it is too late for this customer."""
+        own = customer.late_cutoff_s
+        return self.now - (self.late_cutoff if own is None else timedelta(seconds=own))
 
     def balance(self, account: Account) -> Balance:
         limit = self.enforcement(self.customers[account.customer_id], None, account.credit_type_id)

@@ -15,6 +15,9 @@ from credits.db import Prepared
 _AS_JSON = frozenset({"text", "json"})  # may hold anything; a JSON array says it without doubt
 
 
+_NOTHING: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Batched:
     """A statement that takes any number of rows. `kinds` are the types of its columns, `source` gives its rows."""
@@ -55,3 +58,30 @@ def _elements(kind: str, number: int) -> str:
     if kind in _AS_JSON:
         return f"json_array_elements_text(${number}::text::json)"
     return f"unnest(${number}::text::{kind}[])"
+
+
+def insert(table: str, columns: dict[str, str], *, cast: Mapping[str, str] = _NOTHING, suffix: str = "") -> Batched:
+    """`INSERT … SELECT FROM` one array per column: one statement for any number of rows.
+
+    An array of arrays would be unnested to its elements, so array columns travel as text and are `cast` here.
+    """
+    names = ", ".join(columns)
+    selected = ", ".join(f"{name}::{cast[name]}" if name in cast else name for name in columns)
+    sql = f"INSERT INTO {table} ({names}) SELECT {selected} FROM {source(columns, 'new')} {suffix}"  # noqa: S608 -- names of our own, written above
+    return Batched.of(f"insert_{table}", sql, columns.values())
+
+
+def update(
+    table: str,
+    key: dict[str, str],
+    columns: dict[str, str],
+    *,
+    cast: Mapping[str, str] = _NOTHING,
+    name: str | None = None,
+) -> Batched:
+    """One set-based UPDATE for any number of changed rows; `name` where there are several for the table."""
+    both = key | columns
+    values = ", ".join(f"{name} = new.{name}{f'::{cast[name]}' if name in cast else ''}" for name in columns)
+    matches = " AND ".join(f"old.{name} = new.{name}" for name in key)
+    sql = f"UPDATE {table} old SET {values} FROM {source(both, 'new')} WHERE {matches}"  # noqa: S608 -- names of our own, written above
+    return Batched.of(name or f"update_{table}", sql, both.values())

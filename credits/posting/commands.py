@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from credits import bounds, durations
 from credits.amount import INT64_MAX, MICRO, MICRO_DECIMALS, decimals
 from credits.canonical import canonical_json, fingerprint
 from credits.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from credits.posting.corrections import Correction
 
 
 @dataclass(slots=True)
@@ -202,6 +205,7 @@ class TakeEvent:
     data_text: str  # as received
     problem: str | None = None
     accept_late: bool = False
+    again: bool = False  # a dead letter that an operator tries once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +215,8 @@ class Advance:
     customer_id: int
 
 
-Keyed = Burn | GiveGrant | OpenHold | Settle | Release
-Command = Keyed | ExtendHold | TakeEvent | Advance
+Keyed: TypeAlias = "Burn | GiveGrant | OpenHold | Settle | Release | Correction"
+Command: TypeAlias = "Keyed | ExtendHold | TakeEvent | Advance"
 
 
 def key_form(key: str) -> InvalidInput | None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from credits import bounds
 from credits.catalog.load import CatalogCache, load_catalog, load_catalog_hot
 from credits.catalog.values import Catalog
 from credits.db import HotConnection
@@ -16,10 +17,12 @@ from credits.enforcement.policies import PolicyCache, load_policies, load_polici
 
 
 class Configuration:
-    """One per process. `late_cutoff` is the setting that a workspace without its own falls back to."""
+    """One per process. `late_cutoff` is the setting that a workspace without its own falls back to, `refund_lifetime`
+    how long credits live that are given back after their grant has ended."""
 
-    def __init__(self, late_cutoff: timedelta) -> None:
+    def __init__(self, late_cutoff: timedelta, refund_lifetime: timedelta = bounds.REFUND_LIFETIME) -> None:
         self.late_cutoff = late_cutoff
+        self.refund_lifetime = refund_lifetime
         self._catalogs = CatalogCache()
         self._policies = PolicyCache()
         self._newest: dict[int, Catalog] = {}

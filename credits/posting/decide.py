@@ -15,9 +15,10 @@ from credits.enforcement.decide import decide
 from credits.errors import Conflict, InsufficientCredits, InvalidInput, NotFound, Refusal
 from credits.ledger import grants, holds
 from credits.ledger.account import Account, Grant, Hold
-from credits.ledger.burn import burn as book_burn
-from credits.ledger.entries import Cause, Entry
-from credits.posting.book import Book, LockedCustomer
+from credits.ledger.entries import Cause, Entry, Kind
+from credits.ledger.late import begin_in_the_past, cuts_for, is_late, place
+from credits.ledger.laying import LateBurn
+from credits.posting.book import NOTHING_BURNED, Book, LockedCustomer
 from credits.posting.commands import (
     Advance,
     Burn,
@@ -30,6 +31,8 @@ from credits.posting.commands import (
     Settle,
     TakeEvent,
 )
+from credits.posting.correct import correct
+from credits.posting.corrections import Correction
 from credits.posting.events import take_event
 from credits.posting.outcomes import Advanced, Answer, Burned, Decision, Granted, HoldTaken, Replay, Settled
 from credits.posting.pricing import Dimensions, Price, at_rate, price, scaled
@@ -56,6 +59,8 @@ def apply(book: Book, command: Command) -> Answer | Replay:
             return _extend_hold(book, command)
         case Advance():
             return _advance(book, command)
+        case Correction():
+            return correct(book, command)
 
 
 def enforced(
@@ -103,7 +108,7 @@ def _burn(book: Book, command: Burn) -> Answer | Replay:
     occurred_at = command.occurred_at or book.now
     if occurred_at > book.now + bounds.FUTURE_SKEW:
         return InvalidInput("lies more than 5 minutes ahead", field="occurredAt")
-    if occurred_at < book.now - book.late_cutoff:
+    if occurred_at < book.cutoff(customer):
         return Conflict("occurredAt lies before the cutoff for late usage", code="TOO_LATE")
     priced = price(book, customer, command.spend, occurred_at)
     if not isinstance(priced, Price):
@@ -113,12 +118,12 @@ def _burn(book: Book, command: Burn) -> Answer | Replay:
     decision = enforced(book, customer, account, feature_id, priced.amount_micro)
     if not decision.allowed and decision.reason:
         return decision.reason
-    if account.burned + account.held + priced.amount_micro > INT64_MAX:
+    if account.outgoing + priced.amount_micro > INT64_MAX:
         return InvalidInput("would burn more than 64 bits of micro-credits in all", field="amount")
     meaning = command.meaning()
     cause = cause_of(priced, command, member=command.spend.member, note=command.note, fingerprint=meaning)
     book.tag(customer)
-    entry = book_burn(account, priced.amount_micro, occurred_at=occurred_at, now=book.now, cause=cause)
+    (entry,) = place(account, [LateBurn(priced.amount_micro, occurred_at, cause)], book.now)
     book.use_key(account, command.key, meaning, entry=entry, hold=None, grant=None)
     return Burned(entry, book.balance(account), decision)
 
@@ -135,7 +140,7 @@ def _open_hold(book: Book, command: OpenHold) -> Answer | Replay:
     decision = enforced(book, customer, account, feature_id, priced.amount_micro)
     if not decision.allowed and decision.reason:
         return decision.reason
-    if account.burned + account.held + priced.amount_micro > INT64_MAX:
+    if account.outgoing + priced.amount_micro > INT64_MAX:
         return InvalidInput("would hold more than 64 bits of micro-credits in all", field="amount")
     meaning = command.meaning()
     cause = cause_of(priced, command, member=command.spend.member, note=None, fingerprint=meaning)
@@ -164,7 +169,7 @@ def _settle(book: Book, command: Settle) -> Answer | Replay:
         decision = enforced(book, customer, account, hold.feature_id, excess)
         if not decision.allowed and decision.reason:
             return decision.reason
-        if account.burned + account.held + excess > INT64_MAX:
+        if account.outgoing + excess > INT64_MAX:
             return InvalidInput("would burn more than 64 bits of micro-credits in all", field="amount")
     meaning = command.meaning()
     cause = cause_of(priced, command, member=hold.member, note=None, fingerprint=meaning)
@@ -246,7 +251,7 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
     if isinstance(amount, InvalidInput):
         return amount
     effective_at = command.effective_at or book.now
-    if effective_at < book.now - book.late_cutoff:
+    if effective_at < book.cutoff(customer):
         return InvalidInput("lies before the cutoff for late entries", field="effectiveAt")
     expires_at = command.expires_at
     if expires_at is None and credit_type.default_expiry:
@@ -258,7 +263,7 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
         return InvalidInput("must lie in the future and after effectiveAt", field="expiresAt")
     account = book.account(customer.id, credit_type)
     scheduled = sum(grant.amount for grant in account.grants.values() if grant.state == "SCHEDULED")
-    if account.granted + scheduled + amount > INT64_MAX:
+    if account.granted + max(0, account.adjusted) + scheduled + amount > INT64_MAX:
         return InvalidInput("would grant more than 64 bits of micro-credits in all", field="amount")
     if sum(grant.open for grant in account.grants.values()) >= bounds.GRANTS_OPEN_MAX:
         return InvalidInput(f"the account has {bounds.GRANTS_OPEN_MAX} open grants already", field="customer")
@@ -283,9 +288,28 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
         fingerprint=meaning,
     )
     book.tag(customer)
-    entry = grants.give(account, grant, book.now)
+    entry = _give(book, account, grant)
     book.use_key(account, command.key, meaning, entry=entry, hold=None, grant=grant.number)
     return Granted(customer.id, credit_type.id, replace(grant), entry, book.balance(account))
+
+
+def _give(book: Book, account: Account, grant: Grant) -> Entry | None:
+    """The grant's GRANT entry; one that begins before burns that are booked is laid among them."""
+    if grant.effective_at >= book.now or not (account.drawn or is_late(account, grant.effective_at)):
+        return grants.give(account, grant, book.now)
+    grants.take_in(account, grant)
+    stored = book.burned.get((account.customer_id, account.credit_type_id), NOTHING_BURNED)
+    here = [entry for entry in account.entries if entry.kind is Kind.BURN]
+    cuts = {
+        cut: stored.between(cut.begun, cut.until)
+        - sum(
+            entry.amount
+            for entry in here
+            if (cut.begun is None or cut.begun <= entry.occurred_at) and entry.occurred_at < cut.until
+        )
+        for cut in cuts_for(account, grant, book.now)
+    }
+    return begin_in_the_past(account, grant, book.now, cuts)
 
 
 def _advance(book: Book, command: Advance) -> Advanced:

@@ -9,8 +9,11 @@ from datetime import datetime
 from credits import bounds
 from credits.amount import INT64_MAX
 from credits.errors import InvalidInput, NotFound
+from credits.ledger.account import Account
 from credits.ledger.burn import burn
 from credits.ledger.entries import Cause, Entry
+from credits.ledger.late import is_late
+from credits.ledger.laying import LateBurn
 from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
 from credits.posting.commands import TakeEvent
 from credits.posting.outcomes import EventOutcome, EventTaken
@@ -28,7 +31,10 @@ _CONTRADICTION = EventTaken(
 def take_event(book: Book, event: TakeEvent) -> EventTaken:
     """Stores the event with what became of it, and burns."""
     seen = book.seen_events.get(event.key)
-    if seen is not None:
+    again = event.again and seen is not None and seen.outcome not in (EventOutcome.BURNED, EventOutcome.DISCARDED)
+    if seen is not None and not again:
+        if event.again and seen.outcome is EventOutcome.DISCARDED:
+            return EventTaken(EventOutcome.DISCARDED, "it was given up before")
         return _DUPLICATE if seen.content == event.content else _CONTRADICTION
     customer = book.customer(event.subject)
     occurred_at = event.time or book.now
@@ -36,9 +42,13 @@ def take_event(book: Book, event: TakeEvent) -> EventTaken:
     entries: list[Entry] = []
     if taken is _BURNED and customer is not None:
         book.tag(customer)
-        entries = [_burn(book, customer, event, priced, occurred_at) for priced in prices if priced.amount_micro]
-    book.seen_events[event.key] = SeenEvent(event.content, taken.outcome)
-    book.new_events.append(
+        for priced in prices:
+            if priced.amount_micro:
+                account = book.account_before_late(customer.id, priced.credit_type)
+                _burn(book, account, LateBurn(priced.amount_micro, occurred_at, _cause(event, priced)), entries)
+    attempts = seen.attempts + 1 if again and seen is not None else 1
+    book.seen_events[event.key] = SeenEvent(event.content, taken.outcome, attempts)
+    (book.retried_events if again else book.new_events).append(
         NewEvent(event, customer.id if customer else None, occurred_at, taken.outcome, taken.message, entries)
     )
     return taken
@@ -54,7 +64,7 @@ def _judge(
         return EventTaken(EventOutcome.UNKNOWN_CUSTOMER, f"no customer {event.subject!r}"), []
     if occurred_at > book.now + bounds.FUTURE_SKEW:
         return EventTaken(EventOutcome.FUTURE, "its time lies more than 5 minutes ahead"), []
-    if occurred_at < book.now - book.late_cutoff and not event.accept_late:
+    if occurred_at < book.cutoff(customer) and not event.accept_late:
         return EventTaken(EventOutcome.LATE, "its time lies before the cutoff for late usage"), []
     card = book.rate_card(customer, occurred_at)
     features = features_for(book.catalog, event.type, card)
@@ -72,17 +82,26 @@ def _judge(
             return EventTaken(EventOutcome.UNRATED, priced.message), []
         if isinstance(priced, InvalidInput):
             return EventTaken(EventOutcome.INVALID, priced.message), []
-        account = book.account(customer.id, priced.credit_type)
+        account = book.account_before_late(customer.id, priced.credit_type)
+        waiting_micro = sum(late.amount for late, _ in book.late.get((customer.id, account.credit_type_id), ()))
         amount_micro = together[account.credit_type_id] = together.get(account.credit_type_id, 0) + priced.amount_micro
-        if account.burned + account.held + amount_micro > INT64_MAX:
+        if account.burned + account.held + waiting_micro + amount_micro > INT64_MAX:
             return EventTaken(EventOutcome.INVALID, "would burn more than 64 bits of micro-credits in all"), []
         prices.append(priced)
     return _BURNED, prices
 
 
-def _burn(book: Book, customer: LockedCustomer, event: TakeEvent, priced: Price, occurred_at: datetime) -> Entry:
+def _burn(book: Book, account: Account, burned: LateBurn, entries: list[Entry]) -> None:
+    """Burns, and puts the entry to the event's `entries`; late usage waits, so that all of an account is laid at once."""
+    if is_late(account, burned.occurred_at):
+        book.late.setdefault((account.customer_id, account.credit_type_id), []).append((burned, entries))
+        return
+    entries.append(burn(account, burned.amount, occurred_at=burned.occurred_at, now=book.now, cause=burned.cause))
+
+
+def _cause(event: TakeEvent, priced: Price) -> Cause:
     member = event.data.get("member")
-    cause = Cause(
+    return Cause(
         feature_id=priced.feature.id if priced.feature else None,
         rate_id=priced.rate_id,
         quantity=priced.quantity,
@@ -91,5 +110,3 @@ def _burn(book: Book, customer: LockedCustomer, event: TakeEvent, priced: Price,
         member=member if isinstance(member, str) and member else None,
         event=event.key,
     )
-    account = book.account(customer.id, priced.credit_type)
-    return burn(account, priced.amount_micro, occurred_at=occurred_at, now=book.now, cause=cause)

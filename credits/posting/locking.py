@@ -8,6 +8,7 @@ from credits.db import HotConnection
 from credits.posting import statements
 from credits.posting.columns import column
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
+from credits.posting.corrections import Correction
 
 Whose = str | int  # a customer by key or by id, as the command names it
 
@@ -18,7 +19,7 @@ def whose(command: Command) -> Whose:
         return command.subject
     if isinstance(command, (Settle, Release, ExtendHold)):
         return command.hold.customer_id
-    if isinstance(command, Advance):
+    if isinstance(command, (Advance, Correction)):
         return command.customer_id
     return command.customer
 

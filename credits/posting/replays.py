@@ -15,9 +15,14 @@ from credits.ledger.entries import Entry, Kind
 from credits.ledger.reads import read_accounts, read_entries, read_grants, read_holds
 from credits.posting.book import Book
 from credits.posting.commands import Burn, Command, GiveGrant, OpenHold, Release, Settle, Spend
+from credits.posting.correct import reversal_decision
+from credits.posting.corrections import Adjust, Clawback, Correction, ExtendGrant, ReverseBurn, VoidGrant
 from credits.posting.outcomes import Answer, Burned, Decision, Granted, HoldTaken, Replay, Settled, UsedKey
 
 _KIND_OF = {Burn: Kind.BURN, GiveGrant: Kind.GRANT, OpenHold: Kind.HOLD, Settle: Kind.SETTLE, Release: Kind.RELEASE}
+_KIND_OF |= {VoidGrant: Kind.VOID, ExtendGrant: Kind.ADJUST, Adjust: Kind.ADJUST, Clawback: Kind.CLAWBACK}
+_KIND_OF |= {ReverseBurn: Kind.REVERSE}
+_OF_ONE_GRANT = (Kind.VOID, Kind.ADJUST, Kind.CLAWBACK)  # their first allocation names it
 
 
 async def read_firsts(database: Database, book: Book, replays: Sequence[Replay]) -> "Firsts":
@@ -44,10 +49,13 @@ class Firsts:
             self._entries = await read_entries(
                 connection, [(k.customer_id, k.credit_type_id, k.sequence) for k in used if k.sequence is not None]
             )
-            self._grants = await read_grants(
-                connection,
-                [(k.customer_id, k.credit_type_id, k.grant_number) for k in used if k.grant_number is not None],
-            )
+            given = [(k.customer_id, k.credit_type_id, k.grant_number) for k in used if k.grant_number is not None]
+            named = [
+                (*place[:2], abs(entry.allocations[0][0]))
+                for place, entry in self._entries.items()
+                if entry.kind in _OF_ONE_GRANT
+            ]
+            self._grants = await read_grants(connection, [*given, *named])
             self._holds = await read_holds(
                 connection,
                 [(k.customer_id, k.credit_type_id, k.hold_number) for k in used if k.hold_number is not None],
@@ -66,7 +74,10 @@ class Firsts:
 
     def grant(self, used: UsedKey) -> Grant | None:
         """As it is now: what fell due is in the advanced account."""
-        stored = self._grants.get((used.customer_id, used.credit_type_id, used.grant_number or 0))
+        number, entry = used.grant_number, self.entry(used)
+        if entry is not None and entry.kind in _OF_ONE_GRANT:
+            number = abs(entry.allocations[0][0])
+        stored = self._grants.get((used.customer_id, used.credit_type_id, number or 0))
         return stored and self.account(used).grants.get(stored.number, stored)
 
     def hold(self, used: UsedKey) -> Hold | None:
@@ -85,7 +96,9 @@ def _answer(first: Firsts, command: Command, replay: Replay) -> Answer:
     place = (used.customer_id, used.credit_type_id)
     balance = first.book.balance(first.account(used))
     entry, grant, hold = first.entry(used), first.grant(used), first.hold(used)
-    if isinstance(command, GiveGrant) and grant is not None:
+    if isinstance(command, ReverseBurn) and entry is not None:
+        return Burned(entry, balance, reversal_decision(first.book, entry), replayed=True)
+    if isinstance(command, GiveGrant | Correction) and grant is not None:
         return Granted(*place, grant, entry, balance, replayed=True)
     if isinstance(command, Burn) and entry is not None:
         return Burned(entry, balance, _decision(first, entry), replayed=True)
@@ -114,11 +127,11 @@ def _decision(first: Firsts, entry: Entry) -> Decision:
 def _difference(first: Firsts, command: Command, used: UsedKey) -> str:
     """The first field in which the two payloads differ, as the caller spells it."""
     entry, grant = first.entry(used), first.grant(used)
-    before = Kind.GRANT if grant else entry.kind if entry else None
+    before = entry.kind if entry else Kind.GRANT if grant else None
     if before is not _KIND_OF.get(type(command)):
         return "the operation"
     stored: dict[str, Any] = {}
-    if grant is not None:
+    if grant is not None and before is Kind.GRANT:
         stored = {"amount": from_micro(grant.amount), "source": grant.source, "reason": grant.reason}
         stored |= {"note": grant.note, "priority": grant.priority, "expiresAt": grant.expires_at}
     elif entry is not None:
@@ -140,7 +153,9 @@ def _entry_payload(first: Firsts, entry: Entry) -> dict[str, Any]:
         "dimensions": cause.dimensions,
         "member": cause.member,
         "note": cause.note,
+        "reason": cause.reason,
         "hold": entry.hold_number,
+        "entry": (entry.credit_type_id, cause.reverses),
     }
 
 
@@ -164,6 +179,11 @@ def _payload(command: Command) -> dict[str, Any]:
                 "priority": command.priority,
                 "expiresAt": command.expires_at,
             }
+        case Correction():
+            # Entries keep what was given back, not that all of it was asked for; and no sign.
+            given = command.payload()
+            amount = given.pop("amount", None)
+            return given if amount is None else {**given, "amount": abs(amount)}
         case _:
             return {}
 

@@ -5,10 +5,9 @@ take. Order matters: lock, *then* read in a later statement (READ COMMITTED give
 waited for), then write. Three round trips are a batch: BEGIN and the lock, the book, what is written and COMMIT.
 """
 
-from collections.abc import Mapping
-
 from credits.db import Prepared
-from credits.posting.columns import Batched, source
+from credits.ledger.rows import GRANT_COLUMNS
+from credits.posting.columns import insert, source, update
 
 # find_customers -- Which customers have these keys. Before the lock: a customer's key and id never part.
 FIND_CUSTOMERS = "SELECT key, id FROM customers WHERE key = ANY($1::text[])"
@@ -59,10 +58,12 @@ SELECT row(used.customer_id, used.key, e.fingerprint, e.recorded_at, e.credit_ty
 # table, because of those the driver knows the types beforehand.
 READ_BOOK = f"""
 SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() AS clock,
-       c.ids, c.keys, c.timezones, c.cohorts, c.rate_card_versions, a.accounts, g.grants, k.used_keys
+       c.ids, c.keys, c.timezones, c.cohorts, c.rate_card_versions, c.late_cutoffs,
+       a.accounts, g.grants, k.used_keys
   FROM workspaces w,
        (SELECT array_agg(c.id) AS ids, array_agg(c.key) AS keys, array_agg(c.timezone) AS timezones,
-               array_agg(c.cohort) AS cohorts, array_agg(c.rate_card_version) AS rate_card_versions
+               array_agg(c.cohort) AS cohorts, array_agg(c.rate_card_version) AS rate_card_versions,
+               array_agg(c.late_cutoff_s) AS late_cutoffs
           FROM unnest($2::bigint[]) AS named (id)
          CROSS JOIN LATERAL (SELECT * FROM customers WHERE customers.id = named.id LIMIT 1) AS c) AS c,
        (SELECT array_agg(accounts) AS accounts FROM accounts WHERE customer_id = ANY($2::bigint[])) AS a,
@@ -99,7 +100,64 @@ READ_EVENTS = """
 SELECT key, content, outcome, attempts FROM usage_events WHERE workspace_id = $1 AND key = ANY($2::uuid[])
 """
 
-_NO_CASTS: Mapping[str, str] = {}
+# lock_dead_letters -- The same, locked: of two who try a letter again, or give it up, one finds what the other has done.
+LOCK_DEAD_LETTERS = READ_EVENTS + " ORDER BY key FOR UPDATE"
+
+# read_closed_grants -- Grants that corrections name or give back to, where they are closed: the open ones are there.
+READ_CLOSED_GRANTS = f"""
+SELECT customer_id, credit_type_id, {", ".join(GRANT_COLUMNS)} FROM grants
+  JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, number)
+    USING (customer_id, credit_type_id, number)
+ WHERE NOT open
+"""  # noqa: S608 -- no name from outside
+
+# read_named_entries, read_reversals -- The entries that are to be given back, and what was given back of them already.
+READ_NAMED_ENTRIES = """
+SELECT e.* FROM entries e
+  JOIN unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+    USING (customer_id, credit_type_id, sequence)
+"""
+READ_REVERSALS = """
+SELECT e.* FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+  JOIN entries e ON e.customer_id = named.customer_id AND e.credit_type_id = named.credit_type_id
+                AND e.reverses = named.sequence
+"""
+
+# read_debts_since -- Who repaid the overdraft of an entry: all that made, paid or lessened overdraft after it, by an
+# index of nothing else.
+READ_DEBTS_SINCE = """
+SELECT named.sequence AS since, e.*
+  FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+  JOIN entries e ON e.customer_id = named.customer_id AND e.credit_type_id = named.credit_type_id
+                AND e.sequence > named.sequence AND 0::bigint >= ANY (e.allocations)
+"""
+
+# read_phases -- What an account went through since an instant, and the boundary before it. Read only where a command
+# speaks of a time before the account's present phase.
+READ_PHASES = """
+SELECT p.* FROM unnest($1::bigint[], $2::int[], $3::timestamptz[]) AS named (customer_id, credit_type_id, since)
+  JOIN phases p USING (customer_id, credit_type_id)
+ WHERE p.until >= coalesce((SELECT max(b.until) FROM phases b
+                             WHERE b.customer_id = named.customer_id AND b.credit_type_id = named.credit_type_id
+                               AND b.until <= named.since), '-infinity')
+ ORDER BY p.until, p.rank, p.number
+"""
+
+# read_named_grants -- Of the grants that those phases speak of, the ones that are closed: read_book has the others.
+READ_NAMED_GRANTS = f"""
+SELECT customer_id, credit_type_id, {", ".join(f"g.{name}" for name in GRANT_COLUMNS)}
+  FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, number)
+  JOIN grants g USING (customer_id, credit_type_id, number)
+"""  # noqa: S608 -- no name from outside
+
+# read_burned_between -- What burned between instants, by when it happened: bucket 0 lies before the first of them. Only
+# for a grant that begins in the past: it cuts phases, and a phase knows its total alone.
+READ_BURNED_BETWEEN = """
+SELECT width_bucket(coalesce(occurred_at, recorded_at), $3::timestamptz[]) AS bucket, -sum(amount)::bigint AS burned
+  FROM entries
+ WHERE customer_id = $1 AND credit_type_id = $2 AND kind = 2 AND recorded_at >= $4
+ GROUP BY 1
+"""
 
 _ENTRY_COLUMNS = {
     "customer_id": "bigint",
@@ -129,22 +187,12 @@ _ENTRY_COLUMNS = {
     "note": "text",
     "reason": "text",
     "dimensions": "text",
+    "reverses": "int",
 }
 
 
-def _insert(table: str, columns: dict[str, str], *, cast: Mapping[str, str] = _NO_CASTS, suffix: str = "") -> Batched:
-    """`INSERT … SELECT FROM` one array per column: one statement for any number of rows.
-
-    An array of arrays would be unnested to its elements, so array columns travel as text and are `cast` here.
-    """
-    names = ", ".join(columns)
-    selected = ", ".join(f"{name}::{cast[name]}" if name in cast else name for name in columns)
-    sql = f"INSERT INTO {table} ({names}) SELECT {selected} FROM {source(columns, 'new')} {suffix}"  # noqa: S608 -- names of our own, written above
-    return Batched.of(f"insert_{table}", sql, columns.values())
-
-
 # insert_entries -- COPY would be 10% faster and refuses tables under row-level security.
-INSERT_ENTRIES = _insert("entries", _ENTRY_COLUMNS, cast={"allocations": "bigint[]"})
+INSERT_ENTRIES = insert("entries", _ENTRY_COLUMNS, cast={"allocations": "bigint[]"})
 
 _ACCOUNT_COLUMNS = {
     "customer_id": "bigint",
@@ -162,8 +210,15 @@ _ACCOUNT_COLUMNS = {
     "grants": "int",
     "holds": "int",
     "head": "bytea",
+    "phases": "int",
+    "phased_at": "timestamptz",
+    "drawn": "text",
 }
-INSERT_ACCOUNTS = _insert("accounts", _ACCOUNT_COLUMNS)
+# What most accounts never see: it travels only for those that do.
+_ACCOUNT_CORRECTIONS = {"given_back": "bigint", "voided": "bigint", "clawed_back": "bigint", "adjusted": "bigint"}
+_GRANT_CORRECTIONS = {"voided": "bigint", "clawed_back": "bigint", "given_back": "bigint"}
+_DRAWN = {"drawn": "bigint[]"}
+INSERT_ACCOUNTS = insert("accounts", _ACCOUNT_COLUMNS | _ACCOUNT_CORRECTIONS, cast=_DRAWN)
 
 _GRANT_COLUMNS = {
     "customer_id": "bigint",
@@ -191,7 +246,7 @@ _GRANT_COLUMNS = {
     "metadata": "text",
     "key": "text",
 }
-INSERT_GRANTS = _insert("grants", _GRANT_COLUMNS)
+INSERT_GRANTS = insert("grants", _GRANT_COLUMNS | _GRANT_CORRECTIONS | {"rolled_from": "int"})
 
 _HOLD_COLUMNS = {
     "customer_id": "bigint",
@@ -211,46 +266,37 @@ _HOLD_COLUMNS = {
     "dimensions": "text",
     "parts": "text",
 }
-INSERT_HOLDS = _insert("holds", _HOLD_COLUMNS, cast={"parts": "bigint[]"})
-
-
-def _update(
-    table: str, key: dict[str, str], columns: dict[str, str], *, cast: Mapping[str, str] = _NO_CASTS
-) -> Batched:
-    """One set-based UPDATE for any number of changed rows."""
-    both = key | columns
-    values = ", ".join(f"{name} = new.{name}{f'::{cast[name]}' if name in cast else ''}" for name in columns)
-    matches = " AND ".join(f"old.{name} = new.{name}" for name in key)
-    sql = f"UPDATE {table} old SET {values} FROM {source(both, 'new')} WHERE {matches}"  # noqa: S608 -- names of our own, written above
-    return Batched.of(f"update_{table}", sql, both.values())
+INSERT_HOLDS = insert("holds", _HOLD_COLUMNS, cast={"parts": "bigint[]"})
 
 
 _ACCOUNT_KEY = {"customer_id": "bigint", "credit_type_id": "int"}
 _NUMBERED_KEY = _ACCOUNT_KEY | {"number": "int"}
 
-UPDATE_ACCOUNTS = _update(
-    "accounts",
-    _ACCOUNT_KEY,
-    {name: kind for name, kind in _ACCOUNT_COLUMNS.items() if name not in _ACCOUNT_KEY and name != "workspace_id"},
+_ACCOUNT_CHANGES = {
+    name: kind for name, kind in _ACCOUNT_COLUMNS.items() if name not in _ACCOUNT_KEY and name != "workspace_id"
+}
+UPDATE_ACCOUNTS = update("accounts", _ACCOUNT_KEY, _ACCOUNT_CHANGES, cast=_DRAWN)
+UPDATE_CORRECTED_ACCOUNTS = update(
+    "accounts", _ACCOUNT_KEY, _ACCOUNT_CHANGES | _ACCOUNT_CORRECTIONS, cast=_DRAWN, name="update_corrected_accounts"
 )
 
 # What of a grant and of a hold may ever change; the rest is as it was given.
-UPDATE_GRANTS = _update(
-    "grants",
-    _NUMBERED_KEY,
-    {
-        "remaining": "bigint",
-        "held": "bigint",
-        "burned": "bigint",
-        "expired": "bigint",
-        "open": "boolean",
-        "state": "text",
-    },
+_GRANT_CHANGES = {
+    "remaining": "bigint",
+    "held": "bigint",
+    "burned": "bigint",
+    "expired": "bigint",
+    "open": "boolean",
+    "state": "text",
+}
+UPDATE_GRANTS = update("grants", _NUMBERED_KEY, _GRANT_CHANGES)
+UPDATE_CORRECTED_GRANTS = update(
+    "grants", _NUMBERED_KEY, _GRANT_CHANGES | _GRANT_CORRECTIONS, name="update_corrected_grants"
 )
 # A customer is given its rate card's version at its first grant or burn.
-TAG_CUSTOMERS = _update("customers", {"id": "bigint"}, {"rate_card_version": "int"})
+TAG_CUSTOMERS = update("customers", {"id": "bigint"}, {"rate_card_version": "int"})
 
-UPDATE_HOLDS = _update(
+UPDATE_HOLDS = update(
     "holds",
     _NUMBERED_KEY,
     {
@@ -264,11 +310,48 @@ UPDATE_HOLDS = _update(
     cast={"parts": "bigint[]"},
 )
 
+_PHASE_COLUMNS = {
+    "customer_id": "bigint",
+    "credit_type_id": "int",
+    "until": "timestamptz",
+    "number": "int",
+    "workspace_id": "int",
+    "rank": "smallint",
+    "boundary": "smallint",
+    "moved": "text",
+    "repaid": "text",
+    "drawn": "text",
+}
+_PHASE_PARTS = dict.fromkeys(("moved", "repaid", "drawn"), "bigint[]")
+INSERT_PHASES = insert("phases", _PHASE_COLUMNS, cast=_PHASE_PARTS)
+UPDATE_PHASES = update(
+    "phases",
+    _ACCOUNT_KEY | {"until": "timestamptz", "number": "int"},
+    {"moved": "text", "repaid": "text", "drawn": "text"},
+    cast=_PHASE_PARTS,
+)
+
+# update_dead_letters -- Dead letters that were tried again, with what came of it.
+UPDATE_DEAD_LETTERS = update(
+    "usage_events",
+    {"workspace_id": "int", "key": "uuid"},
+    {
+        "customer_id": "bigint",
+        "outcome": "smallint",
+        "entries": "text",
+        "message": "text",
+        "resolved_at": "timestamptz",
+        "attempts": "smallint",
+    },
+    cast={"entries": "int[]"},
+    name="update_dead_letters",
+)
+
 # insert_events -- Sorted by key, so that two batches with the same events in another order wait instead of
 # deadlocking. An event that another batch stored meanwhile (it can only be under another customer, or under none:
 # the customer lock keeps all others apart) violates EVENT_IS_ONE; the writer reads again.
 EVENT_IS_ONE = "usage_events_pkey"
-INSERT_EVENTS = _insert(
+INSERT_EVENTS = insert(
     "usage_events",
     {
         "key": "uuid",

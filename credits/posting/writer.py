@@ -27,6 +27,7 @@ from credits.db import Database, is_locked, is_unavailable
 from credits.errors import Busy, Unavailable
 from credits.ledger.account import Account
 from credits.posting.book import Book
+from credits.posting.closing import close_book, events_collide
 from credits.posting.commands import Command, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.decide import apply
@@ -34,7 +35,7 @@ from credits.posting.lanes import Lane, Waiting
 from credits.posting.locking import CustomerIds, Whose, find_locked, whose
 from credits.posting.outcomes import Answer, Replay
 from credits.posting.replays import read_firsts
-from credits.posting.store import close_book, events_collide, open_book
+from credits.posting.store import open_book
 
 logger = logging.getLogger(__name__)
 

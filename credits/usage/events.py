@@ -22,6 +22,8 @@ class UsageEvent:
     data: str
     outcome: EventOutcome
     entries: tuple[tuple[int, int, int], ...]
+    subject: str
+    sound: bool  # False: its envelope could not be read, and `data` is all of it
 
     @property
     def id(self) -> str:

@@ -37,6 +37,12 @@ async def read_events(connection: AsyncConnection, keys: Iterable[UUID]) -> dict
     return {row.key: _event(row) for row in rows}
 
 
+async def read_contents(connection: AsyncConnection, keys: Iterable[UUID]) -> dict[UUID, int]:
+    """The fingerprints of the events' contents, by key."""
+    query = select(usage_events.c.key, usage_events.c.content).where(usage_events.c.key.in_(list(keys)))
+    return {row.key: row.content for row in await connection.execute(query)}
+
+
 async def find_event_by_source(connection: AsyncConnection, source: str, event_id: str) -> UsageEvent | None:
     """The event that this source calls so."""
     if not (valid_text(source, bounds.EVENT_NAME_MAX) and valid_text(event_id, bounds.EVENT_NAME_MAX)):
@@ -63,10 +69,15 @@ async def find_event(connection: AsyncConnection, *, event_id: str, customer_id:
 async def list_dead_letters(
     connection: AsyncConnection, outcome: str | None, first: int, after: Sequence[int] | None = None
 ) -> tuple[list[DeadLetter], bool]:
-    """Dead letters, newest first, after the `position` of another one; and whether there are more."""
+    """Dead letters, newest first, after the `position` of another one; and whether there are more.
+
+    Those that somebody should look at; what was given up only where it is asked for by its outcome.
+    """
     place = tuple_(usage_events.c.received_at, usage_events.c.key)
     query = _events().where(usage_events.c.message.is_not(None))
-    if outcome is not None:
+    if outcome is None:
+        query = query.where(usage_events.c.resolved_at.is_(None))
+    else:
         query = query.where(usage_events.c.outcome == EventOutcome[outcome].value)
     if after is not None:
         found = _placed(after)
@@ -91,6 +102,8 @@ def _event(row: Any) -> UsageEvent:
         data=row.data,
         outcome=EventOutcome(row.outcome),
         entries=tuple((row.customer_id, *pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)),
+        subject=row.subject,
+        sound=bool(row.type),
     )
 
 

@@ -9,6 +9,7 @@ from credits.amount import to_micro
 from credits.bounds import NAME_MAX
 from credits.catalog.apply import apply
 from credits.customers.customers import valid_text
+from credits.customers.cutoff import as_duration, set_late_cutoff
 from credits.enforcement.policies import remove_policy, set_policy
 from credits.errors import InvalidInput, NotAllowed, NotFound, Refusal
 from credits.posting.clock import advance_clock
@@ -28,6 +29,8 @@ from schema.types.results import (
     CatalogResult,
     ClockOk,
     ClockResult,
+    LateEventCutoffOk,
+    LateEventCutoffResult,
     PolicyOk,
     PolicyResult,
 )
@@ -90,6 +93,22 @@ class ConfigurationMutations:
             return refusal_of(info.context, result)
         info.context.services.publish_config(info.context.workspace_id, 0)
         return PolicyOk(policy=EnforcementPolicy.from_value(result))
+
+    @strawberry.mutation(
+        description=(
+            "How late usage may come (ISO 8601 duration): in the workspace, or for one customer. "
+            "Null falls back to the next wider one."
+        ),
+        metadata=_ADMIN,
+    )
+    async def set_late_event_cutoff(
+        self, info: Info, cutoff: str | None = None, customer: str | None = None
+    ) -> LateEventCutoffResult:
+        async with info.context.changing() as page:
+            result = await set_late_cutoff(page.connection, cutoff, customer)
+        if isinstance(result, Refusal):
+            return refusal_of(info.context, result)
+        return LateEventCutoffOk(cutoff=None if result is None else as_duration(result))
 
     @strawberry.mutation(metadata=_ADMIN)
     async def create_api_key(self, info: Info, name: str, role: Role) -> ApiKeyResult:

@@ -25,7 +25,7 @@ _GRANTING = allow(staff("BACKEND", "SUPPORT", "SALES"))
 class SpendingMutations:
     @strawberry.mutation(metadata=_GRANTING)
     async def grant_credits(self, info: Info, input: GrantInput) -> GrantResult:
-        return await _post(info.context, _grant(info.context, input))
+        return await post(info.context, _grant(info.context, input))
 
     @strawberry.mutation(description="In order, each by itself. At most 1,000.", metadata=_GRANTING)
     async def grant_many(self, info: Info, inputs: list[GrantInput]) -> list[GrantResult]:
@@ -33,7 +33,7 @@ class SpendingMutations:
 
     @strawberry.mutation(metadata=_BACKEND)
     async def burn(self, info: Info, input: BurnInput) -> BurnResult:
-        return await _post(info.context, _burn(info.context, input))
+        return await post(info.context, _burn(info.context, input))
 
     @strawberry.mutation(
         description="In order, each by itself: one refusal does not undo the others. At most 1,000.", metadata=_BACKEND
@@ -51,7 +51,7 @@ class SpendingMutations:
             actor_id=info.context.caller.actor_id,
             not_after=input.not_after,
         )
-        return await _post(info.context, command)
+        return await post(info.context, command)
 
     @strawberry.mutation(metadata=_BACKEND)
     async def settle(self, info: Info, input: SettleInput) -> SettleResult:
@@ -67,19 +67,19 @@ class SpendingMutations:
             amount=input.amount,
             partial=bool(input.partial),
         )
-        return await _post(info.context, command)
+        return await post(info.context, command)
 
     @strawberry.mutation(metadata=_BACKEND)
     async def release(self, info: Info, hold: strawberry.ID, idempotency_key: str) -> HoldResult:
         found = hold_id(hold)
         if found is None:
             return not_found("hold")
-        return await _post(info.context, Release(found, idempotency_key, info.context.caller.actor_id))
+        return await post(info.context, Release(found, idempotency_key, info.context.caller.actor_id))
 
     @strawberry.mutation(metadata=_BACKEND)
     async def extend_hold(self, info: Info, hold: strawberry.ID, ttl: str) -> HoldResult:
         found = hold_id(hold)
-        return not_found("hold") if found is None else await _post(info.context, ExtendHold(found, ttl))
+        return not_found("hold") if found is None else await post(info.context, ExtendHold(found, ttl))
 
 
 def hold_id(text: str) -> HoldId | None:
@@ -125,7 +125,8 @@ def _bounded(inputs: list[Any]) -> list[Any]:
     return inputs
 
 
-async def _post(context: Context, command: Any) -> Any:
+async def post(context: Context, command: Any) -> Any:
+    """Puts one command through; its answer as the contract says it."""
     problem = command.form()
     if problem:
         return refusal_of(context, problem)

@@ -38,9 +38,15 @@ class Balance:
         )
     )
     overdraft_limit: Credits
-    granted: Credits = strawberry.field(description="Lifetime total.")
-    burned: Credits = strawberry.field(description="Lifetime total.")
+    granted: Credits = strawberry.field(description="Lifetime total, whatever became of it.")
+    burned: Credits = strawberry.field(description="Lifetime total, whether or not it was given back.")
     expired: Credits = strawberry.field(description="Lifetime total.")
+    given_back: Credits = strawberry.field(description="Lifetime total of what reversals gave back.")
+    voided: Credits = strawberry.field(description="Lifetime total.")
+    clawed_back: Credits = strawberry.field(description="Lifetime total.")
+    adjusted: Credits = strawberry.field(
+        description="Lifetime total, signed: balance = granted - burned - expired + givenBack - voided - clawedBack + adjusted."
+    )
     version: int = strawberry.field(
         description=(
             "Grows by one with every ledger entry; a client drops what is older, by (version, asOf), than what it shows."
@@ -70,6 +76,10 @@ class Balance:
             granted=of.granted,
             burned=of.burned,
             expired=of.expired,
+            given_back=of.given_back,
+            voided=of.voided,
+            clawed_back=of.clawed_back,
+            adjusted=of.adjusted,
             version=of.version,
             as_of=of.as_of,
         )

@@ -8,6 +8,7 @@ import strawberry
 from credits import durations, ids
 from credits.customers.customers import Customer as CustomerValue
 from credits.customers.customers import storable
+from credits.customers.cutoff import as_duration
 from credits.ledger import reads
 from credits.ledger.entries import Kind
 from credits.usage.reads import find_event
@@ -62,6 +63,15 @@ class Customer:
     rate_card_version: int | None
     metadata: JSON
     created_at: datetime
+
+    @strawberry.field(
+        description="Usage of this customer that is older than this (ISO 8601 duration) is put before an operator."
+    )
+    async def late_event_cutoff(self, info: Info) -> str:
+        if self.of.late_cutoff is not None:
+            return as_duration(self.of.late_cutoff)
+        async with info.context.page() as page:
+            return as_duration(page.workspace.late_cutoff)
 
     @strawberry.field(metadata=_BALANCE)
     async def balances(self, info: Info) -> list[Balance]:

@@ -59,6 +59,13 @@ class Grant:
             return None
         return Money(amount=self.of.cost_amount, currency=self.of.cost_currency or "")
 
+    @strawberry.field(description="The grant that this one continues: extended, or given back after it had ended.")
+    async def rolled_from(self, info: Info) -> "Grant | None":
+        if self.of.rolled_from is None:
+            return None
+        before = await info.context.loaders.grants.load((*self.place, self.of.rolled_from))
+        return None if before is None else Grant.from_value(*self.place, before)
+
     @strawberry.field
     def metadata(self) -> JSON:
         return orjson.Fragment(self.of.metadata or "{}")
@@ -206,7 +213,7 @@ class LedgerEntry:
     @strawberry.field
     async def allocations(self, info: Info) -> list[Allocation]:
         place = (self.of.customer_id, self.of.credit_type_id)
-        parts = self.of.allocations
+        parts = [part for part in self.of.allocations if part[1]]  # a void may name its grant and take nothing of it
         grants = await info.context.loaders.grants.load_many([(*place, abs(n)) for n, _ in parts if n])
         known = {grant.number: grant for grant in grants if grant is not None}
         return [
@@ -217,6 +224,21 @@ class LedgerEntry:
             )
             for number, amount in parts
         ]
+
+    @strawberry.field(description="The burn or settlement that this entry gives back, or a part of it.")
+    async def reverses(self, info: Info) -> "LedgerEntry | None":
+        if self.of.cause.reverses is None:
+            return None
+        place = (self.of.customer_id, self.of.credit_type_id, self.of.cause.reverses)
+        found = await info.context.loaders.entries.load(place)
+        return None if found is None else LedgerEntry.from_value(found)
+
+    @strawberry.field(description="How much of it has been given back.")
+    async def reversed_amount(self, info: Info) -> Credits:
+        if self.of.kind not in entries.REVERSIBLE:
+            return 0
+        place = (self.of.customer_id, self.of.credit_type_id, self.of.sequence)
+        return await info.context.loaders.reversed_amounts.load(place) or 0
 
     @strawberry.field
     async def actor(self, info: Info) -> Actor:

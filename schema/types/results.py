@@ -104,6 +104,11 @@ class ClockOk:
     happened: list[str]
 
 
+@strawberry.type
+class LateEventCutoffOk:
+    cutoff: str | None = strawberry.field(description="ISO 8601 duration; null where the next wider one applies.")
+
+
 BurnResult = Annotated[
     BurnOk | InsufficientCredits | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict,
     strawberry.union("BurnResult"),
@@ -125,4 +130,7 @@ PolicyResult = Annotated[PolicyOk | InvalidInput | NotFound | NotAllowed, strawb
 CatalogResult = Annotated[CatalogOk | InvalidInput | NotAllowed | Conflict, strawberry.union("CatalogResult")]
 ApiKeyResult = Annotated[ApiKeyOk | InvalidInput | NotFound | NotAllowed, strawberry.union("ApiKeyResult")]
 ClockResult = Annotated[ClockOk | InvalidInput | NotAllowed, strawberry.union("ClockResult")]
+LateEventCutoffResult = Annotated[
+    LateEventCutoffOk | InvalidInput | NotFound | NotAllowed, strawberry.union("LateEventCutoffResult")
+]
 CheckResult = Annotated[Decision | InvalidInput | NotFound, strawberry.union("CheckResult")]

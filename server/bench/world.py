@@ -69,7 +69,9 @@ def build(settings: Settings) -> World:
 
 async def _build(settings: Settings) -> World:
     database = await Database.connect(settings.database_url, size=2)
-    writer = Writer(database, Configuration(settings.late_event_cutoff), publish=lambda *_: None)
+    writer = Writer(
+        database, Configuration(settings.late_event_cutoff, settings.refund_lifetime), publish=lambda *_: None
+    )
     try:
         now = datetime.now(UTC)
         workspace = await ensure_workspace(database, WORKSPACE, test_mode=False, now=now)
@@ -98,10 +100,20 @@ async def _build(settings: Settings) -> World:
 
 
 def _grants(customer: str, now: datetime) -> Iterator[GiveGrant]:
-    """A month's plan that burns first, and a purchase behind it."""
+    """A month's plan that burns first, and a purchase behind it; from before any usage that is sent."""
+    began = now - timedelta(1)
     amount = Decimal(1_000_000_000)
-    yield GiveGrant(customer, CREDIT_TYPE, amount, "PLAN", f"plan-{customer}", None, expires_at=now + timedelta(30))
-    yield GiveGrant(customer, CREDIT_TYPE, amount, "PURCHASE", f"purchase-{customer}", None)
+    yield GiveGrant(
+        customer,
+        CREDIT_TYPE,
+        amount,
+        "PLAN",
+        f"plan-{customer}",
+        None,
+        effective_at=began,
+        expires_at=now + timedelta(30),
+    )
+    yield GiveGrant(customer, CREDIT_TYPE, amount, "PURCHASE", f"purchase-{customer}", None, effective_at=began)
 
 
 def _sound(answer: object) -> None:

@@ -118,7 +118,7 @@ async def test_the_words_of_an_error_tell_nothing_of_a_foreign_row(two: Two):
 READ, ADD, CHANGE = {"SELECT"}, {"SELECT", "INSERT"}, {"SELECT", "INSERT", "UPDATE"}
 RIGHTS = {
     **dict.fromkeys(("entries", "rate_cards", "rates", "actors", "workspaces"), ADD),
-    **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "usage_events"), CHANGE),
+    **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "phases", "usage_events"), CHANGE),
     **dict.fromkeys(("credit_types", "features", "cohorts", "bundles"), CHANGE),
     "policies": {*CHANGE, "DELETE"},
 }
@@ -246,6 +246,14 @@ BROKEN_LAWS = [
     ("UPDATE grants SET cost_amount = 'NaN'", "grant_cost_is_a_number"),
     ("UPDATE accounts SET balance = balance + 1", "account_conservation"),
     ("UPDATE accounts SET granted = granted + 1", "account_conservation"),
+    ("UPDATE accounts SET voided = voided + 1", "account_conservation"),
+    ("UPDATE accounts SET clawed_back = clawed_back + 1", "account_conservation"),
+    ("UPDATE accounts SET adjusted = adjusted + 1", "account_conservation"),
+    ("UPDATE accounts SET given_back = -1, balance = balance - given_back - 1", "account_totals_not_negative"),
+    (
+        "UPDATE accounts SET given_back = burned + 1, balance = balance - given_back + burned + 1",
+        "account_never_gives_back_more_than_burned",
+    ),
     ("UPDATE accounts SET held = -1", "account_held_not_negative"),
     ("UPDATE accounts SET overdraft = -1", "account_overdraft_not_negative"),
     ("UPDATE holds SET remaining = amount + 1", "hold_remaining_within_amount"),

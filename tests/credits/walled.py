@@ -17,7 +17,7 @@ from credits.workspaces import ensure_workspace
 from tests.credits.posting.till import Till, open_till
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
-    *("policies", "accounts", "grants", "holds", "entries", "usage_events"),
+    *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 

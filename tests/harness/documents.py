@@ -47,6 +47,15 @@ MUTATIONS = {
         answer: release(hold: $hold, idempotencyKey: $idempotencyKey) {{ {_HOLD_OK} }} }} {_HOLD_PARTS}""",
     "extendHold": f"""mutation($hold: ID!, $ttl: String!) {{
         answer: extendHold(hold: $hold, ttl: $ttl) {{ {_HOLD_OK} }} }} {_HOLD_PARTS}""",
+    "voidGrant": f"""mutation($grant: ID!, $reason: ReasonCode!, $note: String, $idempotencyKey: String!) {{
+        answer: voidGrant(grant: $grant, reason: $reason, note: $note, idempotencyKey: $idempotencyKey) {{
+        {_GRANT_OK} }} }} {_GRANT_PARTS}""",
+    "extendGrant": f"""mutation($grant: ID!, $expiresAt: DateTime, $reason: ReasonCode!, $note: String, $idempotencyKey: String!) {{
+        answer: extendGrant(grant: $grant, expiresAt: $expiresAt, reason: $reason, note: $note,
+                            idempotencyKey: $idempotencyKey) {{ {_GRANT_OK} }} }} {_GRANT_PARTS}""",
+    "reverseBurn": f"""mutation($entry: ID!, $amount: Decimal, $reason: ReasonCode!, $note: String, $idempotencyKey: String!) {{
+        answer: reverseBurn(entry: $entry, amount: $amount, reason: $reason, note: $note,
+                            idempotencyKey: $idempotencyKey) {{ {_BURN_OK} }} }} {_BURN_PARTS}""",
     "ingestEvents": """mutation($events: [EventInput!]!) { answer: ingestEvents(events: $events) {
         __typename accepted duplicates rejected { index id outcome message } } }""",
     "applyCatalog": """mutation($document: JSON!, $dryRun: Boolean = false) {

@@ -46,17 +46,28 @@ class Pages:
 
 
 async def read_account(client: Client, customer: str, credit_type: str) -> Pages:
-    """Page after page, and again where something happened meanwhile (a hold lapsed, a grant ended): it must fit together."""
+    """Page after page, and again where something happened meanwhile (a hold lapsed, a grant ended): it must fit together.
+
+    Grants and holds are read on both sides of the balance: a grant whose last credits are held ends without an entry,
+    and neither the version nor any number of the balance tells.
+    """
     for _ in range(READINGS_MAX):
-        before = await client.balance(customer, credit_type)
-        holds = [hold for hold in await client.holds(customer) if hold["creditType"]["key"] == credit_type]
-        grants = await client.grants(customer, credit_type)
+        before = await _grants_and_holds(client, customer, credit_type)
         ledger = await client.ledger(customer, credit_type)
-        after = await client.balance(customer, credit_type)
-        if {**before, "asOf": ""} == {**after, "asOf": ""} and len(ledger) == after["version"]:
-            return Pages(ledger, grants, holds, after)
+        balance = await client.balance(customer, credit_type)
+        after = await _grants_and_holds(client, customer, credit_type)
+        again = await client.balance(customer, credit_type)
+        if before == after and len(ledger) == balance["version"] == again["version"]:
+            return Pages(ledger, *before, balance)
         await asyncio.sleep(0.1)
-    raise AssertionError(f"{customer} does not come to rest: {before} {after}")
+    raise AssertionError(f"{customer} does not come to rest: {balance} {before} {again} {after}")
+
+
+async def _grants_and_holds(client: Client, customer: str, credit_type: str) -> tuple[list[Json], list[Json]]:
+    holds = await client.holds(customer)
+    return await client.grants(customer, credit_type), [
+        hold for hold in holds if hold["creditType"]["key"] == credit_type
+    ]
 
 
 async def read_accounts(client: Client, accounts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Pages]:

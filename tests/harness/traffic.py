@@ -29,10 +29,21 @@ _AMOUNTS = ("1", "2", "4", "8", "0.5", "0.125", "16")
 
 
 class Traffic:
-    """What the clients share: the accounts, the open holds, the history."""
+    """What the clients share: the accounts, the open holds, the history.
 
-    def __init__(self, seed: int, accounts: Sequence[Account], history: History | None = None) -> None:
-        self.seed, self.accounts = seed, accounts
+    `begins_in_s`: how far ahead of the request scheduled grants begin; further than any request takes, because a grant
+    that begins before it is given has burns laid again, which the model does not do.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        accounts: Sequence[Account],
+        history: History | None = None,
+        *,
+        begins_in_s: tuple[float, ...] = (2.5, 4),
+    ) -> None:
+        self.seed, self.accounts, self.begins_in_s = seed, accounts, begins_in_s
         self.history = history or History()
         self.holds: list[tuple[Account, str]] = []
         self.stopping = asyncio.Event()
@@ -72,8 +83,6 @@ class Traffic:
         now = datetime.now(UTC)
         if verb == "hold":
             fields["ttl"] = draw.choice(("PT1S", "PT2S", "PT30S"))
-        if verb == "burn" and draw.random() < 0.1:
-            fields["occurredAt"] = (now - timedelta(minutes=draw.randint(1, 600))).isoformat()
         if verb == "grantCredits":
             fields["amount"] = draw.choice(("4", "8", "16"))
             fields["priority"] = draw.choice((10, 50, 50))
@@ -81,8 +90,8 @@ class Traffic:
                 fields["expiresAt"] = (now + timedelta(seconds=draw.choice((0.7, 1.5, 3, 60)))).isoformat()
             if draw.random() < 0.4:
                 fields["costBasis"] = {"amount": "0.05", "currency": "USD"}
-            if draw.random() < 0.2:
-                fields["effectiveAt"] = (now + timedelta(seconds=draw.choice((-3600, 0.3, 0.6)))).isoformat()
+            if draw.random() < 0.2 and self.begins_in_s:
+                fields["effectiveAt"] = (now + timedelta(seconds=draw.choice(self.begins_in_s))).isoformat()
         return fields
 
     def on_hold(self, draw: random.Random, verb: str, hold: str, key: str) -> Json:

@@ -15,10 +15,12 @@ from credits.enforcement.values import Policy
 from credits.errors import Refusal
 from credits.posting.book import Book, LockedCustomer
 from credits.posting.commands import Burn, ExtendHold, GiveGrant, HoldId, Keyed, OpenHold, Release, Settle, Spend
+from credits.posting.commands import Command as Command_
+from credits.posting.corrections import Clawback, Correction, EntryId, GrantId, ReverseBurn, VoidGrant
 from credits.posting.decide import apply
 from credits.posting.outcomes import Replay
 from tests.model.pure_core import Core, instant
-from tests.model.walk import Command
+from tests.model.walk import REFUND_LASTS, Command
 
 _MICRO = Decimal("0.000001")
 
@@ -50,6 +52,7 @@ class Desk(Core):
     def __init__(self, order: str) -> None:
         super().__init__(order)
         self.book = Book(1, instant(0), timedelta(days=7), catalog_with(order), policies_with(0))
+        self.book.refund_lifetime = timedelta(seconds=REFUND_LASTS)
         self.book.customers[1] = LockedCustomer(1, "c", "UTC", "default", None)
         self.book.customer_ids["c"] = 1
         self.book.accounts[1, 1] = self.account
@@ -72,7 +75,7 @@ class Desk(Core):
             self.used.append(Used(asked))
         return None
 
-    def asked(self, command: Command) -> Keyed | ExtendHold:
+    def asked(self, command: Command) -> Command_:
         """The command in the words of the batch writer."""
         self.keys += 1
         key, amount = f"k{self.keys}", command.amount * _MICRO
@@ -90,6 +93,13 @@ class Desk(Core):
                 return OpenHold("c", Spend(credit_type="ai", amount=amount), f"PT{ends}S", key, None)
             case "settle":
                 return Settle(HoldId(1, 1, command.hold), key, None, amount=amount, partial=command.partial)
+            case "void":
+                return VoidGrant(grant=GrantId(1, 1, command.grant), key=key, actor_id=None)
+            case "clawback":
+                micro = command.amount
+                return Clawback(grant=GrantId(1, 1, command.grant), amount_micro=micro, key=key, actor_id=None)
+            case "reverse":
+                return ReverseBurn(entry=EntryId(1, 1, command.entry), amount=amount, key=key, actor_id=None)
             case "release":
                 return Release(HoldId(1, 1, command.hold), key, None)
         return ExtendHold(HoldId(1, 1, command.hold), f"PT{ends}S")
@@ -113,6 +123,8 @@ class Desk(Core):
         match command:
             case Burn() | OpenHold():
                 return replace(command, spend=replace(command.spend, amount=Decimal("0.5")))
+            case Correction():
+                return replace(command, note="another")
             case Release():
                 return replace(command, hold=replace(command.hold, number=command.hold.number + 1))
         return replace(command, amount=Decimal("0.5"))

@@ -12,7 +12,8 @@ def check_laws(account: Account) -> None:
     balance, held = account.balance, account.held
     if account.entries:
         last = account.entries[-1]
-        if not last.balance_after == balance == account.granted - account.burned - account.expired:
+        given = account.granted + account.given_back
+        if not last.balance_after == balance == given - account.burned - account.expired - account.taken:
             raise LawBroken(f"per account: balance {balance}, last entry {last}")
         if last.held_after != held:
             raise LawBroken(f"per account: held {held}, last entry {last}")
@@ -23,11 +24,14 @@ def check_laws(account: Account) -> None:
         for grant, part in hold.parts:
             parts[grant.number] += part
     for grant in account.grants.values():
-        if grant.begun and grant.amount != grant.remaining + grant.burned + grant.expired:
+        taken = grant.burned + grant.expired + grant.voided + grant.clawed_back
+        if grant.begun and grant.amount + grant.given_back != grant.remaining + taken:
             raise LawBroken(f"per grant: {grant}")
         if not 0 <= grant.held <= grant.remaining or grant.held != parts[grant.number]:
             raise LawBroken(f"per grant, held: {grant}, its holds say {parts[grant.number]}")
         if grant.ended and grant.remaining != grant.held:
             raise LawBroken(f"an ended grant keeps more than its holds: {grant}")
+    if account.given_back > account.burned:
+        raise LawBroken(f"more given back than burned: {account.given_back} of {account.burned}")
     if account.overdraft < 0 or (account.overdraft and account.in_order()):
         raise LawBroken(f"debt: overdraft {account.overdraft} beside free credits {account.in_order()}")

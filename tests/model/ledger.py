@@ -12,7 +12,7 @@ its parts stay with it beyond their grant's expiry, and what is freed after that
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.model.records import OVERDRAFT, Entry, Grant, Hold, Refused
+from tests.model.records import OVERDRAFT, Debt, Entry, Grant, Hold, Refused
 
 Parts = Sequence[tuple[int, int]]  # (grant number, amount), in the order they were drawn
 
@@ -25,15 +25,28 @@ class Account:
     grants: dict[int, Grant] = field(default_factory=dict)
     holds: dict[int, Hold] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
-    overdraft: int = 0
+    bore: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # of burns given back in part: what is left
+    debts: list[Debt] = field(default_factory=list)  # the oldest is repaid first
     granted: int = 0
     burned: int = 0
     expired: int = 0
+    given_back: int = 0
+    voided: int = 0
+    clawed_back: int = 0
 
     # ─── what it has ─────────────────────────────────────────────────────────────────────────────────────
     @property
     def balance(self) -> int:
         return sum(grant.remaining for grant in self.grants.values()) - self.overdraft
+
+    @property
+    def taken(self) -> int:
+        """By hand."""
+        return self.voided + self.clawed_back
+
+    @property
+    def overdraft(self) -> int:
+        return sum(debt.owed for debt in self.debts)
 
     @property
     def held(self) -> int:
@@ -75,6 +88,13 @@ class Account:
         grant.expired += amount
         self.expired += amount
         self.write("EXPIRE", -amount, 0, times=(at, at), drawn=[(grant.number, amount)], subject=grant.number)
+
+    def void(self, grant: Grant, amount: int, at: int) -> Entry:
+        """The same by hand; there is an entry also where nothing is lost."""
+        grant.remaining -= amount
+        grant.voided += amount
+        self.voided += amount
+        return self.write("VOID", -amount, 0, times=(at, at), drawn=[(grant.number, amount)], subject=grant.number)
 
     # ─── verbs ───────────────────────────────────────────────────────────────────────────────────────────
     def grant(
@@ -216,24 +236,33 @@ class Account:
                 drawn.append((grant.number, part))
                 amount -= part
         if amount:
-            self.overdraft += amount
+            self.owe(amount)
             drawn.append((OVERDRAFT, amount))
         return drawn
 
+    def owe(self, amount: int) -> None:
+        """The entry that is written next makes a debt."""
+        self.debts.append(Debt(len(self.entries) + 1, amount))
+
     def repay(self) -> Parts:
-        """Free live credits pay the overdraft, in burn order."""
+        """Free live credits pay the overdraft, in burn order; the oldest debt first."""
         paid: list[tuple[int, int]] = []
         for grant in self.in_order():
-            part = min(grant.free, self.overdraft)
-            if part:
-                grant.remaining -= part
-                grant.burned += part
-                self.overdraft -= part
-                paid.append((grant.number, part))
+            whole = 0
+            for debt in self.debts:
+                part = min(grant.free, debt.owed)
+                if part:
+                    grant.remaining -= part
+                    grant.burned += part
+                    debt.owed -= part
+                    debt.paid.append((grant.number, part))
+                    whole += part
+            if whole:
+                paid.append((grant.number, whole))
         return paid
 
     def close(self, hold: Hold, kind: str, at: int, *, burned: int = 0, drawn: Parts = (), used: int = 0) -> Entry:
-        """End a hold: what is left goes back to the grants it came from; of an expired one it expires at once."""
+        """End a hold: what is left goes back to the grants it came from; of one that has ended it ends likewise at once."""
         rest, left, unbacked = hold.parts, hold.left, hold.unbacked
         hold.parts, hold.unbacked = [], 0
         for grant, part in rest:
@@ -241,12 +270,12 @@ class Account:
         repaid = self.repay()
         freed = [(grant.number, part) for grant, part in rest] + [(OVERDRAFT, unbacked)] if kind != "SETTLE" else []
         lost = {grant.number: part for grant, part in rest if grant.ended}
-        # The EXPIRE entries follow, each with its own effect on the balance: until then it is still in there.
+        # The EXPIRE and VOID entries follow, each with its own effect on the balance: until then it is still in there.
         entry = self.write(
             kind, -burned, -used - left, times=(at, at), drawn=[*drawn, *freed], repaid=repaid, subject=hold.number
         )
         for number, part in lost.items():
-            self.expire(self.grants[number], part, at)
+            (self.void if self.grants[number].void else self.expire)(self.grants[number], part, at)
         return entry
 
     def write(

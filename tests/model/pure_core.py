@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from credits.ledger import account as core
-from credits.ledger import advance, burn, grants, holds
+from credits.ledger import advance, burn, corrections, grants, holds
 from credits.ledger.entries import GENESIS, Cause, chain
 from credits.ledger.entries import Entry as CoreEntry
 from tests.model.ledger import Account
 from tests.model.records import OVERDRAFT, Refused
-from tests.model.walk import Command
+from tests.model.walk import CORRECTIONS, REFUND_LASTS, Command
 
+_TOTALS = ("balance", "held", "overdraft", "granted", "burned", "expired", "given_back", "voided", "clawed_back")
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -37,6 +38,8 @@ class Core:
         advance.advance(account, now)
         if command.verb == "grant":
             return self._grant(command, now)
+        if command.verb in CORRECTIONS:
+            return self._correct(command, now)
         hold = account.holds.get(command.hold)
         if command.verb in ("settle", "release", "extend") and (hold is None or hold.status != "OPEN"):
             return "HOLD_NOT_OPEN"
@@ -67,6 +70,31 @@ class Core:
             cost_amount=Decimal(1) if command.paid else None,
         )
         grants.give(self.account, grant, now)
+        return None
+
+    def _correct(self, command: Command, now: datetime) -> str | None:
+        account, cause = self.account, Cause()
+        if command.verb == "reverse":
+            entry, later = account.entries[command.entry - 1], account.entries[command.entry :]
+            if entry.kind.name not in ("BURN", "SETTLE"):
+                return "INVALID_INPUT"
+            left = corrections.left_of(entry, later)
+            if command.amount > left or left == 0:
+                return "OVER_REVERSED"
+            ends = instant(command.now + REFUND_LASTS)
+            corrections.reverse(
+                account, entry, command.amount, later=later, refund_expires_at=ends, now=now, cause=cause
+            )
+            return None
+        grant = account.grants[command.grant]
+        if command.verb == "void":
+            if grant.state not in ("ACTIVE", "SCHEDULED"):
+                return "GRANT_NOT_ACTIVE"
+            corrections.void(account, grant, now=now, cause=cause)
+            return None
+        if grant.state == "SCHEDULED":
+            return "GRANT_NOT_ACTIVE"
+        corrections.clawback(account, grant, command.amount, now=now, cause=cause)
         return None
 
     def _spend(self, command: Command, hold: core.Hold | None, now: datetime) -> None:
@@ -102,7 +130,8 @@ def told(entry: CoreEntry) -> tuple[object, ...]:
     repaid: dict[int, int] = {}
     for number, amount in entry.allocations:
         side, grant = (repaid, -number) if number < 0 else (drawn, number)
-        side[grant] = side.get(grant, 0) + amount
+        if amount:
+            side[grant] = side.get(grant, 0) + amount
     return (
         *(entry.sequence, entry.kind.name, entry.amount, entry.held_amount, entry.balance_after, entry.held_after),
         *(ticks(entry.occurred_at), ticks(entry.recorded_at), drawn, repaid),
@@ -115,16 +144,19 @@ def compare(real: Core, model: Account, since: int) -> int:
     assert len(account.entries) == len(model.entries), (account.entries[since:], model.entries[since:])
     for found, wanted in zip(account.entries[since:], model.entries[since:], strict=True):
         assert told(found) == wanted.in_contract_words(), (told(found), wanted)
-    totals = (account.balance, account.held, account.overdraft, account.granted, account.burned, account.expired)
-    assert totals == (model.balance, model.held, model.overdraft, model.granted, model.burned, model.expired), totals
+    totals = [getattr(account, name) for name in _TOTALS]
+    assert totals == [getattr(model, name) for name in _TOTALS], totals
     for grant in account.grants.values():
         other = model.grants[grant.number]
         mine = (grant.state, grant.amount, grant.remaining, grant.held, grant.burned, grant.expired)
+        mine += (grant.voided, grant.clawed_back, grant.given_back)
         remaining = other.remaining if other.begun else other.amount
         theirs = (other.status, other.amount, remaining, other.held, other.burned, other.expired)
+        theirs += (other.voided, other.clawed_back, other.given_back)
         assert mine == theirs, (mine, theirs)
         # Law 3 on the core's own numbers: what the database's CHECKs will ask of the same row.
-        assert grant.amount + grant.given_back == grant.remaining + grant.burned + grant.expired
+        taken = grant.burned + grant.expired + grant.voided + grant.clawed_back
+        assert grant.amount + grant.given_back == grant.remaining + taken
         assert 0 <= grant.held <= grant.remaining
     for hold in account.holds.values():
         kept = model.holds[hold.number]

@@ -1,6 +1,6 @@
 """What the reference model keeps: grants, holds, entries. Whole micro-credits, whole microseconds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NEVER = 2**62  # later than any expiry
 OVERDRAFT = 0  # stands for the grant where there is none
@@ -18,15 +18,21 @@ class Grant:
     paid: bool = False
     begun: bool = False
     ended: bool = False
+    void: bool = False  # ended by hand
     remaining: int = 0
     held: int = 0
     burned: int = 0
     expired: int = 0
+    voided: int = 0
+    clawed_back: int = 0
+    given_back: int = 0
 
     @property
     def status(self) -> str:
         if not self.begun:
             return "SCHEDULED"
+        if self.void:
+            return "VOIDED"
         if self.ended:
             return "EXPIRED"
         return "ACTIVE" if self.remaining else "DEPLETED"
@@ -72,6 +78,15 @@ class Hold:
         return sum(amount for _, amount in self.parts) + self.unbacked
 
 
+@dataclass(slots=True)
+class Debt:
+    """Overdraft that one entry made: what is owed of it, and who has paid the rest, (grant number, amount) in order."""
+
+    sequence: int
+    owed: int
+    paid: list[tuple[int, int]] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the ledger. `allocations`: (grant number, amount), `OVERDRAFT` for none.
@@ -96,7 +111,7 @@ class Entry:
         drawn: dict[int, int] = {}
         for number, amount in self.allocations:
             drawn[number] = drawn.get(number, 0) + amount
-        if self.kind in ("RELEASE", "LAPSE"):
+        if self.kind in ("RELEASE", "LAPSE", "REVERSE"):
             for number, amount in self.repaid:
                 drawn[number] -= amount
         drawn = {number: amount for number, amount in drawn.items() if amount}

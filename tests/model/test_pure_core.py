@@ -55,7 +55,8 @@ def seed_of(default: int) -> int:
 @pytest.mark.parametrize("kind", [Core, Desk], ids=["the rules", "the desk"])
 def test_the_core_and_the_model_agree_over_a_long_random_history(kind):
     walk = run_loop(seed_of(20260101), STEPS, kind)
-    rare = {kind: walk.tally[kind] for kind in ("SETTLE", "RELEASE", "LAPSE", "EXPIRE", "HOLD", "BURN", "GRANT")}
+    kinds = ("SETTLE", "RELEASE", "LAPSE", "EXPIRE", "HOLD", "BURN", "GRANT", "REVERSE", "VOID", "CLAWBACK")
+    rare = {kind: walk.tally[kind] for kind in kinds}
     assert min(rare.values()) > STEPS // 100, f"the walk does not reach enough: {rare}"
 
 
@@ -91,7 +92,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(
         amount=amounts,
-        begins=st.none() | st.integers(-9, 9),
+        begins=st.none() | st.integers(0, 9),
         lasts=st.none() | st.integers(-1, 20),
         priority=st.sampled_from((10, 50)),
         paid=st.booleans(),
@@ -120,6 +121,25 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(draw=st.data(), lasts=st.integers(1, 15))
     def extend(self, draw: st.DataObject, lasts: int) -> None:
         self.on_a_hold("extend", draw, expires=self.now + lasts)
+
+    @rule(draw=st.data())
+    def void(self, draw: st.DataObject) -> None:
+        self.on_a_grant("void", draw)
+
+    @rule(draw=st.data(), amount=amounts)
+    def claw_back(self, draw: st.DataObject, amount: int) -> None:
+        self.on_a_grant("clawback", draw, amount=amount)
+
+    @rule(draw=st.data(), amount=amounts)
+    def reverse(self, draw: st.DataObject, amount: int) -> None:
+        if self.model.entries:
+            sequence = draw.draw(st.integers(1, len(self.model.entries)))
+            self.put(Command("reverse", self.now, amount, entry=sequence))
+
+    def on_a_grant(self, verb: str, draw: st.DataObject, **fields: object) -> None:
+        if self.model.grants:
+            number = draw.draw(st.sampled_from(sorted(self.model.grants)))
+            self.put(Command(verb, self.now, grant=number, **fields))  # type: ignore[arg-type]
 
     def on_a_hold(self, verb: str, draw: st.DataObject, **fields: object) -> None:
         if self.model.holds:

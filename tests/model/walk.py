@@ -8,10 +8,14 @@ import random
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from tests.model import corrections
 from tests.model.ledger import Account
 from tests.model.records import Entry, Grant, Hold, Refused
 
 ORDERS = ("PRIORITY_THEN_EXPIRY", "EXPIRY_FIRST", "PAID_LAST", "OLDEST_FIRST")
+CORRECTIONS = ("reverse", "reverse", "reverse", "void", "clawback")
+VERBS = ("grant", "burn", "burn", "hold", "hold", "settle", "settle", "release", "extend") * 2 + CORRECTIONS
+REFUND_LASTS = 9  # ticks that a refund lives in the place of a grant that has ended
 STEPS_PER_ACCOUNT = 60  # then a fresh one: short histories reach more corners than one long one
 
 
@@ -24,6 +28,8 @@ class Command:
     amount: int = 0
     floor: int | None = 0
     hold: int = 0
+    grant: int = 0
+    entry: int = 0
     partial: bool = False
     effective: int | None = None
     expires: int | None = None
@@ -64,10 +70,12 @@ class Walk:
         draw, account = self.draw, self.account
         self.now += draw.choice((0, 0, 1, 1, 2, 5))
         now = self.now
-        verb = draw.choice(("grant", "burn", "burn", "hold", "hold", "settle", "settle", "release", "extend"))
+        verb = draw.choice(VERBS)
         command = Command(verb, now, draw.randint(1, 12), self.limit)
+        if verb in CORRECTIONS and (aimed := self._correction(command)):
+            return aimed
         if verb == "grant":
-            effective = draw.choice((None, None, now, now - draw.randint(0, 9), now + draw.randint(1, 9)))
+            effective = draw.choice((None, None, now, now + draw.randint(1, 9)))  # the past: test_late.py
             expires = draw.choice((None, now + draw.randint(0, 25), now + draw.randint(1, 6)))
             return replace(
                 command,
@@ -79,16 +87,34 @@ class Walk:
             )
         if verb == "burn":
             return replace(command, amount=draw.randint(self.burn_min, 12))
-        if verb == "hold" or not account.holds:
+        if verb in ("hold", *CORRECTIONS) or not account.holds:
             return replace(command, verb="hold", expires=now + draw.randint(1, 15))
         numbers = [number for number, hold in account.holds.items() if hold.status == "OPEN"]
         hold = draw.choice(numbers) if numbers and draw.random() < 0.9 else draw.choice(list(account.holds))
         return replace(command, hold=hold, partial=draw.random() < 0.4, expires=now + draw.randint(1, 15))
 
+    def _correction(self, command: Command) -> Command | None:
+        """The command aimed at a grant or an entry, mostly one where it can do something."""
+        draw, account = self.draw, self.account
+        if command.verb == "reverse":
+            entries = [entry for entry in account.entries if entry.kind in ("BURN", "SETTLE")]
+            entries = entries if draw.random() < 0.95 else account.entries
+            chosen = draw.choice(entries[-8:]) if entries else None
+            return chosen and replace(command, entry=chosen.sequence)
+        grants = [grant for grant in account.grants.values() if not grant.ended] or list(account.grants.values())
+        return replace(command, grant=draw.choice(grants).number) if grants else None
+
     @staticmethod
     def apply(account: Account, command: Command) -> Entry | Grant | Hold | Refused:
         """The command put to the model."""
         now = command.now
+        if command.verb == "void":
+            return corrections.void(account, now, command.grant)
+        if command.verb == "clawback":
+            return corrections.clawback(account, now, command.grant, command.amount)
+        if command.verb == "reverse":
+            refund_expires = now + REFUND_LASTS
+            return corrections.reverse(account, now, command.entry, command.amount, refund_expires=refund_expires)
         if command.verb == "grant":
             return account.grant(
                 now,

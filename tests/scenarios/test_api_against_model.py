@@ -8,15 +8,16 @@ balances and answers must be the model's. Sequences must respect real time, and 
 import copy
 import os
 from collections import Counter
+from datetime import datetime, timedelta
 
 import pytest
 
-from tests.harness.client import Json
+from tests.harness.client import Client, Json
 from tests.harness.history import History
 from tests.harness.order import check_real_time_order, check_refusals
-from tests.harness.replay import Pages, compare_state, read_accounts, replay
+from tests.harness.replay import Pages, compare_state, read_account, read_accounts, replay
 from tests.harness.traffic import Account, Traffic, run_clients
-from tests.harness.world import TYPES
+from tests.harness.world import TYPES, give
 
 CLIENTS = 16
 STEPS = int(os.environ.get("SCRIP_API_STEPS", "400"))
@@ -72,6 +73,32 @@ async def test_what_sixteen_clients_did_is_what_the_model_says(world):
     assert min(kinds.values()) > STEPS // 40, f"the traffic does not reach enough: {kinds}"
     assert "unknown" not in " ".join(history.tally()), history.tally()
     check_the_checker(pages, history)
+
+
+class _Slow(Client):
+    """Reads a ledger so slowly that an hour goes by meanwhile, the first time."""
+
+    hours = 1
+
+    async def ledger(self, key: str, credit_type: str | None = "ai") -> list[Json]:
+        if self.hours:
+            self.hours = 0
+            later = datetime.fromisoformat(await self.now()) + timedelta(hours=1)
+            await self.must("advanceClock", to=later.isoformat())
+        return await super().ledger(key, credit_type)
+
+
+async def test_what_is_read_of_an_account_is_of_one_instant_also_where_a_grant_ends_without_an_entry(other_world):
+    async with _Slow(other_world.url, other_world.secret) as client:
+        await client.must("upsertCustomer", key="slow")
+        ends = datetime.fromisoformat(await client.now()) + timedelta(minutes=30)
+        await give(client, "slow", "3.5", "g", expiresAt=ends.isoformat())
+        spend = {"customer": "slow", "creditType": "ai", "amount": "3.5"}
+        await client.must("hold", **spend, ttl="P1D", idempotencyKey="h")
+        before = await client.balance("slow")
+        page = await read_account(client, "slow", "ai")
+    assert {**page.balance, "asOf": ""} == {**before, "asOf": ""}, "no number tells that the grant has ended"
+    assert [(grant["status"], grant["held"]) for grant in page.grants] == [("EXPIRED", "3.5")]
 
 
 def first_burn(page: Pages) -> Json:

@@ -53,6 +53,9 @@ AIMED: dict[str, str] = {
     "Mutation.settle": '(input: {{hold: "{hold}", amount: "1", idempotencyKey: "{fresh}"}})',
     "Mutation.release": '(hold: "{hold}", idempotencyKey: "{fresh}")',
     "Mutation.extendHold": '(hold: "{hold}", ttl: "PT1H")',
+    "Mutation.voidGrant": '(grant: "{grant}", reason: OTHER, idempotencyKey: "{fresh}")',
+    "Mutation.extendGrant": '(grant: "{grant}", reason: OTHER, idempotencyKey: "{fresh}")',
+    "Mutation.reverseBurn": '(entry: "{entry}", reason: OTHER, idempotencyKey: "{fresh}")',
     "Mutation.ingestEvents": '(events: [{{id: "{fresh}", source: "s", type: "llm.tokens", subject: "{customer}", data: {{}}}}])',
     "Mutation.upsertCustomer": '(input: {{key: "{fresh}"}})',
     "Mutation.createEmbedToken": '(input: {{customer: "{customer}"}})',
@@ -62,6 +65,9 @@ AIMED: dict[str, str] = {
     "Mutation.createApiKey": '(name: "n", role: VIEWER)',
     "Mutation.revokeApiKey": '(id: "{key}")',
     "Mutation.advanceClock": '(to: "2020-01-01T00:00:00Z")',
+    "Mutation.retryDeadLetters": '(ids: ["{letter}"])',
+    "Mutation.discardDeadLetters": '(ids: ["{letter}"], note: "n")',
+    "Mutation.setLateEventCutoff": '(customer: "{customer}")',
     "Subscription.balanceUpdated": '(customer: "{customer}")',
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
 }
@@ -143,7 +149,7 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     )
     amount = {"customer": customer, "creditType": "ai"}
     fields = {"note": CANARY, "metadata": {"a": CANARY}}
-    await admin.must("grantCredits", **amount, amount="1000", idempotencyKey=f"{CANARY}-g", **fields)
+    granted = await admin.must("grantCredits", **amount, amount="1000", idempotencyKey=f"{CANARY}-g", **fields)
     burned = await admin.must("burn", **amount, amount="7", note=CANARY, member=CANARY, idempotencyKey=f"{CANARY}-b")
     held = await admin.must("hold", **amount, amount="5", member=CANARY, idempotencyKey=f"{CANARY}-h")
     policy = await admin.must("setPolicy", mode="SOFT", customer=customer)
@@ -152,9 +158,12 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     for number, type_ in enumerate(("llm.tokens", CANARY)):
         event = {"specversion": "1.0", "source": CANARY, "id": f"{CANARY}-{number}", "type": type_}
         await admin.send_events([{**event, "subject": customer, "data": data}])
+    (letter,) = await admin.dead_letters("UNKNOWN_TYPE")
     return {
         "customer": customer,
+        "letter": letter["id"],
         "entry": burned["entry"]["id"],
+        "grant": granted["grant"]["id"],
         "hold": held["hold"]["id"],
         "policy": policy["policy"]["id"],
         "key": key["apiKey"]["id"],
@@ -167,11 +176,12 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
 def made_up(victim: dict[str, str]) -> dict[str, str]:
     """Names of the same form that nobody has."""
     last = {name: value[:-1] + ("1" if value[-1] == "0" else "0") for name, value in victim.items()}
-    entry, hold = (victim[name].split("_") for name in ("entry", "hold"))
+    entry, hold, grant = (victim[name].split("_") for name in ("entry", "hold", "grant"))
     return {
         **last,
         "entry": "_".join([*entry[:-1], "zzz"]),
         "hold": "_".join([*hold[:-1], "zzz"]),
+        "grant": "_".join([*grant[:-1], "zzz"]),
         "policy": "pol_zzzz",
         "key": "key_zzzz",
         "customer": f"nobody-{uuid4()}",

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -123,7 +123,7 @@ def database() -> Iterator[tuple[Path, str]]:
 @pytest.fixture
 def shop(database: tuple[Path, str], request: pytest.FixtureRequest) -> Shop:
     made = Shop(*database, name=request.node.name)
-    made.open(["acme", "other"])
+    made.open(["acme", "other", "last"])
     return made
 
 
@@ -216,9 +216,13 @@ def test_json_files_hold_cloudevents_or_rows(shop: Shop, tmp_path: Path, form: s
     assert shop.burned() == {"acme": sum(range(1_000, 1_050)) * 1_000 + 50 * 3_000}
 
 
-def big_file(folder: Path, rows: int = 20_000) -> Path:
-    at = "2023-11-16 18:15:46"
-    return csv_of(folder / "big.csv", [(at, 100 + n % 50, n % 7, ("acme", "other")[n % 2]) for n in range(rows)])
+def big_file(folder: Path, rows: int = 20_000, of_last: int = 4_000) -> Path:
+    """Rows of two customers in turn, and at the end those of a third."""
+    at, names = "2023-11-16 18:15:46", ("acme", "other")
+    return csv_of(
+        folder / "big.csv",
+        [(at, 100 + n % 50, n % 7, names[n % 2] if n < rows - of_last else "last") for n in range(rows)],
+    )
 
 
 def cost_of(rows: int) -> int:
@@ -229,14 +233,11 @@ def cost_of(rows: int) -> int:
 def test_an_interrupted_import_goes_on_where_it_was(shop: Shop, tmp_path: Path, number: int) -> None:
     file = big_file(tmp_path)
     options = (*map_of(tmp_path), "--accept-late")
-    process = shop.spawn(file, *options)
-    _until(lambda: any(_rows_done(shop.bookmarks)))
-    process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
+    status, output, errors = interrupted(shop, number, file, *options)
     (done,) = _rows_done(shop.bookmarks)
     assert 0 < done < 20_000
     if number == signal.SIGINT:
-        assert process.returncode == 130
+        assert status == 130
         assert told(output) == (done, 0, 0)
         assert f"stopped after row {done}: interrupted; run the same command again" in errors
     status, output, errors = shop.load(file, *options)
@@ -249,11 +250,41 @@ def test_an_interrupted_import_goes_on_where_it_was(shop: Shop, tmp_path: Path, 
     assert list(_rows_done(shop.bookmarks)) == [], "gone with the end of the import"
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.005)
+def test_an_import_interrupted_at_its_last_rows_has_counted_them(shop: Shop, tmp_path: Path) -> None:
+    file, options = big_file(tmp_path, 4_000, of_last=2_000), (*map_of(tmp_path), "--accept-late")
+    status, output, errors = interrupted(shop, signal.SIGINT, file, *options)
+    assert (status, told(output)) == (130, (4_000, 0, 0))
+    assert "stopped after row 4000: interrupted" in errors
+    status, output, _ = shop.load(file, *options)
+    assert (status, told(output)) == (0, (4_000, 0, 0))
+    assert sum(shop.burned().values()) == cost_of(4_000)
+    assert list(_rows_done(shop.bookmarks)) == []
+
+
+def interrupted(shop: Shop, number: int, file: Path, *options: str) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error of an import that got a signal in the middle.
+
+    It cannot be done before it gets it: the customer of the file's last rows is locked until then.
+    """
+
+    async def run() -> tuple[int, str, str]:
+        keeper = await asyncpg.connect(shop.url)
+        async with keeper.transaction():
+            await keeper.execute("SELECT FROM customers WHERE key = 'last' FOR UPDATE")
+            process = await asyncio.to_thread(shop.spawn, file, *options)
+            async with asyncio.timeout(60):
+                while not (any(_rows_done(shop.bookmarks)) and await keeper.fetchval(_WAITING)):
+                    assert process.poll() is None, process.communicate()
+                    await asyncio.sleep(0.005)
+            process.send_signal(number)
+        output, errors = await asyncio.to_thread(process.communicate, timeout=60)
+        await keeper.close()
+        return process.returncode, output, errors
+
+    return asyncio.run(run())
+
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 def _rows_done(folder: Path) -> list[int]:
@@ -262,10 +293,7 @@ def _rows_done(folder: Path) -> list[int]:
 
 def test_a_bookmark_is_for_one_file_map_workspace_and_database(shop: Shop, tmp_path: Path) -> None:
     file, options = big_file(tmp_path, 6_000), (*map_of(tmp_path), "--accept-late")
-    process = shop.spawn(file, *options)
-    _until(lambda: any(_rows_done(shop.bookmarks)))
-    process.kill()
-    process.communicate(timeout=60)
+    interrupted(shop, signal.SIGKILL, file, *options)
     small = csv_of(tmp_path / "small.csv", [("2023-11-16 18:15:46", 1, 1, "acme")])
     (tmp_path / "elsewhere").mkdir()
     other_map = map_of(tmp_path / "elsewhere", MAP.replace("value: trace", "value: other"))
@@ -278,10 +306,7 @@ def test_a_bookmark_is_for_one_file_map_workspace_and_database(shop: Shop, tmp_p
 
 def test_a_bookmark_of_a_database_that_forgot_is_not_believed(shop: Shop, tmp_path: Path) -> None:
     file, options = big_file(tmp_path, 6_000), (*map_of(tmp_path), "--accept-late")
-    process = shop.spawn(file, *options)
-    _until(lambda: any(_rows_done(shop.bookmarks)))
-    process.kill()
-    process.communicate(timeout=60)
+    interrupted(shop, signal.SIGKILL, file, *options)
     (path,) = shop.bookmarks.glob("*.json")
     kept = json.loads(path.read_text())
     path.write_text(json.dumps({**kept, "last": "0" * 32}))  # an event that the database does not have

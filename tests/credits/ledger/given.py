@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from credits.ledger import advance, burn, grants, holds
+from credits.ledger import advance, burn, corrections, grants, holds
 from credits.ledger.account import Account, Grant, Hold
 from credits.ledger.entries import GENESIS, Cause, Entry, Kind, chain
 
@@ -51,6 +51,32 @@ def release(account: Account, of: Hold, *, now: datetime = NOON) -> Entry:
     return holds.release(account, of, at=now)
 
 
+def void(account: Account, of: Grant, *, now: datetime = NOON) -> Entry:
+    advance.advance(account, now)
+    return corrections.void(account, of, now=now, cause=NOBODY)
+
+
+def claw_back(account: Account, of: Grant, amount: int, *, now: datetime = NOON) -> Entry:
+    advance.advance(account, now)
+    return corrections.clawback(account, of, amount, now=now, cause=NOBODY)
+
+
+def reverse(account: Account, entry: Entry, amount: int | None = None, *, now: datetime = NOON) -> Entry:
+    """All that is left of it, where no amount is given."""
+    advance.advance(account, now)
+    later = account.entries[entry.sequence :]
+    left = corrections.left_of(entry, later)
+    return corrections.reverse(
+        account,
+        entry,
+        left if amount is None else amount,
+        later=later,
+        refund_expires_at=now + 30 * DAY,
+        now=now,
+        cause=NOBODY,
+    )
+
+
 def told(account: Account, since: int = 0) -> list[tuple[str, int, int, list[tuple[int, int]]]]:
     """Each entry as kind, effects and allocations."""
     return [
@@ -63,7 +89,9 @@ def check(account: Account) -> None:
     """Every law that an account and its entries can show."""
     begun = [grant for grant in account.grants.values() if grant.state != "SCHEDULED"]
     assert account.balance == sum(grant.remaining for grant in begun) - account.overdraft
-    assert account.balance == account.granted - account.burned - account.expired
+    taken = account.burned + account.expired + account.voided + account.clawed_back
+    assert account.balance == account.granted + account.given_back + account.adjusted - taken
+    assert 0 <= account.given_back <= account.burned
     assert account.held == sum(of.remaining for of in account.holds.values())
     assert account.overdraft >= 0
     free = sum(grant.free for grant in begun if grant.state == "ACTIVE")
@@ -98,6 +126,7 @@ def check_entries(account: Account) -> None:
         assert entry.hash == head
         numbers = [number for number, _ in entry.allocations]
         assert len(set(numbers)) == len(numbers), "one allocation for each grant"
-        assert all(part > 0 for _, part in entry.allocations)
+        names_its_grant = entry.kind in (Kind.VOID, Kind.CLAWBACK)  # also where they took nothing of it
+        assert all(part > 0 for _, part in entry.allocations[names_its_grant:])
     assert (account.balance, account.held, account.head) == (balance, held, head)
     assert account.sequence == len(account.entries)

@@ -1,22 +1,36 @@
 """Properties of the rules over random histories, that no single case can show."""
 
 import copy
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from credits.ledger import holds
+from credits.ledger import corrections, holds
 from credits.ledger.account import Account
 from credits.ledger.advance import advance
 from credits.ledger.balance import balance_of
+from credits.ledger.entries import REVERSIBLE
 from credits.ledger.rows import flatten, pairs, sole_grant
-from tests.credits.ledger.given import NOON, an_account, check, give, hold, release, settle, spend, told
+from tests.credits.ledger.given import (
+    NOBODY,
+    NOON,
+    an_account,
+    check,
+    give,
+    hold,
+    release,
+    reverse,
+    settle,
+    spend,
+    told,
+)
 
 TICK = timedelta(seconds=1)
 ORDERS = ("PRIORITY_THEN_EXPIRY", "EXPIRY_FIRST", "PAID_LAST", "OLDEST_FIRST")
+CORRECTIONS = ("reverse", "reverse", "void", "clawback", "adjust", "move")
 ends = st.none() | st.integers(1, 12)
 
 
@@ -37,7 +51,9 @@ class Step:
 
 steps = st.builds(
     Step,
-    verb=st.sampled_from(("grant", "grant", "burn", "hold", "hold", "settle", "release", "extend")),
+    verb=st.sampled_from(
+        ("grant", "grant", "grant", "burn", "burn", "hold", "hold", "settle", "release", "extend", *CORRECTIONS)
+    ),
     wait=st.integers(0, 3),
     amount=st.integers(1, 12),
     begins=st.integers(-3, 6),
@@ -64,6 +80,9 @@ def do(account: Account, step: Step, at: int) -> None:
         spend(account, step.amount, now=now)
     elif step.verb == "hold":
         hold(account, step.amount, now=now, lasts=(step.lasts or 4) * TICK)
+    elif step.verb in CORRECTIONS:
+        advance(account, now)
+        correct(account, step, now)
     elif open_holds:
         chosen = open_holds[step.which % len(open_holds)]
         if step.verb == "settle":
@@ -73,6 +92,32 @@ def do(account: Account, step: Step, at: int) -> None:
         else:
             advance(account, now)
             holds.extend(account, chosen, now + (step.lasts or 4) * TICK)
+
+
+def correct(account: Account, step: Step, now: datetime) -> None:
+    """What the desk would let through: reversals of what is left, corrections of grants that can bear them."""
+    if step.verb == "reverse":
+        burned = [entry for entry in account.entries if entry.kind in REVERSIBLE][-4:]
+        left = [(e, corrections.left_of(e, account.entries[e.sequence :])) for e in burned]
+        left = [(entry, amount) for entry, amount in left if amount]
+        if left:
+            entry, amount = left[step.which % len(left)]
+            reverse(account, entry, min(step.amount, amount), now=now)
+        return
+    live = [g for g in account.grants.values() if g.state == "ACTIVE" and (g.free or step.verb in ("void", "clawback"))]
+    if not live:
+        return
+    grant, cause = live[step.which % len(live)], NOBODY
+    if step.verb == "void":
+        corrections.void(account, grant, now=now, cause=cause)
+    elif step.verb == "clawback":
+        corrections.clawback(account, grant, step.amount, now=now, cause=cause)
+    elif step.verb == "adjust":
+        amount = step.amount if step.closes else -min(step.amount, grant.free)
+        corrections.adjust(account, grant, amount, now=now, cause=cause)
+    else:
+        end = None if step.lasts is None else now + step.lasts * TICK
+        corrections.move(account, grant, expires_at=end, now=now, cause=cause)
 
 
 def play(history: list[Step], order: str) -> tuple[Account, int]:
@@ -87,6 +132,7 @@ def play(history: list[Step], order: str) -> tuple[Account, int]:
 def state(account: Account) -> tuple[object, ...]:
     """Everything that is stored of an account, but how early it may be looked at again."""
     totals = (account.balance, account.held, account.overdraft, account.granted, account.burned, account.expired)
+    totals += (account.given_back, account.voided, account.clawed_back, account.adjusted)
     return (totals, account.head, account.sequence, account.grants, account.holds, told(account))
 
 
@@ -101,6 +147,9 @@ def test_every_law_holds_after_every_step(history: list[Step], order: str):
         for entry in account.entries[-3:]:
             assert pairs(flatten(entry.allocations)) == list(entry.allocations)
             assert sole_grant(entry) in (None, entry.allocations[0][0] if entry.allocations else None)
+        for entry in account.entries:
+            if entry.kind in REVERSIBLE:
+                assert corrections.left_of(entry, account.entries[entry.sequence :]) >= 0
 
 
 @many
@@ -169,6 +218,44 @@ def test_whatever_is_held_and_given_up_leaves_available_as_if_it_had_never_been(
     release(account, hold(account, 7, now=now), now=now)
     assert (account.balance, account.held, account.overdraft) == (other.balance, other.held, other.overdraft)
     assert {n: g.remaining for n, g in account.grants.items()} == {n: g.remaining for n, g in other.grants.items()}
+    check(account)
+
+
+@many
+@given(histories, histories, st.sampled_from(ORDERS), st.lists(st.integers(1, 30), max_size=4))
+def test_a_burn_given_back_whole_leaves_available_as_if_it_had_never_been(
+    before: list[Step], after: list[Step], order: str, parts: list[int]
+):
+    """Law 11: whatever was granted, held and repaid since, as long as nothing ended meanwhile."""
+    account, at = play([replace(step, lasts=None) for step in before], order)
+    entry = spend(account, 15, now=NOON + at * TICK)
+    available = account.available
+    refunds = sum(grant.source == "REFUND" for grant in account.grants.values())
+    for step in after:
+        if step.verb in ("grant", "burn", "hold", "settle", "adjust"):
+            before_it = account.available
+            do(account, replace(step, lasts=None, begins=0, wait=0), at)
+            available += account.available - before_it
+    left = 15
+    for part in [*(min(part, 15) for part in parts), 15]:
+        if left:
+            reverse(account, entry, min(part, left), now=NOON + at * TICK)
+            left -= min(part, left)
+            check(account)
+    assert account.available == available + 15
+    assert corrections.left_of(entry, account.entries[entry.sequence :]) == 0
+    assert sum(grant.source == "REFUND" for grant in account.grants.values()) == refunds
+
+
+@many
+@given(histories, st.sampled_from(ORDERS), st.integers(1, 40))
+def test_a_burn_given_back_at_once_is_home_with_the_grants_that_bore_it(history: list[Step], order: str, amount: int):
+    account, at = play(history, order)
+    now = NOON + at * TICK
+    advance(account, now)
+    was = {n: (grant.remaining, grant.state) for n, grant in account.grants.items()}, account.overdraft
+    reverse(account, spend(account, amount, now=now), now=now)
+    assert ({n: (g.remaining, g.state) for n, g in account.grants.items()}, account.overdraft) == was
     check(account)
 
 

@@ -46,6 +46,11 @@ def test_the_canonical_entry_is_json_that_anything_can_write():
     assert b" " not in canonical(SPARE)
 
 
+def test_what_came_later_is_appended_by_its_name_where_it_is_set():
+    reversal = dataclasses.replace(FULL, cause=dataclasses.replace(FULL.cause, reverses=3))
+    assert json.loads(canonical(reversal)) == [*json.loads(canonical(FULL)), ["reverses", 3]]
+
+
 def test_the_bytes_and_hashes_are_the_ones_of_the_first_release():
     """Whoever changes these has broken every chain there is."""
     assert chain(GENESIS, SPARE).hex() == "da3b0a0986c55b17d743491d57d8fafd8dab1da974a8ce4085c9ed242928ab15"
@@ -78,6 +83,7 @@ CAUSES = {
     "note": None,
     "key": "K",
     "fingerprint": 1,
+    "reverses": 3,
 }
 
 

@@ -47,7 +47,7 @@ async def test_pages_of_any_size_bring_every_entry_once_newest_first(till: Till)
 
 async def test_filters_by_kind_time_feature_member_and_place(till: Till):
     begin = await till.now()
-    await till.must(till.grant("100"))
+    await till.must(till.grant("100", effective_at=begin - 2 * HOUR))
     await till.must(till.burn("1", occurred_at=begin - HOUR))
     chat = till.chat("2")
     await till.must(till.burn("1", spend=type(chat.spend)(feature="chat", quantity=chat.spend.quantity, member="ada")))
@@ -65,9 +65,9 @@ async def test_filters_by_kind_time_feature_member_and_place(till: Till):
     assert await sequences(feature_id=feature) == [3]
     assert await sequences(member="ada") == [3]
     assert await sequences(member="Ada") == []
-    assert await sequences(until=begin) == [2], "by when it occurred"
+    assert await sequences(until=begin) == [2, 1], "by when it occurred"
     assert await sequences(since=begin - HOUR, until=begin) == [2], "from is inclusive"
-    assert await sequences(until=begin - HOUR) == [], "to is exclusive"
+    assert await sequences(until=begin - HOUR) == [1], "to is exclusive"
     assert await sequences(places=((hold.credit_type_id, 2), (hold.credit_type_id, 9), (99, 1))) == [2]
 
 

@@ -40,7 +40,12 @@ async def fill(till: Till) -> None:
     await till.must(till.burn("200"))
     await till.must(till.grant("500", effective_at=now + timedelta(hours=2)))
     await till.must(till.grant("5", credit_type="oldest", expires_at=now + timedelta(hours=3)))
-    await till.must(till.burn("1", credit_type="oldest"))
+    burned = await till.must(till.burn("1", credit_type="oldest"))
+    await till.must(till.reverse(burned.entry, "0.25", reason="GOODWILL"))
+    await till.must(till.reverse(burned.entry, "0.25", reason="GOODWILL"))
+    more = await till.must(till.grant("5", credit_type="oldest"))
+    await till.must(till.claw_back(await till.must(till.extend(more, None)), "1"))
+    await till.must(till.void(await till.must(till.grant("5", credit_type="oldest"))))
     await till.advance(timedelta(days=2))
     await till.many(till.grant("5", customer="other"), till.burn("1", customer="other"))
 
@@ -80,7 +85,7 @@ async def test_a_book_of_every_kind_of_entry_verifies(till: Till):
     await fill(till)
     verified = await till.verify()
     kinds = {row["kind"] for row in await till.rows("SELECT DISTINCT kind FROM entries")}
-    assert kinds == {1, 2, 3, 4, 5, 6, 7}
+    assert kinds == {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13}
     assert (verified.broken, verified.accounts) == ([], 3)
     (count,) = await till.rows("SELECT count(*) AS n FROM entries")
     assert verified.entries == count["n"] > 15
@@ -111,6 +116,7 @@ EDITS = {
     "note": "coalesce(note, '') || ' '",
     "reason": "CASE reason WHEN 'OTHER' THEN 'OUTAGE' ELSE 'OTHER' END",
     "dimensions": "coalesce(dimensions, '') || ' '",
+    "reverses": "coalesce(reverses, 0) + 1",
 }
 
 

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from credits.db import Connection, HotConnection, Prepared
+from credits.posting.corrections import EntryId
 from tests.credits.posting.till import Till
 
 ROWS = 1_500
@@ -79,4 +80,23 @@ async def test_no_statement_of_a_batch_compares_each_row_with_each_key(till: Til
     assert kinds == {"SELECT", "UPDATE"}
     assert any("used.key" in statement for statement, _ in explained)
     assert any("UPDATE grants" in statement for statement, _ in explained)
+    await till.check()
+
+
+async def test_a_reversal_looks_up_what_it_names_however_long_the_book_is(
+    till: Till, explained: list[tuple[str, float]]
+):
+    """The entry, its reversals, who has repaid its overdraft: by indexes of nothing else."""
+    await till.policy("SOFT")
+    await till.many(*(till.burn("1", credit_type="oldest") for _ in range(20)))  # owed
+    await till.must(till.grant("5000", credit_type="oldest"))
+    await till.many(*(till.burn("1", credit_type="oldest") for _ in range(ROWS)))
+    await till.many(till.hold("1", credit_type="oldest"), till.burn("5000", credit_type="oldest"))
+    (first,) = await till.rows("SELECT customer_id, credit_type_id, sequence FROM entries WHERE sequence = 1")
+    explained.clear()
+    given = await till.must(till.reverse_by_place(EntryId(*first.values()), "1"))
+    assert list(given.entry.allocations) == [(-1, 1_000_000)]  # its own debt was repaid, that of others is not
+    assert any("named" in statement for statement, _ in explained)
+    for statement, most in explained:
+        assert most <= 30, f"{most:,.0f} rows: {statement}"
     await till.check()

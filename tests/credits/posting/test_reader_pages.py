@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -140,6 +141,20 @@ async def test_lists_show_grants_and_holds_as_they_are_now_whether_or_not_it_is_
         after = await lists(page, till)
     assert before == after
     assert before == ({1: "EXPIRED", 2: "ACTIVE", 3: "EXPIRED", 4: "ACTIVE"}, {1: "LAPSED", 2: "OPEN"})
+    await till.check()
+
+
+async def test_a_grant_whose_last_credits_are_held_ends_on_time_although_no_entry_says_so(till: Till):
+    await till.must(till.grant("3.5", expires_at=await till.now() + DAY))
+    await till.open_hold("3.5", ttl="P9D")
+    told = await till.balance()
+    await till.jump(2 * DAY)
+    async with till.reader.page(till.workspace_id) as page:
+        before = await lists(page, till)
+    assert replace(await till.balance(), as_of=told.as_of) == told
+    assert await till.sweep() == []
+    async with till.reader.page(till.workspace_id) as page:
+        assert before == await lists(page, till) == ({1: "EXPIRED"}, {1: "OPEN"})
     await till.check()
 
 

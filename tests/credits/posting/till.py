@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import text
 
+from credits.amount import to_micro
 from credits.catalog.apply import CatalogApplied, apply
 from credits.customers.customers import Customer, find_customer, upsert_customer
 from credits.db import Database
@@ -22,7 +23,8 @@ from credits.ledger.verify import Verified, verify
 from credits.posting.clock import ClockMoved, advance_clock, sweep
 from credits.posting.commands import Burn, Command, GiveGrant, HoldId, OpenHold, Release, Settle, Spend
 from credits.posting.configuration import Configuration
-from credits.posting.outcomes import Answer
+from credits.posting.corrections import Adjust, Clawback, EntryId, ExtendGrant, GrantId, ReverseBurn, VoidGrant
+from credits.posting.outcomes import Answer, Granted
 from credits.posting.reader import Reader
 from credits.posting.writer import Writer
 from credits.workspaces import WorkspaceName
@@ -72,6 +74,21 @@ _LAWS = {
         SELECT g.* FROM grants g WHERE held <> (
           SELECT coalesce(sum(h.parts[i + 1]), 0) FROM holds h, generate_series(1, coalesce(cardinality(h.parts), 0), 2) i
            WHERE h.customer_id = g.customer_id AND h.credit_type_id = g.credit_type_id AND h.parts[i] = g.number)""",
+    "of an entry no more is given back than it burned": """
+        SELECT e.* FROM entries e WHERE kind IN (2, 4) AND -e.amount < (
+          SELECT coalesce(sum(amount), 0) FROM entries r WHERE r.customer_id = e.customer_id
+             AND r.credit_type_id = e.credit_type_id AND r.reverses = e.sequence)""",
+    "each total is the sum of its kind of entry": """
+        SELECT a.* FROM accounts a WHERE
+          (granted, -burned, -expired, given_back, -voided, -clawed_back, adjusted) NOT IN (
+          SELECT coalesce(sum(amount) FILTER (WHERE kind = 1), 0)::bigint,
+                 coalesce(sum(amount) FILTER (WHERE kind IN (2, 4)), 0)::bigint,
+                 coalesce(sum(amount) FILTER (WHERE kind IN (7, 8)), 0)::bigint,
+                 coalesce(sum(amount) FILTER (WHERE kind = 11), 0)::bigint,
+                 coalesce(sum(amount) FILTER (WHERE kind = 10), 0)::bigint,
+                 coalesce(sum(amount) FILTER (WHERE kind = 12), 0)::bigint,
+                 coalesce(sum(amount) FILTER (WHERE kind = 13), 0)::bigint
+            FROM entries e WHERE e.customer_id = a.customer_id AND e.credit_type_id = a.credit_type_id)""",
     "open says whether a grant may still change": """
         SELECT g.* FROM grants g WHERE open <> (state = 'SCHEDULED' OR remaining > 0)""",
     "nothing falls due before the account says so": """
@@ -87,6 +104,10 @@ _LAWS = {
            WHERE (g.customer_id, g.credit_type_id) = (a.customer_id, a.credit_type_id)
              AND state IN ('ACTIVE', 'SCHEDULED')) AS due)""",
 }
+
+
+def grant_id(granted: Granted) -> GrantId:
+    return GrantId(granted.customer_id, granted.credit_type_id, granted.grant.number)
 
 
 @dataclass
@@ -129,6 +150,29 @@ class Till:
 
     def release(self, hold: HoldId, **more: Any) -> Release:
         return Release(**{"hold": hold, "key": self.key(), "actor_id": None, **more})
+
+    def void(self, granted: Granted, **more: Any) -> VoidGrant:
+        return VoidGrant(**{"grant": grant_id(granted), "key": self.key(), "actor_id": None, **more})
+
+    def extend(self, granted: Granted, expires_at: datetime | None, **more: Any) -> ExtendGrant:
+        fixed = {"grant": grant_id(granted), "expires_at": expires_at, "key": self.key(), "actor_id": None}
+        return ExtendGrant(**{**fixed, **more})
+
+    def adjust(self, granted: Granted, amount: str, **more: Any) -> Adjust:
+        fixed = {"grant": grant_id(granted), "amount": Decimal(amount), "key": self.key(), "actor_id": None}
+        return Adjust(**{**fixed, **more})
+
+    def claw_back(self, granted: Granted, amount: str, **more: Any) -> Clawback:
+        micro = to_micro(Decimal(amount))
+        fixed = {"grant": grant_id(granted), "amount_micro": micro, "key": self.key(), "actor_id": None}
+        return Clawback(**{**fixed, **more})
+
+    def reverse(self, entry: Entry, amount: str | None = None, **more: Any) -> ReverseBurn:
+        return self.reverse_by_place(EntryId(entry.customer_id, entry.credit_type_id, entry.sequence), amount, **more)
+
+    def reverse_by_place(self, place: EntryId, amount: str | None = None, **more: Any) -> ReverseBurn:
+        given = None if amount is None else Decimal(amount)
+        return ReverseBurn(**{"entry": place, "amount": given, "key": self.key(), "actor_id": None, **more})
 
     async def post(self, command: Command, writer: Writer | None = None) -> Answer:
         return await (writer or self.writer).post(self.workspace_id, command)

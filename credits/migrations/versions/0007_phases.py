@@ -1,0 +1,20 @@
+"""Phases, and cutoffs of single customers: see 0007_phases.sql."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import op
+from sqlalchemy.util import await_only
+
+revision = "0007"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    script = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+    driver: Any = op.get_bind().connection.driver_connection
+    await_only(driver.execute(script))
+
+
+def downgrade() -> None:
+    raise NotImplementedError("A ledger is never taken apart; restore a backup instead.")

@@ -1,0 +1,189 @@
+"""Each correction against the page of the book it was locked for. PURE.
+
+Checks in the order of the contract: form (before the queue) → replay of the key → customer → grant or entry → whether
+its state allows it → amounts. A refusal leaves everything as it was.
+"""
+
+from dataclasses import dataclass, replace
+
+from credits.amount import INT64_MAX
+from credits.errors import Conflict, InvalidInput, NotFound, Refusal
+from credits.ledger import corrections
+from credits.ledger.account import Account, Grant
+from credits.ledger.entries import REVERSIBLE, Cause, Entry
+from credits.posting.book import Book, LockedCustomer, Reversible
+from credits.posting.corrections import Adjust, Clawback, Correction, ExtendGrant, GrantId, ReverseBurn, VoidGrant
+from credits.posting.outcomes import Burned, Decision, Granted, Replay
+from credits.posting.pricing import scaled
+
+
+def correct(book: Book, command: Correction) -> Burned | Granted | Refusal | Replay:
+    """Decides one correction and, where it is granted, changes the book."""
+    match command:
+        case ReverseBurn():
+            return _reverse(book, command)
+        case VoidGrant():
+            return _void(book, command)
+        case ExtendGrant():
+            return _extend(book, command)
+        case Adjust():
+            return _adjust(book, command)
+        case Clawback():
+            return _claw_back(book, command)
+    raise TypeError(f"no correction: {type(command).__name__}")
+
+
+@dataclass(slots=True)
+class _Named:
+    """What a command names, its account advanced to now."""
+
+    account: Account
+    grant: Grant
+
+
+def _named(book: Book, command: VoidGrant | ExtendGrant | Adjust | Clawback) -> _Named | Refusal | Replay:
+    """The grant that the command names."""
+    grant_id: GrantId = command.grant
+    customer = book.customers.get(grant_id.customer_id)
+    if customer is None:
+        return NotFound("no such grant")
+    if seen := book.replay(customer, command):
+        return seen
+    account = _account(book, customer, grant_id.credit_type_id)
+    grant = None if account is None else account.grants.get(grant_id.number)
+    return NotFound("no such grant") if account is None or grant is None else _Named(account, grant)
+
+
+def _account(book: Book, customer: LockedCustomer, credit_type_id: int) -> Account | None:
+    """The account advanced to now, where there is one."""
+    if (customer.id, credit_type_id) not in book.accounts:
+        return None
+    return book.account(customer.id, book.credit_type(credit_type_id))
+
+
+def _void(book: Book, command: VoidGrant) -> Granted | Refusal | Replay:
+    found = _named(book, command)
+    if not isinstance(found, _Named):
+        return found
+    if found.grant.state not in ("ACTIVE", "SCHEDULED"):
+        return _not_active(found.grant)
+    entry = corrections.void(found.account, found.grant, now=book.now, cause=_cause(command))
+    return _granted(book, command, found.account, found.grant, entry)
+
+
+def _extend(book: Book, command: ExtendGrant) -> Granted | Refusal | Replay:
+    found = _named(book, command)
+    if not isinstance(found, _Named):
+        return found
+    if found.grant.state != "ACTIVE":
+        return _not_active(found.grant)
+    if found.grant.free == 0:
+        return Conflict("all that remains of the grant is held", code="GRANT_NOT_ACTIVE")
+    if command.expires_at is not None and command.expires_at <= book.now:
+        return InvalidInput("must lie in the future", field="expiresAt")
+    new, entry = corrections.move(
+        found.account, found.grant, expires_at=command.expires_at, now=book.now, cause=_cause(command)
+    )
+    return _granted(book, command, found.account, new, entry)
+
+
+def _adjust(book: Book, command: Adjust) -> Granted | Refusal | Replay:
+    found = _named(book, command)
+    if not isinstance(found, _Named):
+        return found
+    account, grant = found.account, found.grant
+    over = grant.expires_at is not None and grant.expires_at <= book.now
+    if grant.state not in ("ACTIVE", "DEPLETED") or over:
+        return _not_active(grant)
+    amount = scaled(book.credit_type(account.credit_type_id), command.amount)
+    if isinstance(amount, InvalidInput):
+        return amount
+    if -amount > grant.free:
+        return Conflict("less than that is free of the grant")
+    if account.granted + max(0, account.adjusted) + amount > INT64_MAX:
+        return InvalidInput("would grant more than 64 bits of micro-credits in all", field="amount")
+    entry = corrections.adjust(account, grant, amount, now=book.now, cause=_cause(command))
+    return _granted(book, command, account, grant, entry)
+
+
+def _claw_back(book: Book, command: Clawback) -> Granted | Refusal | Replay:
+    found = _named(book, command)
+    if not isinstance(found, _Named):
+        return found
+    if found.grant.state == "SCHEDULED":
+        return _not_active(found.grant)
+    if found.account.outgoing + command.amount_micro > INT64_MAX:
+        return InvalidInput("would take back more than 64 bits of micro-credits in all", field="amount")
+    entry = corrections.clawback(found.account, found.grant, command.amount_micro, now=book.now, cause=_cause(command))
+    return _granted(book, command, found.account, found.grant, entry)
+
+
+def _not_active(grant: Grant) -> Conflict:
+    return Conflict(f"the grant is {grant.state.lower()}", code="GRANT_NOT_ACTIVE")
+
+
+def _granted(book: Book, command: Correction, account: Account, grant: Grant, entry: Entry) -> Granted:
+    book.use_key(account, command.key, command.meaning(), entry=entry, hold=None, grant=None)
+    return Granted(account.customer_id, account.credit_type_id, replace(grant), entry, book.balance(account))
+
+
+def _reverse(book: Book, command: ReverseBurn) -> Burned | Refusal | Replay:
+    customer = book.customers.get(command.entry.customer_id)
+    if customer is None:
+        return NotFound("no such entry")
+    if seen := book.replay(customer, command):
+        return seen
+    account = _account(book, customer, command.entry.credit_type_id)
+    found = None if account is None else _reversible(book, account, command.entry.sequence)
+    if account is None or found is None:
+        return NotFound("no such entry")
+    entry, later = found.entry, found.later
+    if entry.kind not in REVERSIBLE:
+        return InvalidInput(f"is of kind {entry.kind.name}: burns and settlements can be reversed", field="entry")
+    left = corrections.left_of(entry, later)
+    amount = left if command.amount is None else scaled(book.credit_type(account.credit_type_id), command.amount)
+    if isinstance(amount, InvalidInput):
+        return amount
+    if amount > left or left == 0:
+        return Conflict("more than is left of the entry to give back", code="OVER_REVERSED")
+    reversal = corrections.reverse(
+        account,
+        entry,
+        amount,
+        later=later,
+        refund_expires_at=book.now + book.refund_lifetime,
+        now=book.now,
+        cause=replace(_cause(command), feature_id=entry.cause.feature_id, member=entry.cause.member),
+    )
+    book.use_key(account, command.key, command.meaning(), entry=reversal, hold=None, grant=None)
+    return Burned(reversal, book.balance(account), reversal_decision(book, reversal))
+
+
+def _reversible(book: Book, account: Account, sequence: int) -> Reversible | None:
+    """The entry and what later entries did to it, those of this batch too."""
+    stored = book.reversible.get((account.customer_id, account.credit_type_id, sequence))
+    if stored is not None:
+        return Reversible(stored.entry, [*stored.later, *account.entries])
+    new = next((entry for entry in account.entries if entry.sequence == sequence), None)
+    if new is None:
+        return None
+    return Reversible(new, [entry for entry in account.entries if entry.sequence > sequence])
+
+
+def reversal_decision(book: Book, reversal: Entry) -> Decision:
+    """Nothing was asked of enforcement: a reversal costs nothing."""
+    customer = book.customers[reversal.customer_id]
+    mode = book.enforcement(customer, reversal.cause.feature_id, reversal.credit_type_id).mode
+    return Decision(
+        allowed=True, would_block=False, mode=mode, reason=None, cost_micro=0, credit_type_id=reversal.credit_type_id
+    )
+
+
+def _cause(command: Correction) -> Cause:
+    return Cause(
+        actor_id=command.actor_id,
+        reason=command.reason,
+        note=command.note,
+        key=command.key,
+        fingerprint=command.meaning(),
+    )

@@ -1,0 +1,121 @@
+"""What a batch reads of the past: where a command speaks of a time before an account's present phase.
+
+Most batches read nothing here. Late usage needs the phases since its time and the grants that they speak of; a grant
+that begins in the past needs besides what had burned at each instant at which it may cut a phase.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from credits import bounds
+from credits.db import HotConnection
+from credits.ledger.account import Account, Grant
+from credits.ledger.rows import phase_of
+from credits.posting import statements
+from credits.posting.book import Book, Burned
+from credits.posting.commands import Burn, Command, GiveGrant, TakeEvent
+
+_Place = tuple[int, int]
+
+
+async def read_past(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
+    """Loads the phases that the commands reach back to, and the grants and sums that laying them again needs."""
+    since = _since(book, commands)
+    if not since:
+        return
+    for place in since:
+        book.account(place[0], book.credit_type(place[1]))  # the clock first: it may end more phases
+    rows = await connection.fetch(
+        statements.READ_PHASES, [c for c, _ in since], [t for _, t in since], list(since.values())
+    )
+    new = {place: book.accounts[place].phases for place in since}
+    for place in since:
+        book.accounts[place].phases = []
+    for row in rows:
+        book.accounts[row["customer_id"], row["credit_type_id"]].phases.append(phase_of(row))
+    for place, phases in new.items():
+        book.accounts[place].phases += phases
+    await _read_named_grants(connection, [book.accounts[place] for place in since])
+    begins = _begins(book, commands)
+    for place in begins:
+        if place in since:
+            book.burned[place] = await _read_burned(connection, book.accounts[place], begins[place], book.now)
+
+
+def _since(book: Book, commands: Sequence[Command]) -> dict[_Place, datetime]:
+    """The earliest instant that a command speaks of, for each account whose present phase began after it."""
+    reach: dict[int, datetime] = {}
+    for command in commands:
+        at = _instant(command)
+        customer_id = None if at is None else book.customer_ids.get(_customer(command))
+        if at is not None and customer_id is not None:
+            reach[customer_id] = min(at, reach.get(customer_id, at))
+    begins = _begins(book, commands)
+    found = {}
+    for place, account in book.accounts.items():
+        at = reach.get(place[0])
+        due = account.due_at is not None and account.due_at <= book.now
+        if at is None or (account.phased_at is None and not due and not account.drawn):
+            continue
+        late = account.phased_at is not None and at < account.phased_at
+        if late or due or (place in begins and account.drawn):
+            found[place] = at
+    return found
+
+
+def _instant(command: Command) -> datetime | None:
+    match command:
+        case TakeEvent():
+            return command.time if command.problem is None else None
+        case Burn():
+            return command.occurred_at
+        case GiveGrant():
+            return command.effective_at
+    return None
+
+
+def _customer(command: Command) -> str:
+    return command.subject if isinstance(command, TakeEvent) else getattr(command, "customer", "")
+
+
+def _begins(book: Book, commands: Sequence[Command]) -> dict[_Place, list[datetime]]:
+    """Where grants are to begin before now, by account."""
+    begins: dict[_Place, list[datetime]] = {}
+    for command in commands:
+        if not isinstance(command, GiveGrant) or command.effective_at is None or command.effective_at >= book.now:
+            continue
+        credit_type = book.catalog.credit_type_by_key(command.credit_type)
+        customer_id = book.customer_ids.get(command.customer)
+        if credit_type is not None and customer_id is not None:
+            begins.setdefault((customer_id, credit_type.id), []).append(command.effective_at)
+    return begins
+
+
+async def _read_named_grants(connection: HotConnection, accounts: list[Account]) -> None:
+    named = [
+        (account.customer_id, account.credit_type_id, number)
+        for account in accounts
+        for number in set(account.drawn).union(*(phase.grants for phase in account.phases)) - {0}
+        if number not in account.grants
+    ]
+    if not named:
+        return
+    found = {(account.customer_id, account.credit_type_id): account for account in accounts}
+    columns = [[place[n] for place in named] for n in range(3)]
+    for customer_id, credit_type_id, *values in await connection.fetch(statements.READ_NAMED_GRANTS, *columns):
+        grant = Grant(*values)
+        found[customer_id, credit_type_id].grants[grant.number] = grant
+
+
+async def _read_burned(connection: HotConnection, account: Account, begins: list[datetime], now: datetime) -> Burned:
+    """What had burned between any two instants that a grant which begins at one of `begins` may ask about."""
+    instants = {*begins, *(phase.until for phase in account.phases)}
+    instants |= {grant.expires_at for grant in account.grants.values() if grant.expires_at and grant.expires_at <= now}
+    cuts = sorted(instants)
+    whole = account.phases and account.phases[0].until <= min(begins)
+    # An event may come up to five minutes before its time; what came before that did not happen after it.
+    since = cuts[0] - bounds.FUTURE_SKEW if whole else datetime.min.replace(tzinfo=now.tzinfo)
+    rows = await connection.fetch(
+        statements.READ_BURNED_BETWEEN, account.customer_id, account.credit_type_id, cuts, since
+    )
+    return Burned(cuts, {row["bucket"]: row["burned"] for row in rows})
