@@ -6,7 +6,7 @@ entry, and both set the workspace that row-level security lets through; it ends 
 that a connection back in the pool shows nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -91,15 +91,15 @@ def is_locked(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A statement without an answer that each connection prepares once, by its name. Its parameters are all text."""
+    """A statement without an answer that each connection prepares once. Its parameters are all text."""
 
     name: str
     sql: str
     parameters: int
 
-    def preparation(self) -> str:
+    def preparation(self, name: str) -> str:
         types = ", ".join(["text"] * self.parameters)
-        return f"PREPARE {self.name} ({types}) AS {self.sql}"
+        return f"PREPARE {name} ({types}) AS {self.sql}"
 
 
 class Connection(asyncpg.Connection):
@@ -107,7 +107,7 @@ class Connection(asyncpg.Connection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.prepared: set[str] = set()
+        self.prepared: dict[Prepared, str] = {}  # by which name this connection knows it
         self._uses = 0
 
     def opening(self) -> str:
@@ -145,9 +145,8 @@ class HotConnection:
 
     async def send(self, statement: Prepared, *values: str | None) -> None:
         """Has the statement run with the next one that answers, or with the COMMIT, in order; that one says what failed."""
-        if statement.name not in self._driver.prepared:
-            await self._prepare(statement)
-        self._script.append(execution(statement, values))
+        name = self._driver.prepared.get(statement) or await self._prepare(statement)
+        self._script.append(f"EXECUTE {name} ({', '.join(map(literal, values))})")
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         await self._flush()
@@ -182,15 +181,17 @@ class HotConnection:
         if self._begun and not self._driver.is_closed():
             await self._driver.execute("ROLLBACK")
 
-    async def _prepare(self, statement: Prepared) -> None:
+    async def _prepare(self, statement: Prepared) -> str:
         await self._flush()
+        name = f"{statement.name}_{len(self._driver.prepared)}"
         try:
-            await self._driver.execute(statement.preparation())
+            await self._driver.execute(statement.preparation(name))
         except BaseException:
             self._begun = False  # nothing is left to roll back:
             self._driver.terminate()  # whether it is prepared is not known, and it cannot be twice
             raise
-        self._driver.prepared.add(statement.name)
+        self._driver.prepared[statement] = name
+        return name
 
     async def _flush(self) -> str:
         """What was gathered, as one round trip; the status of its last statement."""
@@ -198,11 +199,6 @@ class HotConnection:
             return ""
         script, self._script, self._begun = "; ".join(self._script), [], True
         return str(await self._driver.execute(script))
-
-
-def execution(statement: Prepared, values: Sequence[str | None]) -> str:
-    """The SQL that has a connection run what it has prepared."""
-    return f"EXECUTE {statement.name} ({', '.join(map(literal, values))})"
 
 
 def literal(value: str | None) -> str:

@@ -19,7 +19,7 @@ def whose(command: Command) -> Whose:
         return command.subject
     if isinstance(command, (Settle, Release, ExtendHold)):
         return command.hold.customer_id
-    if isinstance(command, Advance | Correction):
+    if isinstance(command, (Advance, Correction)):
         return command.customer_id
     return command.customer
 

@@ -67,6 +67,16 @@ async def test_what_fails_within_a_script_undoes_all_of_it_and_the_connection_go
         assert await connection.fetchval("SELECT one FROM pg_temp.notes") == "found"
 
 
+async def test_two_statements_of_one_name_are_two(own: Database):
+    for _ in range(2):
+        async with own.hot(1) as connection:
+            await connection.send(Prepared("note", "INSERT INTO pg_temp.notes SELECT $1, 'first'", 1), "a")
+            await connection.send(Prepared("note", "INSERT INTO pg_temp.notes SELECT $1, 'second'", 1), "a")
+    async with own.hot(1) as connection:
+        rows = await connection.fetch("SELECT two, count(*) FROM pg_temp.notes GROUP BY two ORDER BY two")
+        assert [tuple(row) for row in rows] == [("first", 2), ("second", 2)]
+
+
 async def test_plans_are_forgotten_as_often_as_the_uses_of_a_connection_double(owner_url: str):
     connection = await asyncpg.connect(owner_url, connection_class=Connection)
     openings = [connection.opening() for _ in range(40)]
