@@ -43,7 +43,8 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
             case VoidGrant() | ExtendGrant() | Adjust() | Clawback():
                 grants.add((command.grant.customer_id, command.grant.credit_type_id, command.grant.number))
     if entries:
-        grants |= await _read_entries(connection, book, entries)
+        bearers = await _read_entries(connection, book, entries)
+        grants |= bearers
     await _read_grants(connection, book, grants)
     if taken_over := _taken_over(book, entries):
         await _read_grants(connection, book, await _read_since(connection, book, taken_over))

@@ -62,9 +62,8 @@ class Everything(History):
 
     async def batch(self) -> None:
         """Several at once: each sees what the one before it did."""
-        commands: list[Command] = []
         now = await self.till.now()
-        commands += [await self.one(now) for _ in range(self.draw.randint(2, 6))]
+        commands = [await self.one(now) for _ in range(self.draw.randint(2, 6))]
         for answer in await self.till.many(*commands):
             if isinstance(answer, Burned) and answer.entry.kind.name == "BURN":
                 self.burned.append(answer.entry)
