@@ -99,11 +99,9 @@ def reverse(
     has ended since becomes a new grant of source REFUND. Overdraft parts lessen the debt; what a later grant has repaid
     of them goes back to that grant. The caller has seen that so much is left: see `left_of`.
     """
-    left, _ = split(borne(entry), left_of(entry, later))
-    _, back = split(left, left_of(entry, later) - amount)
     given: dict[int, int] = {}
     made = account.grant_count
-    for bearer, part in reversed(_bearers(account, entry, back, later)):
+    for bearer, part in reversed(goes_to(account, entry, amount, later)):
         if bearer == OVERDRAFT:
             account.overdraft -= part
             number = OVERDRAFT
@@ -122,6 +120,13 @@ def reverse(
     allocations = _net(list(given.items()), repaid)
     cause = replace(cause, reverses=entry.sequence)
     return _append(account, Kind.REVERSE, amount, allocations, now=now, cause=cause)
+
+
+def goes_to(account: Account, entry: Entry, amount: int, later: Sequence[Entry]) -> list[tuple[int, int]]:
+    """To whom `amount` of a burn or settlement would be given back, last first; 0: the debt becomes less."""
+    left, _ = split(borne(entry), left_of(entry, later))
+    _, back = split(left, left_of(entry, later) - amount)
+    return _bearers(account, entry, back, later)
 
 
 def borne(entry: Entry) -> list[tuple[int, int]]:

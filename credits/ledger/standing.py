@@ -214,18 +214,19 @@ def lots_of(standing: Standing, grants: Mapping[int, Grant], burn_order: str) ->
     That is what the entries say, except where some were recorded later than the instant asked for: a late burn may have
     drawn on a grant that had not begun yet, a backdated grant repaid overdraft from before. The totals stand; what a
     grant cannot have lacked is then taken from the others in burn order, what it cannot have had goes to the others, the
-    last to burn first, and what fits nowhere is overdraft or its repayment.
+    last to burn first, and what fits nowhere is overdraft or its repayment. More than its amount it has where it was
+    corrected upwards: never more than was given back to it besides.
     """
+    most = {number: grant.amount + grant.given_back for number, grant in grants.items()}
     known = order((grants[number] for number in standing.remaining if number in grants), burn_order)
-    whole = {grant.number: grant.amount + grant.given_back for grant in known}  # adjusted upwards, it had more
-    lots = {grant.number: max(0, min(standing.remaining[grant.number], whole[grant.number])) for grant in known}
+    lots = {grant.number: max(0, min(standing.remaining[grant.number], most[grant.number])) for grant in known}
     missing = standing.balance + max(0, standing.overdraft) - sum(lots.values())
     for grant in known:
         taken = min(lots[grant.number], max(0, -missing))
         lots[grant.number] -= taken
         missing += taken
     for grant in reversed(known):
-        given = min(whole[grant.number] - lots[grant.number], max(0, missing))
+        given = min(most[grant.number] - lots[grant.number], max(0, missing))
         lots[grant.number] += given
         missing -= given
     return [(grant, lots[grant.number]) for grant in known if lots[grant.number]]

@@ -111,7 +111,7 @@ def _adjust(book: Book, command: Adjust) -> Granted | Refusal | Replay:
         return amount
     if -amount > grant.free:
         return Conflict("less than that is free of the grant")
-    if account.granted + max(0, account.adjusted) + amount > INT64_MAX:
+    if max(account.granted + max(0, account.adjusted), _all_given(grant)) + amount > INT64_MAX:
         return InvalidInput("would grant more than 64 bits of micro-credits in all", field="amount")
     entry = corrections.adjust(account, grant, amount, now=book.now, cause=_cause(command))
     return _granted(book, command, account, grant, entry)
@@ -157,6 +157,8 @@ def _reverse(book: Book, command: ReverseBurn) -> Burned | Refusal | Replay:
         return amount
     if amount > left or left == 0:
         return Conflict("more than is left of the entry to give back", code="OVER_REVERSED")
+    if too_much := _beyond_range(account, [(found, amount)]):
+        return too_much
     reversal = _give_back(book, account, found, amount, _cause(command))
     book.use_key(account, command.key, command.meaning(), entry=reversal, hold=None, grant=None)
     return Burned(reversal, book.balance(account), reversal_decision(book, reversal))
@@ -173,6 +175,21 @@ def _give_back(book: Book, account: Account, found: Reversible, amount: int, cau
         now=book.now,
         cause=replace(cause, feature_id=of.feature_id, member=of.member),
     )
+
+
+def _beyond_range(account: Account, shares: list[tuple[Reversible, int]]) -> InvalidInput | None:
+    """Why not, where some grant would have been given more than 64 bits over its lifetime."""
+    given: dict[int, int] = {}
+    for found, share in shares:
+        for number, part in corrections.goes_to(account, found.entry, share, found.later):
+            given[number] = given.get(number, 0) + part
+    if any(number and _all_given(account.grants[number]) + part > INT64_MAX for number, part in given.items()):
+        return InvalidInput("would give more than 64 bits of micro-credits to a grant in all", field="amount")
+    return None
+
+
+def _all_given(grant: Grant) -> int:
+    return grant.amount + grant.given_back
 
 
 def _reverse_together(book: Book, command: ReverseTogether) -> GivenBack | Refusal:
@@ -218,7 +235,7 @@ def _shares(book: Book, command: ReverseTogether) -> list[tuple[Account, int, in
             return InvalidInput("burns and settlements can be reversed", field="entries")
         lefts.append((account, entry_id.sequence, corrections.left_of(found.entry, found.later)))
     if command.amount is None or not lefts:
-        return [share for share in lefts if share[2]]
+        return _within_range(book, [share for share in lefts if share[2]])
     amount = scaled(book.credit_type(lefts[0][0].credit_type_id), command.amount)
     if isinstance(amount, InvalidInput):
         return amount
@@ -230,7 +247,14 @@ def _shares(book: Book, command: ReverseTogether) -> list[tuple[Account, int, in
         amount -= share
         if share:
             shares.append((account, sequence, share))
-    return shares
+    return _within_range(book, shares)
+
+
+def _within_range(book: Book, shares: list[tuple[Account, int, int]]) -> list[tuple[Account, int, int]] | InvalidInput:
+    """The shares, all of one account, where what they give fits."""
+    named = [(_reversible(book, account, sequence), share) for account, sequence, share in shares]
+    found = [(reversible, share) for reversible, share in named if reversible is not None]
+    return (_beyond_range(shares[0][0], found) if found else None) or shares
 
 
 def _reversible(book: Book, account: Account, sequence: int) -> Reversible | None:

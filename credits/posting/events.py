@@ -85,7 +85,7 @@ def _judge(
         account = book.account_before_late(customer.id, priced.credit_type)
         waiting_micro = sum(late.amount for late, _ in book.late.get((customer.id, account.credit_type_id), ()))
         amount_micro = together[account.credit_type_id] = together.get(account.credit_type_id, 0) + priced.amount_micro
-        if account.burned + account.held + waiting_micro + amount_micro > INT64_MAX:
+        if account.outgoing + waiting_micro + amount_micro > INT64_MAX:
             return EventTaken(EventOutcome.INVALID, "would burn more than 64 bits of micro-credits in all"), []
         prices.append(priced)
     return _BURNED, prices

@@ -91,6 +91,14 @@ async def test_how_far_an_entry_is_out_of_order_is_told_by_its_column(till: Till
         assert row["lag"] == (within or (-1 if -late > 10 * SECOND else None)), row
 
 
+async def test_a_grant_that_was_corrected_upwards_shows_all_it_has_at_any_instant(till: Till):
+    await till.must(till.adjust(await till.must(till.grant("10")), "5"))
+    of = await asked(till)
+    async with till.reader.page(till.workspace_id) as page:
+        told = await balance_at(page.connection, of, page.workspace.now, 0)
+    assert told.balance == sum(bucket.amount for bucket in told.buckets) == 15_000_000
+
+
 def test_each_class_of_lateness_reaches_four_times_as_far_as_the_one_before():
     assert LATE[0] == 30 * SECOND
     assert all(further == 4 * near for near, further in pairwise(LATE))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from credits.amount import INT64_MAX, from_micro
+from credits.disputes.resolve import resolving
 from credits.errors import InsufficientCredits, InvalidInput
 from credits.posting.commands import HoldId
 from credits.posting.outcomes import EventOutcome
@@ -94,6 +95,37 @@ async def test_an_event_that_would_leave_the_range_is_a_dead_letter(till: Till):
     small = from_attributes("small", "tests", "twice", "acme", None, {"n": 1})
     answers = await till.many(big, small)
     assert [answer.outcome for answer in answers] == [EventOutcome.INVALID, EventOutcome.BURNED]  # type: ignore[union-attr]
+    await till.check()
+
+
+async def test_what_a_grant_gets_back_counts_with_its_amount_and_beyond_the_range_it_is_refused(till: Till):
+    await till.must(till.grant(ALL))
+    burned = (await till.must(till.burn(ALL))).entry
+    await refused(till, till.reverse(burned), "amount")
+    await refused(till, till.reverse(burned, "0.000001"), "amount")
+    dispute = await till.contest(burned)
+    answer = await till.post(resolving(dispute, upheld=True, amount=None, resolution="yes", key="r", actor_id=None))
+    assert isinstance(answer, InvalidInput), answer
+    await till.check()
+
+
+async def test_half_the_range_is_burned_and_given_back_and_burned_again(till: Till):
+    await till.must(till.grant(HALF))
+    await till.must(till.reverse((await till.must(till.burn(HALF))).entry))
+    again = (await till.must(till.burn(HALF))).entry
+    await refused(till, till.reverse(again), "amount")
+    await till.check()
+
+
+async def test_an_event_beyond_what_was_clawed_back_is_a_dead_letter(till: Till):
+    granted = await till.must(till.grant("1"))
+    await till.must(till.claw_back(granted, HALF))
+    await till.must(till.claw_back(granted, str(from_micro(INT64_MAX // 2 - 4_000_000))))
+    big = from_attributes("big", "tests", "twice", "acme", None, {"n": 9})
+    small = from_attributes("small", "tests", "twice", "acme", None, {"n": 1})
+    answers = await till.many(big, small)
+    assert [answer.outcome for answer in answers] == [EventOutcome.INVALID, EventOutcome.BURNED]  # type: ignore[union-attr]
+    assert "64 bits" in str(answers[0].message)  # type: ignore[union-attr]
     await till.check()
 
 
