@@ -63,7 +63,7 @@ class Everything(History):
     async def batch(self) -> None:
         """Several at once: each sees what the one before it did."""
         now = await self.till.now()
-        commands = [await self.one(now) for _ in range(self.draw.randint(2, 6))]
+        commands = [self.one(now) for _ in range(self.draw.randint(2, 6))]
         for answer in await self.till.many(*commands):
             if isinstance(answer, Burned) and answer.entry.kind.name == "BURN":
                 self.burned.append(answer.entry)
@@ -73,7 +73,7 @@ class Everything(History):
                 self.holds.append(HoldId(answer.customer_id, answer.credit_type_id, answer.hold.number))
                 self.known(answer, answer.hold.opened_at)
 
-    async def one(self, now: datetime) -> Command:
+    def one(self, now: datetime) -> Command:
         draw, till = self.draw, self.till
         verb = draw.choice(("burn", "late", "grant", "past", "hold", "settle", "release", "reverse", "correct"))
         if verb == "grant":
