@@ -116,7 +116,10 @@ class Limits:
         if not amount:
             return
         for limit in self._applying(account.credit_type_id, member, feature_id):
-            place = (limit.number, self.window(limit, at).start)
+            try:
+                place = (limit.number, self.window(limit, at).start)
+            except ValueError:
+                continue  # reaches beyond the calendar: nothing is ever decided there
             self.added[place] = self.added.get(place, 0) + amount
 
     # ─── what it comes to ────────────────────────────────────────────────────────────────────────────────

@@ -89,19 +89,20 @@ def reverse(
     amount: int,
     *,
     later: Sequence[Entry],
+    made_since: int = 0,
     refund_expires_at: datetime,
     now: datetime,
     cause: Cause,
 ) -> Entry:
     """Gives `amount` of a burn or settlement back, to whoever bore it, in the reverse of the order they were drawn.
 
-    `later` are the entries after it that made, paid or lessened overdraft or reversed it, in order. A part whose grant
-    has ended since becomes a new grant of source REFUND. Overdraft parts lessen the debt; what a later grant has repaid
-    of them goes back to that grant. The caller has seen that so much is left: see `left_of`.
+    `later` are the entries after it that made, paid or lessened overdraft or reversed it, in order; those that only made
+    some may be left out, `made_since` is what they came to. A part whose grant has ended since becomes a new grant of
+    source REFUND. Overdraft parts lessen the debt; what a later grant has repaid of them goes back to that grant. The caller has seen that so much is left: see `left_of`.
     """
     given: dict[int, int] = {}
     made = account.grant_count
-    for bearer, part in reversed(goes_to(account, entry, amount, later)):
+    for bearer, part in reversed(goes_to(account, entry, amount, later, made_since)):
         if bearer == OVERDRAFT:
             account.overdraft -= part
             number = OVERDRAFT
@@ -122,11 +123,13 @@ def reverse(
     return _append(account, Kind.REVERSE, amount, allocations, now=now, cause=cause)
 
 
-def goes_to(account: Account, entry: Entry, amount: int, later: Sequence[Entry]) -> list[tuple[int, int]]:
+def goes_to(
+    account: Account, entry: Entry, amount: int, later: Sequence[Entry], made_since: int
+) -> list[tuple[int, int]]:
     """To whom `amount` of a burn or settlement would be given back, last first; 0: the debt becomes less."""
     left, _ = split(borne(entry), left_of(entry, later))
     _, back = split(left, left_of(entry, later) - amount)
-    return _bearers(account, entry, back, later)
+    return _bearers(account, entry, back, later, made_since)
 
 
 def borne(entry: Entry) -> list[tuple[int, int]]:
@@ -142,8 +145,8 @@ def left_of(entry: Entry, later: Sequence[Entry]) -> int:
 def debt_of(entry: Entry, overdraft: int, later: Sequence[Entry]) -> tuple[int, list[tuple[int, int]]]:
     """Of the overdraft that the entry made: what is not repaid, and which grants have repaid the rest, in order.
 
-    The oldest debt is repaid first. `overdraft` is the account's now; what there was before the entry follows from it.
-    What reversals have given back already counts neither here nor there: they took what was unpaid first, then what
+    The oldest debt is repaid first. `overdraft` is the account's now, without what was made by entries that are left out
+    of `later`; what there was before the entry follows from it. What reversals have given back already counts neither here nor there: they took what was unpaid first, then what
     was repaid last.
     """
     unpaid = sum(part for number, part in entry.allocations if number == OVERDRAFT)
@@ -196,12 +199,12 @@ def _change_of_debt(entry: Entry) -> int:
 
 
 def _bearers(
-    account: Account, entry: Entry, back: list[tuple[int, int]], later: Sequence[Entry]
+    account: Account, entry: Entry, back: list[tuple[int, int]], later: Sequence[Entry], made_since: int
 ) -> list[tuple[int, int]]:
     """`back`, with what others have taken over from a grant, and its overdraft taken apart: what grants have repaid of
     it, in order, then what is still owed."""
     overdrawn = sum(part for number, part in back if number == OVERDRAFT)
-    unpaid, paid = debt_of(entry, account.overdraft, later) if overdrawn else (0, [])
+    unpaid, paid = debt_of(entry, account.overdraft - made_since, later) if overdrawn else (0, [])
     owed = max(0, min(overdrawn, unpaid, account.overdraft))
     _, repaid = split(paid, max(0, sum(part for _, part in paid) - (overdrawn - owed)))
     moved, _ = split(_taken_over(later), overdrawn - owed - sum(part for _, part in repaid))

@@ -48,10 +48,14 @@ class SeenEvent:
 
 @dataclass(frozen=True, slots=True)
 class Reversible:
-    """An entry that may be given back, and the entries after it that reversed it or moved overdraft, in order."""
+    """An entry that may be given back, and the entries after it that reversed it or moved overdraft, in order.
+
+    `made_since`: what others after it, that are not among them, made of overdraft.
+    """
 
     entry: Entry
     later: list[Entry]
+    made_since: int = 0
 
 
 @dataclass(slots=True)

@@ -171,6 +171,7 @@ def _give_back(book: Book, account: Account, found: Reversible, amount: int, cau
         found.entry,
         amount,
         later=found.later,
+        made_since=found.made_since,
         refund_expires_at=book.now + book.refund_lifetime,
         now=book.now,
         cause=replace(cause, feature_id=of.feature_id, member=of.member),
@@ -181,7 +182,7 @@ def _beyond_range(account: Account, shares: list[tuple[Reversible, int]]) -> Inv
     """Why not, where some grant would have been given more than 64 bits over its lifetime."""
     given: dict[int, int] = {}
     for found, share in shares:
-        for number, part in corrections.goes_to(account, found.entry, share, found.later):
+        for number, part in corrections.goes_to(account, found.entry, share, found.later, found.made_since):
             given[number] = given.get(number, 0) + part
     if any(number and _all_given(account.grants[number]) + part > INT64_MAX for number, part in given.items()):
         return InvalidInput("would give more than 64 bits of micro-credits to a grant in all", field="amount")
@@ -261,7 +262,7 @@ def _reversible(book: Book, account: Account, sequence: int) -> Reversible | Non
     """The entry and what later entries did to it, those of this batch too."""
     stored = book.reversible.get((account.customer_id, account.credit_type_id, sequence))
     if stored is not None:
-        return Reversible(stored.entry, [*stored.later, *account.entries])
+        return Reversible(stored.entry, [*stored.later, *account.entries], stored.made_since)
     new = next((entry for entry in account.entries if entry.sequence == sequence), None)
     if new is None:
         return None

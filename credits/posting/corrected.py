@@ -73,13 +73,21 @@ async def _read_entries(connection: HotConnection, book: Book, places: set[Place
 
 async def _read_since(connection: HotConnection, book: Book, places: set[Place]) -> set[Place]:
     """Reads what made, paid, lessened or moved debt and burns after the entries; the grants that it speaks of."""
-    found: dict[Place, dict[int, Entry]] = {
-        place: {entry.sequence: entry for entry in book.reversible[place].later} for place in places
+    first: dict[tuple[int, int], int] = {}
+    for customer_id, credit_type_id, sequence in places:
+        first[customer_id, credit_type_id] = min(sequence, first.get((customer_id, credit_type_id), sequence))
+    moved: dict[tuple[int, int], list[Entry]] = {account: [] for account in first}
+    since = {(*account, sequence) for account, sequence in first.items()}
+    for row in await connection.fetch(statements.READ_DEBTS_SINCE, *_columns(since)):
+        moved[row["customer_id"], row["credit_type_id"]].append(entry_of(row))
+    made = {
+        _place(row): row["made"] for row in await connection.fetch(statements.READ_DEBT_MADE_SINCE, *_columns(places))
     }
-    for row in await connection.fetch(statements.READ_DEBTS_SINCE, *_columns(places)):
-        found[row["customer_id"], row["credit_type_id"], row["since"]][row["sequence"]] = entry_of(row)
-    for place, later in found.items():
-        book.reversible[place].later[:] = [entry for _, entry in sorted(later.items())]
+    for place in places:
+        found = book.reversible[place]
+        later = {entry.sequence: entry for entry in (*found.later, *moved[place[:2]]) if entry.sequence > place[2]}
+        in_order = [entry for _, entry in sorted(later.items())]
+        book.reversible[place] = Reversible(found.entry, in_order, made.get(place, 0))
     return _speak_of(book, places)
 
 

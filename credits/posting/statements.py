@@ -123,13 +123,25 @@ SELECT e.* FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id
                 AND e.reverses = named.sequence
 """
 
-# read_debts_since -- Who repaid the overdraft of an entry: all that made, paid or lessened overdraft after it, by an
-# index of nothing else.
+# read_debts_since -- All that paid, moved or lessened overdraft after an entry, by an index of nothing else: once an account.
 READ_DEBTS_SINCE = """
-SELECT named.sequence AS since, e.*
+SELECT e.* FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
+  JOIN entries e ON e.customer_id = named.customer_id AND e.credit_type_id = named.credit_type_id
+                AND e.sequence > named.sequence AND 0::bigint >= ANY (e.allocations)
+                AND (0::bigint > ANY (e.allocations) OR e.kind = 11)
+ ORDER BY e.sequence
+"""
+
+# read_debt_made_since -- What all others, any number, made of overdraft after it. They name it last; a hold's 0 is none.
+READ_DEBT_MADE_SINCE = """
+SELECT named.customer_id, named.credit_type_id, named.sequence,
+       sum(e.allocations[cardinality(e.allocations)])::bigint AS made
   FROM unnest($1::bigint[], $2::int[], $3::int[]) AS named (customer_id, credit_type_id, sequence)
   JOIN entries e ON e.customer_id = named.customer_id AND e.credit_type_id = named.credit_type_id
                 AND e.sequence > named.sequence AND 0::bigint >= ANY (e.allocations)
+                AND NOT 0::bigint > ANY (e.allocations) AND e.kind IN (2, 4, 12)
+                AND e.allocations[cardinality(e.allocations) - 1] = 0
+ GROUP BY named.customer_id, named.credit_type_id, named.sequence
 """
 
 # read_phases -- What an account went through since an instant, and the boundary before it. Read only where a command

@@ -20,8 +20,11 @@ class Actor:
             return Actor(kind=ActorKind.SYSTEM, id="system", name="Scrip")
         kind = ActorKind(actor.kind)
         if kind is ActorKind.OPERATOR and context.caller.is_customer:
-            return Actor(kind=kind, id="support", name="Support")
+            return SUPPORT
         return Actor(kind=kind, id=actor.subject, name=actor.name)
+
+
+SUPPORT = Actor(kind=ActorKind.OPERATOR, id="support", name="Support")
 
 
 async def actor_of(context: Context, actor_id: int | None) -> Actor:

@@ -8,14 +8,19 @@ import strawberry
 from credits.disputes import disputes
 from schema.permission import READERS, allow, customer, staff
 from schema.scalars import Credits
-from schema.types.actor import Actor, actor_of, note_for
-from schema.types.enums import DisputeStatus
+from schema.types.actor import SUPPORT, Actor, actor_of
+from schema.types.enums import ActorKind, DisputeStatus
 from schema.types.ledger import Info, LedgerEntry
 
 if TYPE_CHECKING:
     from schema.types.customer import Customer
 
 _LEDGER = allow(staff(*READERS), customer("ledger:read"))  # an edge opens no more than the root field does
+
+
+def _may_know(info: Info, actor: Actor) -> bool:
+    """Whoever works on a dispute is an operator to the customer, also by a secret key."""
+    return not info.context.caller.is_customer or actor.kind in (ActorKind.CUSTOMER, ActorKind.SYSTEM)
 
 
 @strawberry.type
@@ -26,15 +31,16 @@ class DisputeEvent:
         description="opened, assigned, unassigned, investigating, reopened, note, upheld, rejected or withdrawn."
     )
 
-    @strawberry.field
+    @strawberry.field(description="A customer sees of everybody else that it was Support.")
     async def actor(self, info: Info) -> Actor:
-        return await actor_of(info.context, self.of.actor_id)
+        found = await actor_of(info.context, self.of.actor_id)
+        return found if _may_know(info, found) else SUPPORT
 
-    @strawberry.field(description="What was noted; of an assignment, to whom.")
+    @strawberry.field(
+        description="What was noted; of an assignment, to whom. Not for the customer, but what is its own."
+    )
     async def note(self, info: Info) -> str | None:
-        if self.action == "assigned" and info.context.caller.is_customer:
-            return None  # an operator's name
-        return await note_for(info.context, self.of.actor_id, self.of.note)
+        return self.of.note if _may_know(info, await actor_of(info.context, self.of.actor_id)) else None
 
 
 @strawberry.type

@@ -79,6 +79,8 @@ class Member:
         from_: Annotated[datetime, strawberry.argument(name="from")],
         to: datetime,
     ) -> Credits:
+        if to < from_:
+            raise bad_request("to: lies before from")
         async with info.context.page() as page:
             known = page.catalog.credit_type_by_key(credit_type)
             if known is None:

@@ -52,6 +52,8 @@ async def usage_of(
     timezone: str | None,
 ) -> UsageSeries:
     """The customer's usage; an input error names what cannot be asked."""
+    if until < since:
+        raise bad_request("to: lies before from")
     async with context.page() as page:
         known = page.catalog.credit_type_by_key(credit_type)
         if known is None:

@@ -126,6 +126,22 @@ async def test_a_customer_withdraws_its_own_and_nobody_elses(world, client):
     assert (await reading.put("openDispute", entries=[entry], reason="r")).code == "FORBIDDEN"
 
 
+async def test_who_works_on_a_dispute_by_a_key_is_support_to_the_customer_too(world, client):
+    (entry,) = await customer_with_burns(client, "by-key", "5")
+    own = await embed(world, "by-key")
+    dispute = (await own.must("openDispute", entries=[entry], reason="r"))["dispute"]["id"]
+    key = await world.client(secret=(await client.must("createApiKey", name="Desk of Ada", role="SUPPORT"))["secret"])
+    await key.must("updateDispute", id=dispute, status="INVESTIGATING", note="has lied before")
+    await key.must("resolveDispute", id=dispute, uphold=False, resolution="You did use it", idempotencyKey="n")
+    (mine,) = (await own.ask(MINE))["customer"]["disputes"]
+    assert "lied" not in json.dumps(mine)
+    assert "Ada" not in json.dumps(mine)
+    assert mine["resolution"] == "You did use it"
+    assert {event["actor"]["name"] for event in mine["timeline"][1:]} == {"Support"}
+    (all_of_it,) = [each for each in (await client.ask(DISPUTES))["disputes"] if each["id"] == dispute]
+    assert "has lied before" in json.dumps(all_of_it)
+
+
 async def test_operators_and_their_words_are_support_to_the_customer(server: Server, world, client):
     """As entries show them: kind and name, no text, and nobody's name by an assignment."""
     (entry,) = await customer_with_burns(client, "shown", "5")

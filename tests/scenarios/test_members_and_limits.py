@@ -249,6 +249,7 @@ async def test_usage_that_cannot_be_asked_is_an_input_error_that_names_its_argum
     for changes, named in (
         ({"type": "none"}, "creditType: no credit type 'none'"),
         ({"zone": "Mars/Olympus"}, "timezone: 'Mars/Olympus'"),
+        ({"to": "2025-12-31T23:59:59Z"}, "to: lies before from"),
         ({"to": "2028-01-01T00:00:00Z"}, "interval: would be more than 10000"),
         ({"from": "9999-12-31T00:00:00Z", "to": "9999-12-31T23:59:59Z"}, "interval: reaches beyond"),
     ):

@@ -12,7 +12,9 @@ from credits.amount import INT64_MAX, MICRO
 from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
 from credits.ledger.entries import Kind
 from credits.posting.corrections import EntryId, GrantId
+from credits.posting.locking import CustomerIds
 from credits.posting.outcomes import Burned, Granted
+from credits.posting.store import open_book
 from tests.credits.posting.test_first_answers import again
 from tests.credits.posting.till import Till
 
@@ -237,6 +239,23 @@ async def test_a_grant_expires_again_after_a_give_back_and_a_late_sweep_books_ea
     swept = await asyncio.gather(till.sweep(), till.sweep())
     assert [(entry.kind, entry.amount) for entries in swept for entry in entries] == [(Kind.EXPIRE, -4 * MICRO)]
     assert await till.sweep() == []
+    await till.check()
+
+
+async def test_what_only_made_debt_since_is_summed_and_not_read(till: Till):
+    """A customer who is always in debt corrects as cheaply as any other."""
+    await till.policy("SOFT")
+    first = (await till.must(till.burn("1"))).entry
+    await till.must(till.grant("0.25"))
+    await till.many(*(till.burn("2") for _ in range(50)))
+    place = EntryId(first.customer_id, first.credit_type_id, first.sequence)
+    async with till.database.hot(till.workspace_id, timedelta(seconds=5)) as connection:
+        commands = [till.reverse(first)]
+        book = await open_book(connection, till.configuration, till.workspace_id, commands, CustomerIds())
+    found = book.reversible[place.place]
+    assert ([entry.kind for entry in found.later], found.made_since) == ([Kind.GRANT], 100 * MICRO)
+    await till.must(till.reverse(first))
+    assert (await till.balance()).balance == -99_750_000
     await till.check()
 
 

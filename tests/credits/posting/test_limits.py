@@ -1,5 +1,6 @@
 """Spend limits: what they let through, what counts towards them, and when."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,8 @@ from credits.enforcement.counting import forget_windows
 from credits.enforcement.spend_limits import open_limits, set_limit
 from credits.enforcement.values import LimitReached, Metered
 from credits.posting.corrections import EntryId
-from credits.posting.outcomes import Burned, Settled
+from credits.posting.outcomes import Burned, EventOutcome, EventTaken, Settled
+from credits.usage.envelope import from_attributes
 from tests.credits.posting.limiting import (
     DAY,
     HOUR,
@@ -261,3 +263,14 @@ async def test_a_burn_and_its_reversal_in_one_batch_leave_nothing(rich: Till):
     )
     assert [getattr(answer, "code", "ok") for answer in answers] == ["ok", "ok", "ok", "LIMIT_REACHED"]
     assert await used(rich) == [10]
+
+
+async def test_late_usage_at_the_end_of_the_calendar_burns_and_is_in_no_window(rich: Till):
+    """Its month would begin before the first year, where clocks are behind UTC."""
+    await live_in(rich, "America/New_York")
+    await limit(rich, "50", "MONTH")
+    at = datetime.min.replace(tzinfo=UTC)
+    (told,) = await rich.many(from_attributes("old", "tests", "chat", "acme", at, {"tokens": 2}, accept_late=True))
+    assert isinstance(told, EventTaken)
+    assert told.outcome is EventOutcome.BURNED, told
+    await rich.check()
