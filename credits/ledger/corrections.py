@@ -117,8 +117,8 @@ def reverse(
     home = [(number, part) for number, part in given.items() if number <= made]
     anew = [(number, part) for number, part in given.items() if number > made]
     _end_phase(account, Boundary.GIVE, home, [] if anew else repaid, now)  # debt first, as above
-    for part in anew:
-        _end_phase(account, Boundary.BEGIN, [part], repaid if part is anew[-1] else [], now)
+    for new in anew:
+        _end_phase(account, Boundary.BEGIN, [new], repaid if new is anew[-1] else [], now)
     allocations = _net(list(given.items()), repaid)
     cause = replace(cause, reverses=entry.sequence)
     return _append(account, Kind.REVERSE, amount, allocations, now=now, cause=cause)

@@ -64,6 +64,7 @@ class NewEvent:
     outcome: EventOutcome
     message: str | None
     entries: list[Entry]
+    was: EventOutcome | None = None  # of a dead letter that is tried again: what it was until now
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,21 @@ from credits.posting.corrections import (
     VoidGrant,
 )
 
+# read_bearers -- Of accounts, the newest grants that together bear so many micro-credits more than was given back to them:
+# for reversals of overdraft that others have paid in ways that no entry after it tells.
+_READ_BEARERS = """
+SELECT customer_id, credit_type_id, number
+  FROM (SELECT customer_id, credit_type_id, number, amount,
+               coalesce(sum(burned - given_back) OVER (
+                 PARTITION BY customer_id, credit_type_id ORDER BY number DESC
+                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS newer
+          FROM (SELECT g.customer_id, g.credit_type_id, g.number, g.burned, g.given_back, named.amount
+                  FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS named (customer_id, credit_type_id, amount)
+                  JOIN grants g USING (customer_id, credit_type_id)
+                 WHERE g.burned > g.given_back) AS bearing) AS counted
+ WHERE newer < amount
+"""
+
 Place = tuple[int, int, int]  # customer, credit type, number or sequence
 
 
@@ -80,7 +95,7 @@ async def _read_bearers(connection: HotConnection, overdrawn: Sequence[Entry]) -
     if not amounts:
         return set()
     columns = zip(*((*place, min(amount, INT64_MAX)) for place, amount in amounts.items()), strict=True)
-    rows = await connection.fetch(statements.READ_BEARERS, *map(list, columns))
+    rows = await connection.fetch(_READ_BEARERS, *map(list, columns))
     return {(row["customer_id"], row["credit_type_id"], row["number"]) for row in rows}
 
 

@@ -131,21 +131,6 @@ SELECT named.sequence AS since, e.*
                 AND e.sequence > named.sequence AND 0::bigint >= ANY (e.allocations)
 """
 
-# read_bearers -- Of accounts, the newest grants that together bear so many micro-credits more than was given back to them:
-# for reversals of overdraft that others have paid in ways that no entry after it tells.
-READ_BEARERS = """
-SELECT customer_id, credit_type_id, number
-  FROM (SELECT customer_id, credit_type_id, number, amount,
-               coalesce(sum(burned - given_back) OVER (
-                 PARTITION BY customer_id, credit_type_id ORDER BY number DESC
-                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS newer
-          FROM (SELECT g.customer_id, g.credit_type_id, g.number, g.burned, g.given_back, named.amount
-                  FROM unnest($1::bigint[], $2::int[], $3::bigint[]) AS named (customer_id, credit_type_id, amount)
-                  JOIN grants g USING (customer_id, credit_type_id)
-                 WHERE g.burned > g.given_back) AS bearing) AS counted
- WHERE newer < amount
-"""
-
 # read_phases -- What an account went through since an instant, and the boundary before it. Read only where a command
 # speaks of a time before the account's present phase.
 READ_PHASES = """

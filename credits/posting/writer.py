@@ -250,7 +250,7 @@ class Writer:
             book = await open_book(connection, self._configuration, workspace_id, commands, self._customer_ids)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
-            await record_hot(connection, acts_of(commands, answers))
+            await record_hot(connection, acts_of(book, commands, answers))
         self._tell(changed)
         self._committed(len(commands), sum(len(account.entries) for account in changed))
         return book, answers

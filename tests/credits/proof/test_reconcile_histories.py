@@ -13,9 +13,8 @@ from credits.disputes.disputes import Dispute
 from credits.disputes.resolve import resolving
 from credits.ledger.history import balance_at
 from credits.ledger.rows import entry_of
-from credits.posting.commands import Command
-from credits.posting.outcomes import Burned, GivenBack, Granted, HoldTaken
-from credits.posting.commands import HoldId
+from credits.posting.commands import Command, HoldId
+from credits.posting.outcomes import Burned, Granted, HoldTaken
 from credits.posting.standings import Keeper
 from credits.usage.envelope import from_attributes
 from credits.usage.rollups import compare_rollups, roll_up
@@ -44,9 +43,7 @@ class Everything(History):
             await super().grant(now)
 
     async def step(self) -> None:
-        (verb,) = self.draw.choices(
-            ("any", "events", "batch", "dispute", "limit", "derive"), (10, 3, 3, 2, 1, 1)
-        )
+        (verb,) = self.draw.choices(("any", "events", "batch", "dispute", "limit", "derive"), (10, 3, 3, 2, 1, 1))
         if verb == "any":
             await super().step()
             return
@@ -65,10 +62,8 @@ class Everything(History):
 
     async def batch(self) -> None:
         """Several at once: each sees what the one before it did."""
-        commands: list[Command] = []
         now = await self.till.now()
-        for _ in range(self.draw.randint(2, 6)):
-            commands.append(await self.one(now))
+        commands = [self.one(now) for _ in range(self.draw.randint(2, 6))]
         for answer in await self.till.many(*commands):
             if isinstance(answer, Burned) and answer.entry.kind.name == "BURN":
                 self.burned.append(answer.entry)
@@ -78,13 +73,17 @@ class Everything(History):
                 self.holds.append(HoldId(answer.customer_id, answer.credit_type_id, answer.hold.number))
                 self.known(answer, answer.hold.opened_at)
 
-    async def one(self, now: datetime) -> Command:
+    def one(self, now: datetime) -> Command:
         draw, till = self.draw, self.till
         verb = draw.choice(("burn", "late", "grant", "past", "hold", "settle", "release", "reverse", "correct"))
         if verb == "grant":
-            return till.grant(self.amount(), expires_at=now + HOUR * draw.randint(1, 40), priority=draw.choice((10, 50)))
+            return till.grant(
+                self.amount(), expires_at=now + HOUR * draw.randint(1, 40), priority=draw.choice((10, 50))
+            )
         if verb == "past":
-            return till.grant(self.amount(), effective_at=now - DAY * draw.random(), expires_at=draw.choice((None, now + DAY)))
+            return till.grant(
+                self.amount(), effective_at=now - DAY * draw.random(), expires_at=draw.choice((None, now + DAY))
+            )
         if verb == "hold":
             return till.hold(self.amount(), ttl=f"PT{draw.randint(1, 20)}H")
         if verb == "settle" and self.holds:
@@ -109,7 +108,12 @@ class Everything(History):
         amount = self.draw.choice((None, Decimal(1)))
         upheld = self.draw.random() < 0.8
         command = resolving(
-            opened, upheld=upheld, amount=amount if upheld else None, resolution="so", key=self.till.key(), actor_id=None
+            opened,
+            upheld=upheld,
+            amount=amount if upheld else None,
+            resolution="so",
+            key=self.till.key(),
+            actor_id=None,
         )
         assert not hasattr(command, "code")
         await self.till.post(command)  # type: ignore[arg-type]
