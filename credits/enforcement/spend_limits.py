@@ -19,7 +19,7 @@ from credits.db import bare
 from credits.enforcement.counting import count_window
 from credits.enforcement.limits import Limits
 from credits.enforcement.tables import limit_windows, spend_limits
-from credits.enforcement.values import Metered, SpendLimit
+from credits.enforcement.values import Metered, SpendLimit, limit_of
 from credits.errors import InvalidInput, NotFound
 from credits.ledger.account import Account
 from credits.ledger.tables import accounts
@@ -165,21 +165,6 @@ async def read_metered(
     for account in advanced:
         limits.catch_up(account)
     return [limits.metered(limit, now) for limit in limits.all]
-
-
-def limit_of(row: Any) -> SpendLimit:
-    """A row of `spend_limits` of either driver → value."""
-    return SpendLimit(
-        customer_id=row["customer_id"],
-        number=row["number"],
-        credit_type_id=row["credit_type_id"],
-        amount_micro=row["amount"],
-        interval=row["window_kind"],
-        member=row["member"],
-        group=row["group_name"],
-        feature_id=row["feature_id"],
-        counted_from=row["counted_from"],
-    )
 
 
 async def _read(connection: AsyncConnection, customer_id: int) -> list[SpendLimit]:
