@@ -6,11 +6,11 @@ entry, and both set the workspace that row-level security lets through; it ends 
 that a connection back in the pool shows nothing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import asyncpg
 import orjson
@@ -42,7 +42,7 @@ _HOT_SESSION = _SESSION | {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "plan_cache_mode": "force_generic_plan",
-    "standard_conforming_strings": "on",  # `_literal` counts on it
+    "standard_conforming_strings": "on",  # `literal` counts on it
 }
 _AS_HOT = "".join(f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")) + (
     "SET LOCAL max_parallel_workers_per_gather = 0"  # starting them takes longer than an index scan
@@ -91,15 +91,15 @@ def is_locked(error: BaseException) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A statement without an answer that each connection prepares once, by its name. Its parameters are all text."""
+    """A statement without an answer that each connection prepares once. Its parameters are all text."""
 
     name: str
     sql: str
     parameters: int
 
-    def preparation(self) -> str:
+    def preparation(self, name: str) -> str:
         types = ", ".join(["text"] * self.parameters)
-        return f"PREPARE {self.name} ({types}) AS {self.sql}"
+        return f"PREPARE {name} ({types}) AS {self.sql}"
 
 
 class Connection(asyncpg.Connection):
@@ -107,7 +107,7 @@ class Connection(asyncpg.Connection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.prepared: set[str] = set()
+        self.prepared: dict[Prepared, str] = {}  # by which name this connection knows it
         self._uses = 0
 
     def opening(self) -> str:
@@ -134,12 +134,9 @@ class HotConnection:
     """
 
     def __init__(
-        self,
-        driver: Any,  # a `Connection` in asyncpg's wrapping
-        workspace_id: int,
-        lock_patience: timedelta | None,
+        self, driver: "PoolConnectionProxy[asyncpg.Record]", workspace_id: int, lock_patience: timedelta | None
     ) -> None:
-        self._driver = driver
+        self._driver = cast("Connection", driver)  # the pool's wrapping passes everything on
         # Integers of ours, never a caller's text; SET takes no parameters.
         self._script = [f"{self._driver.opening()}; SET LOCAL scrip.workspace = '{int(workspace_id)}'"]
         if lock_patience is not None:
@@ -148,9 +145,8 @@ class HotConnection:
 
     async def send(self, statement: Prepared, *values: str | None) -> None:
         """Has the statement run with the next one that answers, or with the COMMIT, in order; that one says what failed."""
-        if statement.name not in self._driver.prepared:
-            await self._prepare(statement)
-        self._script.append(execution(statement, values))
+        name = self._driver.prepared.get(statement) or await self._prepare(statement)
+        self._script.append(f"EXECUTE {name} ({', '.join(map(literal, values))})")
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         await self._flush()
@@ -173,8 +169,7 @@ class HotConnection:
     async def driver(self) -> Driver:
         """The driver itself, for what is not gathered; what was so far has been sent."""
         await self._flush()
-        bare: Driver = self._driver
-        return bare
+        return cast("Driver", self._driver)
 
     async def commit(self) -> None:
         self._script.append("COMMIT")
@@ -186,15 +181,17 @@ class HotConnection:
         if self._begun and not self._driver.is_closed():
             await self._driver.execute("ROLLBACK")
 
-    async def _prepare(self, statement: Prepared) -> None:
+    async def _prepare(self, statement: Prepared) -> str:
         await self._flush()
+        name = f"{statement.name}_{len(self._driver.prepared)}"
         try:
-            await self._driver.execute(statement.preparation())
+            await self._driver.execute(statement.preparation(name))
         except BaseException:
             self._begun = False  # nothing is left to roll back:
             self._driver.terminate()  # whether it is prepared is not known, and it cannot be twice
             raise
-        self._driver.prepared.add(statement.name)
+        self._driver.prepared[statement] = name
+        return name
 
     async def _flush(self) -> str:
         """What was gathered, as one round trip; the status of its last statement."""
@@ -204,12 +201,7 @@ class HotConnection:
         return str(await self._driver.execute(script))
 
 
-def execution(statement: Prepared, values: Sequence[str | None]) -> str:
-    """The SQL that has a connection run what it has prepared."""
-    return f"EXECUTE {statement.name} ({', '.join(map(_literal, values))})"
-
-
-def _literal(value: str | None) -> str:
+def literal(value: str | None) -> str:
     """A text in SQL. A quote is all that can end it, and is doubled: no backslash means anything in such a literal.
 
     It holds no NUL, which no text of PostgreSQL does: `columns` writes JSON, where a NUL is spelled out.

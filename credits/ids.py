@@ -6,6 +6,7 @@ are written in base 36.
 """
 
 import re
+from uuid import UUID
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _NUMBER = re.compile(r"0|[1-9a-z][0-9a-z]{0,12}")  # one spelling per number; 64 bits have 13 digits
@@ -24,6 +25,11 @@ def _base36(number: int) -> str:
 def make(kind: str, *numbers: int) -> str:
     """`make("ent", 42, 1, 7)` → `ent_16_1_7`."""
     return "_".join([kind, *map(_base36, numbers)])
+
+
+def event(key: UUID) -> str:
+    """`evt_` and the key in hexadecimal: events are the workspace's, whose they are may not be known."""
+    return f"evt_{key.hex}"
 
 
 def parse(kind: str, text: str, count: int) -> tuple[int, ...] | None:

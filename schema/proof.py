@@ -18,7 +18,7 @@ class ProofQueries:
     @strawberry.field(
         description=(
             "Each change of configuration and each act of an operator, newest first. `subject` is what it was done to: "
-            "an id, a customer's key, or one of catalog, clock, enforcement."
+            "an id, a customer's key, or one of catalog, clock, enforcement, lateEventCutoff."
         ),
         metadata=_OPERATORS,
     )

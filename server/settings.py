@@ -41,6 +41,11 @@ def _duration(value: object) -> object:
     return duration
 
 
+def _interval(value: object) -> object:
+    """As `_duration`, and zero for never."""
+    return timedelta(0) if value == "PT0S" else _duration(value)
+
+
 def _origins(value: object) -> object:
     """`https://a.example, https://b.example` to a tuple."""
     if not isinstance(value, str):
@@ -82,10 +87,10 @@ class Settings(BaseSettings):
         default=bounds.REFUND_LIFETIME,
         description="how long credits live that are given back after their grant has ended; ISO 8601",
     )
-    checkpoint_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+    checkpoint_every: Annotated[timedelta, BeforeValidator(_interval)] = Field(
         default=timedelta(hours=1), description="a signed checkpoint of each changed book; ISO 8601, PT0S: never"
     )
-    reconcile_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+    reconcile_every: Annotated[timedelta, BeforeValidator(_interval)] = Field(
         default=timedelta(hours=1), description="each book reconciled, slowly; ISO 8601, PT0S: never"
     )
     dispute_sla: Annotated[timedelta, BeforeValidator(_duration)] = Field(

@@ -47,7 +47,7 @@ _HOT = _INSERT_ACT.format("$1::int", "$2::text", "$3::text", "$4::text::jsonb", 
 @dataclass(frozen=True, slots=True)
 class Act:
     """What somebody did. `action` is `what.done`, `subject` the public id of what it was done to, or the word for what
-    a workspace has one of (`catalog`, `clock`, `enforcement`). `before` and `after` are JSON, None where there was or is
+    a workspace has one of (`catalog`, `clock`, `enforcement`, `lateEventCutoff`). `before` and `after` are JSON, None where there was or is
     nothing; amounts of credits in them are decimal strings."""
 
     actor_id: int | None  # None: the system itself
@@ -72,6 +72,14 @@ async def record(
     """Records an act in the database transaction at hand, that of the change. Raises what the driver raises."""
     values = {"actor": actor_id, "action": action, "subject": subject, "before": _json(before), "after": _json(after)}
     await connection.execute(_ORDINARY, values)
+
+
+async def record_all(connection: AsyncConnection, acts: Sequence[Act]) -> None:
+    """As `record`, several at once."""
+    if acts:
+        names = ("actor", "action", "subject", "before", "after")
+        rows = [(act.actor_id, act.action, act.subject, _json(act.before), _json(act.after)) for act in acts]
+        await connection.execute(_ORDINARY, [dict(zip(names, row, strict=True)) for row in rows])
 
 
 async def record_hot(connection: HotConnection, acts: Sequence[Act]) -> None:
@@ -111,4 +119,4 @@ def _json(value: Any) -> str | None:
     return None if value is None else canonical_json(value)
 
 
-__all__ = ["Act", "Recorded", "audit_log", "changes", "list_acts", "record", "record_hot"]
+__all__ = ["Act", "Recorded", "audit_log", "changes", "list_acts", "record", "record_all", "record_hot"]

@@ -12,7 +12,9 @@ from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text, selec
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from credits import bounds
+from credits import bounds, ids
+from credits.audit.log import changes as differences
+from credits.audit.log import record
 from credits.customers.customers import storable, valid_text
 from credits.db import metadata
 from credits.errors import InvalidInput
@@ -46,8 +48,10 @@ async def upsert_member(
     *,
     workspace_id: int,
     now: datetime,
+    actor_id: int | None = None,
 ) -> Member | InvalidInput:
-    """Makes the member, or changes the fields given: `name` (None: the key) and `group` (None: of none).
+    """Makes the member, or changes the fields given: `name` (None: the key) and `group` (None: of none). Call it under
+    the customer's lock.
 
     What counts towards limits of its groups follows it: see `enforcement.spend_limits.recount`.
     """
@@ -60,6 +64,8 @@ async def upsert_member(
     if "group" in changes:
         values["group_name"] = changes["group"]
     made = {"customer_id": customer_id, "workspace_id": workspace_id, "key": key, "name": key, "created_at": now}
+    known = select(members).where(members.c.customer_id == customer_id, members.c.key == key)
+    before = (await connection.execute(known)).one_or_none()
     statement = insert(members).values({**made, **values})
     row = (
         await connection.execute(
@@ -68,7 +74,21 @@ async def upsert_member(
             ).returning(members)
         )
     ).one()
-    return _member(row)
+    member = _member(row)
+    await _record(connection, actor_id, None if before is None else _member(before), member)
+    return member
+
+
+async def _record(connection: AsyncConnection, actor_id: int | None, before: Member | None, after: Member) -> None:
+    """Said of the customer. The member is named by its key, as entries name it; of its name only that it changed."""
+    was, is_now = differences({"group": before.group if before else None}, {"group": after.group})
+    if before is not None and before.name != after.name:
+        is_now["alsoChanged"] = ["name"]
+    if before is not None and not is_now:
+        return
+    action, subject = "member.created" if before is None else "member.changed", ids.make("cus", after.customer_id)
+    told = None if before is None else {"member": after.key, **was}
+    await record(connection, actor_id, action, subject, before=told, after={"member": after.key, **is_now})
 
 
 async def read_members(connection: AsyncConnection, places: Iterable[MemberPlace]) -> dict[MemberPlace, Member]:

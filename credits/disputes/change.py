@@ -11,7 +11,10 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import bounds, ids
-from credits.access.actors import ensure_actor
+from credits.access.actors import actors, ensure_actor
+from credits.amount import plain_micro
+from credits.audit.log import changes as differences
+from credits.audit.log import record
 from credits.customers.customers import valid_text
 from credits.disputes.disputes import UNDECIDED, Dispute, Place, decided, text_form
 from credits.disputes.reads import read_disputes
@@ -60,7 +63,14 @@ async def open_dispute(
     rows = [{**place, "credit_type_id": credit_type_id, "sequence": each[2], "open": True} for each in places]
     await connection.execute(insert(dispute_entries), rows)
     await _add_event(connection, place, now, "opened", actor_id=actor_id)
-    return await _read(connection, (customer_id, number))
+    opened = await _read(connection, (customer_id, number))
+    after = {
+        "status": opened.status,
+        "amount": plain_micro(opened.amount_micro),
+        "entries": [ids.make("ent", *each) for each in opened.entries],
+    }
+    await record(connection, actor_id, "dispute.opened", opened.id, before=None, after=after)
+    return opened
 
 
 async def update_dispute(
@@ -92,7 +102,17 @@ async def update_dispute(
     if changes.get("note") is not None:
         await _add_event(connection, at, now, "note", actor_id=actor_id, note=changes["note"])
     await _set(connection, dispute, now, values)
-    return await _read(connection, place)
+    updated = await _read(connection, place)
+    before: dict[str, Any] = {"status": dispute.status}
+    after: dict[str, Any] = {"status": updated.status}
+    if "assignee" in changes:
+        before["assignee"], after["assignee"] = await _subject(connection, dispute.assignee), changes["assignee"]
+    before, after = differences(before, after)
+    if changes.get("note") is not None:
+        after["noted"] = True  # what it says stands in the dispute
+    if after:
+        await record(connection, actor_id, "dispute.updated", updated.id, before=before, after=after)
+    return updated
 
 
 async def withdraw_dispute(page: Page, place: Place, *, actor_id: int | None) -> Dispute | Refusal:
@@ -113,6 +133,8 @@ async def withdraw_dispute(page: Page, place: Place, *, actor_id: int | None) ->
     )
     at = {"customer_id": place[0], "workspace_id": page.workspace.id, "number": place[1]}
     await _add_event(connection, at, now, "withdrawn", actor_id=actor_id)
+    before, after = {"status": dispute.status}, {"status": "WITHDRAWN"}
+    await record(connection, actor_id, "dispute.withdrawn", dispute.id, before=before, after=after)
     return await _read(connection, place)
 
 
@@ -191,6 +213,13 @@ async def _set(connection: AsyncConnection, dispute: Dispute, now: datetime, val
 async def _assignee(connection: AsyncConnection, workspace_id: int, subject: str | None) -> int | None:
     """The actor of an operator's id, made when new: operators are the host's to name."""
     return None if subject is None else await ensure_actor(connection, workspace_id, "OPERATOR", subject, subject)
+
+
+async def _subject(connection: AsyncConnection, actor_id: int | None) -> str | None:
+    """An operator's id, as the host names it."""
+    return (
+        None if actor_id is None else await connection.scalar(select(actors.c.subject).where(actors.c.id == actor_id))
+    )
 
 
 async def _add_event(

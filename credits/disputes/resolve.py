@@ -6,6 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
+from credits import ids
+from credits.amount import plain_micro
+from credits.audit.log import Act, record_hot
 from credits.canonical import fingerprint
 from credits.db import HotConnection
 from credits.disputes import statements
@@ -58,6 +61,11 @@ class Resolution:
         await connection.execute(statements.RESOLVE_DISPUTE, *place, *resolved)
         await connection.execute(statements.FREE_ENTRIES, *place)
         await connection.execute(statements.ADD_EVENT, *place, now, self.actor_id, status.lower(), None)
+        was = next(row["status"] for row in self._seen if row["number"] == self.number)
+        reversals = [ids.make("ent", each.customer_id, each.credit_type_id, each.sequence) for each in given]
+        after = {"status": status, "givenBack": plain_micro(amount), "entries": reversals}
+        subject = ids.make("dsp", *place)
+        await record_hot(connection, [Act(self.actor_id, "dispute.resolved", subject, {"status": was}, after)])
 
     @classmethod
     def of(cls, dispute: Dispute, *, upheld: bool, amount: Decimal | None, text: str, key: str, by: int | None) -> Self:

@@ -3,10 +3,13 @@
 The one statement, for the batch writer and for whoever sets a limit: under the customer's lock, both of them.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from credits import bounds
 from credits.db import Fetches, HotConnection
-from credits.enforcement.limits import COUNTED
-from credits.enforcement.values import SpendLimit
+from credits.enforcement.limits import COUNTED, Limits
+from credits.enforcement.values import SpendLimit, limit_of
 from credits.ledger.entries import Kind
 from credits.windows import Window
 
@@ -83,3 +86,42 @@ async def count_window(connection: Fetches, limit: SpendLimit, members: list[str
     return int(
         await connection.fetchval(_COUNT, *place, since, within.start, within.end, limit.feature_id, members) or 0
     )
+
+
+# latest_windows -- Of accounts, each spend limit with the last window that is written down of it, and whose groups count.
+_LATEST_WINDOWS = """
+SELECT DISTINCT ON (l.customer_id, l.number)
+       l.*, w.starts_at, w.used, c.timezone,
+       (SELECT array_agg(m.key) FROM members m WHERE m.customer_id = l.customer_id AND m.group_name = l.group_name) AS within
+  FROM unnest($1::bigint[], $2::int[]) AS p (customer_id, credit_type_id)
+  JOIN spend_limits l USING (customer_id, credit_type_id)
+  JOIN limit_windows w ON w.customer_id = l.customer_id AND w.number = l.number
+  JOIN customers c ON c.id = l.customer_id
+ ORDER BY l.customer_id, l.number, w.starts_at DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowDifference:
+    """A limit of which more or less is written down as used than the entries say, in micro-credits."""
+
+    limit: SpendLimit
+    counted_micro: int
+    stored_micro: int
+
+
+async def compare_windows(
+    connection: Fetches, customers: Sequence[int], credit_types: Sequence[int]
+) -> list[WindowDifference]:
+    """Of accounts (customers and credit types, pair by pair) the spend limits whose last window is not what the entries
+    say. Under one view. Windows before it decide late usage alone, and are not looked at."""
+    found = []
+    for row in await connection.fetch(_LATEST_WINDOWS, customers, credit_types):
+        limit = limit_of(row)
+        groups = dict.fromkeys(row["within"] or (), limit.group or "")
+        limits = Limits(row["timezone"], [limit], groups)
+        within = limits.window(limit, row["starts_at"])
+        counted = await count_window(connection, limit, limits.members_of(limit), within)
+        if counted != row["used"]:
+            found.append(WindowDifference(limit, counted, row["used"]))
+    return found

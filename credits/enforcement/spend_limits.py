@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import bounds, ids
-from credits.amount import INT64_MAX, MICRO, decimals, to_micro
+from credits.amount import INT64_MAX, MICRO, decimals, plain_micro, to_micro
+from credits.audit.log import record
 from credits.catalog.values import Catalog
 from credits.customers.customers import Customer, customers, lock_customer, valid_text
 from credits.customers.members import read_groups
@@ -18,7 +19,7 @@ from credits.db import bare
 from credits.enforcement.counting import count_window
 from credits.enforcement.limits import Limits
 from credits.enforcement.tables import limit_windows, spend_limits
-from credits.enforcement.values import Metered, SpendLimit
+from credits.enforcement.values import Metered, SpendLimit, limit_of
 from credits.errors import InvalidInput, NotFound
 from credits.ledger.account import Account
 from credits.ledger.tables import accounts
@@ -40,6 +41,7 @@ async def set_limit(
     group: str | None = None,
     feature: str | None = None,
     now: datetime,
+    actor_id: int | None = None,
 ) -> SpendLimit | InvalidInput | NotFound:
     """Caps what the customer spends of the credit type (keys; None stands for all) in each window; the same scope and
     window again changes the amount. `amount` in credits, more than zero.
@@ -68,6 +70,8 @@ async def set_limit(
         "group_name": group,
         "feature_id": known_feature.id if known_feature else None,
     }
+    same = (spend_limits.c[name].is_not_distinct_from(value) for name, value in scope.items())
+    before = (await connection.execute(select(spend_limits).where(*same))).mappings().one_or_none()
     savepoint = await connection.begin_nested()
     row = (
         await connection.execute(
@@ -84,12 +88,17 @@ async def set_limit(
     await savepoint.commit()
     await connection.execute(update(customers).where(customers.c.id == customer.id).values(limited=True))
     limit = limit_of(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for a row as a mapping
+    if before is None or before["amount"] != limit.amount_micro:
+        was, is_now = None if before is None else _told(limit_of(before), catalog), _told(limit, catalog)
+        await record(connection, actor_id, "limit.set", limit.id, before=was, after=is_now)
     if row.created:
         (limit,) = await _count_anew(connection, locked, [limit], now)
     return limit
 
 
-async def remove_limit(connection: AsyncConnection, limit_id: str) -> SpendLimit | NotFound:
+async def remove_limit(
+    connection: AsyncConnection, catalog: Catalog, limit_id: str, *, actor_id: int | None = None
+) -> SpendLimit | NotFound:
     """Ends a limit by its public id; returns it as it was."""
     numbers = ids.parse("lim", limit_id, 2)
     if numbers is None or numbers[1] > _INT32:
@@ -104,7 +113,24 @@ async def remove_limit(connection: AsyncConnection, limit_id: str) -> SpendLimit
         return NotFound(f"no limit {limit_id!r}")
     left = select(spend_limits.c.number).where(spend_limits.c.customer_id == customer_id).exists()
     await connection.execute(update(customers).where(customers.c.id == customer_id).values(limited=left))
-    return limit_of(found[0])
+    limit = limit_of(found[0])
+    await record(connection, actor_id, "limit.removed", limit.id, before=_told(limit, catalog), after=None)
+    return limit
+
+
+def _told(limit: SpendLimit, catalog: Catalog) -> dict[str, Any]:
+    """A limit as the audit log tells it; a member by its key, as entries name it."""
+    credit_type = catalog.credit_type(limit.credit_type_id)
+    feature = None if limit.feature_id is None else catalog.feature(limit.feature_id)
+    return {
+        "customer": ids.make("cus", limit.customer_id),
+        "creditType": credit_type.key if credit_type else None,
+        "feature": feature.key if feature else None,
+        "member": limit.member,
+        "group": limit.group,
+        "window": limit.interval,
+        "amount": plain_micro(limit.amount_micro),
+    }
 
 
 async def recount(connection: AsyncConnection, customer: Customer, now: datetime) -> None:
@@ -139,21 +165,6 @@ async def read_metered(
     for account in advanced:
         limits.catch_up(account)
     return [limits.metered(limit, now) for limit in limits.all]
-
-
-def limit_of(row: Any) -> SpendLimit:
-    """A row of `spend_limits` of either driver → value."""
-    return SpendLimit(
-        customer_id=row["customer_id"],
-        number=row["number"],
-        credit_type_id=row["credit_type_id"],
-        amount_micro=row["amount"],
-        interval=row["window_kind"],
-        member=row["member"],
-        group=row["group_name"],
-        feature_id=row["feature_id"],
-        counted_from=row["counted_from"],
-    )
 
 
 async def _read(connection: AsyncConnection, customer_id: int) -> list[SpendLimit]:

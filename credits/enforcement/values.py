@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from credits import ids
 from credits.errors import Refusal
@@ -84,3 +84,18 @@ class LimitReached(Refusal):
 
     metered: Metered
     code: str = "LIMIT_REACHED"
+
+
+def limit_of(row: Any) -> SpendLimit:
+    """A row of `spend_limits` of either driver → value."""
+    return SpendLimit(
+        customer_id=row["customer_id"],
+        number=row["number"],
+        credit_type_id=row["credit_type_id"],
+        amount_micro=row["amount"],
+        interval=row["window_kind"],
+        member=row["member"],
+        group=row["group_name"],
+        feature_id=row["feature_id"],
+        counted_from=row["counted_from"],
+    )

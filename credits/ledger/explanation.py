@@ -109,7 +109,8 @@ class _Telling:
         """Where it came in late."""
         if self.entry.recorded_at - self.entry.occurred_at <= LATE_AFTER:
             return ""
-        return f", used {self.day(self.entry.occurred_at)} and reported {self.day(self.entry.recorded_at)}"
+        used, reported = self.day(self.entry.occurred_at), self.day(self.entry.recorded_at)
+        return ", reported later on the same day" if used == reported else f", used {used} and reported {reported}"
 
     def repaid(self) -> str:
         """What of it paid for earlier usage beyond all credits."""
@@ -148,6 +149,8 @@ def _grant(it: _Telling) -> str:
 
 def _from(it: _Telling) -> str:
     drawn = it.drawn()
+    if drawn and all(number == OVERDRAFT for number, _ in drawn):
+        return ", more than there was"
     return f", from {it.parts(drawn)}" if drawn else ""
 
 
@@ -187,14 +190,22 @@ def _unexpire(it: _Telling) -> str:
 
 
 def _reallocate(it: _Telling) -> str:
-    more = [(number, part) for number, part in it.entry.allocations if number > OVERDRAFT and part > 0]
-    less = [(number, part) for number, part in it.entry.allocations if number > OVERDRAFT and part < 0]
-    debt = sum(part for number, part in it.entry.allocations if number == OVERDRAFT)
-    said = [f"{it.part(number, part, 'more of')}" for number, part in more]
-    said += [f"{it.part(number, part, 'less of')}" for number, part in less]
-    if debt:
-        said.append(f"{grouped(from_micro(abs(debt)))} {'more' if debt > 0 else 'less'} beyond what there was")
-    return f"Usage reported late changes which credits were used{': ' + listed(said) if said else ''}"
+    lots: dict[str, int] = {}  # what reads the same is the same to whoever reads it
+    for number, part in it.entry.allocations:
+        if number:
+            lots[it.lot(abs(number))] = lots.get(it.lot(abs(number)), 0) + part
+    backdated = any(
+        grant is not None and grant.effective_at < grant.created_at == it.entry.recorded_at
+        for grant in (it.grants.get(abs(number)) for number, _ in it.entry.allocations)
+    )
+    # What a grant in the past repaid, its own entry says.
+    repaid = 0 if backdated else sum(part for number, part in it.entry.allocations if number < OVERDRAFT)
+    debt = sum(part for number, part in it.entry.allocations if number == OVERDRAFT) - repaid
+    amounts = [(part, f"of {lot}") for lot, part in lots.items()] + [(debt, "beyond what there was")]
+    said = [f"{grouped(from_micro(part))} more {of}" for part, of in amounts if part > 0]
+    said += [f"{grouped(from_micro(-part))} less {of}" for part, of in amounts if part < 0]
+    why = "Credits added for a time in the past change" if backdated else "Usage reported late changes"
+    return f"{why} which credits were used{': ' + listed(said) if said else ', of those with the same expiry'}"
 
 
 def _void(it: _Telling) -> str:
@@ -208,9 +219,16 @@ def _void(it: _Telling) -> str:
 def _reverse(it: _Telling) -> str:
     name = f" for {it.feature.name}" if it.feature is not None else ""
     back = [(number, part) for number, part in it.entry.allocations if number > OVERDRAFT]
-    home = f", to {it.parts(back, 'to')}" if len(back) == 1 else f": {it.parts(back, 'to')}" if back else ""
     debt = sum(part for number, part in it.entry.allocations if number <= OVERDRAFT)
-    less = f"; {it.credits(debt)} of it reduces what was used beyond all credits" if debt else ""
+    to_one = len(back) == 1 and not debt
+    new = it.first() if to_one else None
+    if new is not None and new.source == "REFUND" and new.created_at == it.entry.recorded_at:
+        home = f" as new credits {it.expiry(new)}"
+    elif to_one:
+        home = f", to {it.lot(back[0][0])}"
+    else:
+        home = f": {listed([it.part(number, part, 'to') for number, part in back])}" if back else ""
+    less = f"; {grouped(from_micro(debt))} of it less used beyond what there was" if debt else ""
     return f"{it.credits(it.entry.amount)}{name} given back{home}{less}"
 
 
@@ -220,6 +238,11 @@ def _clawback(it: _Telling) -> str:
 
 def _adjust(it: _Telling) -> str:
     to = it.drawn()
+    grant = it.first()
+    if it.entry.amount > 0 and grant is not None and grant.rolled_from and grant.created_at == it.entry.recorded_at:
+        return f"{it.credits(it.entry.amount)} moved to a new expiry: credits {it.expiry(grant)}"
+    if it.entry.amount < 0 and grant is not None and it.entry.cause.key is None:  # the other half of a move has the key
+        return f"{it.part(grant.number, it.entry.amount, 'of')} moved to a new expiry"
     direction = "added" if it.entry.amount > 0 else "taken"
     where = f", {'to' if it.entry.amount > 0 else 'from'} {it.parts(to)}" if to else ""
     return f"Correction: {it.credits(it.entry.amount)} {direction}{where}{it.repaid()}"

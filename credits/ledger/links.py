@@ -39,13 +39,9 @@ class Piece(NamedTuple):
 
 
 # Columns that came later: the canonical entry ends with [name, value] of each that is set. In its order.
-LATER: tuple[str, ...] = ()
+LATER = ("reverses",)
 _PAIRS = ", ".join(f"json_build_array('{name}', {name})" for name in LATER)
-_LATER = (
-    f"CASE WHEN num_nonnulls({', '.join(LATER)}) > 0 THEN json_build_array({_PAIRS})::text END"
-    if LATER
-    else "NULL::text"
-)
+_LATER = f"CASE WHEN num_nonnulls({', '.join(LATER)}) > 0 THEN json_build_array({_PAIRS})::text END"
 # What is fetched of an entry: its hash, what came later, the one grant that bore it and the allocations otherwise, then
 # the columns of the canonical entry around them, in its order and spelling.
 SELECTED = f"""

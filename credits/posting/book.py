@@ -37,9 +37,9 @@ class LockedCustomer:
     limited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SeenEvent:
-    """An event that came before, or earlier in this batch."""
+    """An event that came before, or earlier in this batch. Never changed; not `frozen`, which doubles its cost."""
 
     content: int
     outcome: EventOutcome
@@ -68,6 +68,7 @@ class NewEvent:
     outcome: EventOutcome
     message: str | None
     entries: list[Entry]
+    was: EventOutcome | None = None  # of a dead letter that is tried again: what it was until now
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Batched:
     def arguments(self, rows: Iterable[Sequence[Any]]) -> list[str | None]:
         """The rows as the statement takes them. A column of nulls is null: most entries leave half of them empty."""
         return [
-            column(kind, values) if any(value is not None for value in values) else None
+            None if values[0] is None and values.count(None) == len(values) else column(kind, values)
             for kind, values in zip(self.kinds, zip(*rows, strict=True), strict=True)
         ]
 

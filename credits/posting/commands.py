@@ -207,6 +207,7 @@ class TakeEvent:
     problem: str | None = None
     accept_late: bool = False
     again: bool = False  # a dead letter that an operator tries once more
+    actor_id: int | None = None  # that operator, for the audit log
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,15 @@ def take_event(book: Book, event: TakeEvent) -> EventTaken:
     attempts = seen.attempts + 1 if again and seen is not None else 1
     book.seen_events[event.key] = SeenEvent(event.content, taken.outcome, attempts)
     (book.retried_events if again else book.new_events).append(
-        NewEvent(event, customer.id if customer else None, occurred_at, taken.outcome, taken.message, entries)
+        NewEvent(
+            event,
+            customer.id if customer else None,
+            occurred_at,
+            taken.outcome,
+            taken.message,
+            entries,
+            was=seen.outcome if again and seen is not None else None,
+        )
     )
     return taken
 

@@ -8,7 +8,7 @@ from credits.posting.commands import Command
 from credits.posting.locking import Whose
 from credits.posting.outcomes import Answer
 
-_GATHER_S = 0.002  # at most: who comes first waits no longer for company
+_GATHER_S = 0.005  # at most: who comes first waits no longer for company, however many come
 _SHARED = 8  # fewer are not worth two batches
 
 

@@ -10,8 +10,7 @@ from credits import bounds
 from credits.db import HotConnection
 from credits.enforcement.counting import count_window
 from credits.enforcement.limits import Limits, Place
-from credits.enforcement.spend_limits import limit_of
-from credits.enforcement.values import SpendLimit
+from credits.enforcement.values import SpendLimit, limit_of
 from credits.ledger.rows import hold_of
 from credits.posting.book import Book
 from credits.posting.columns import Batched, source

@@ -17,9 +17,9 @@ def whose(command: Command) -> Whose:
     """The customer that the command is about."""
     if isinstance(command, TakeEvent):
         return command.subject
-    if isinstance(command, Settle | Release | ExtendHold):
+    if isinstance(command, (Settle, Release, ExtendHold)):
         return command.hold.customer_id
-    if isinstance(command, Advance | Correction):
+    if isinstance(command, (Advance, Correction)):
         return command.customer_id
     return command.customer
 

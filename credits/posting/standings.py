@@ -8,8 +8,9 @@ accounts now and then; until then a question about the past reads a longer stret
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from credits.db import Database, HotConnection
+from credits.db import Database, Fetches, HotConnection
 from credits.ledger.standing import FORM, Standing, decode, encode, replay
 from credits.ledger.travel import EFFECTS, effect_in
 from credits.posting import statements
@@ -148,3 +149,70 @@ async def _write(connection: HotConnection, account: Account, standings: Sequenc
         workspace_id, customer_id, credit_type_id = account
         rows = [(customer_id, credit_type_id, workspace_id, sequence, FORM, state) for sequence, state in standings]
         await connection.send(statements.INSERT_STANDINGS.statement, *statements.INSERT_STANDINGS.arguments(rows))
+
+
+# stretches -- What the entries between one standing and the next came to, for several standings of one account.
+_STRETCHES = f"""
+SELECT stretch.until, e.* FROM unnest($3::int[], $4::int[]) AS stretch (after, until)
+ CROSS JOIN LATERAL ({
+    EFFECTS.format(
+        customer_id="$1::bigint",
+        credit_type_id="$2::int",
+        condition="sequence > stretch.after AND sequence <= stretch.until",
+    )
+}) AS e
+ ORDER BY stretch.until, sequence
+"""  # noqa: S608 -- no name from outside
+_ALL_STANDINGS = """
+SELECT sequence, state FROM standings
+ WHERE customer_id = $1 AND credit_type_id = $2 AND form = $3 AND sequence > $4 ORDER BY sequence LIMIT $5
+"""
+_COMPARED_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class StandingDifference:
+    """The first figure of a standing that the entries up to it do not bear out, in micro-credits."""
+
+    sequence: int
+    what: str
+    wanted: int
+    found: int
+
+
+async def compare_standings(connection: Fetches, customer_id: int, credit_type_id: int) -> list[StandingDifference]:
+    """The account's standings made from its entries anew, and where what is stored differs. Under one view."""
+    place, differences, true = (customer_id, credit_type_id), list[StandingDifference](), Standing()
+    while True:
+        stored = await connection.fetch(_ALL_STANDINGS, *place, FORM, true.sequence, _COMPARED_AT_ONCE)
+        ends = [row["sequence"] for row in stored]
+        rows = iter(await connection.fetch(_STRETCHES, *place, [true.sequence, *ends[:-1]], ends) if ends else ())
+        row = next(rows, None)
+        for each in stored:
+            while row is not None and row["until"] == each["sequence"]:
+                replay(true, effect_in(row))
+                row = next(rows, None)
+            true.sequence = each["sequence"]
+            wanted, found = _figures(encode(true)), _figures(each["state"])
+            if wanted != found:
+                what = next(name for name in {**wanted, **found} if wanted.get(name) != found.get(name))
+                differences.append(StandingDifference(true.sequence, what, wanted.get(what, 0), found.get(what, 0)))
+        if len(stored) < _COMPARED_AT_ONCE:
+            return differences
+
+
+def _figures(state: bytes) -> dict[str, int]:
+    """Everything that a standing says, by name; of one that cannot be read, nothing."""
+    try:
+        said = decode(0, state)
+    except (ValueError, TypeError):
+        return {}
+    figures = {"balance": said.balance, "held": said.held, "overdraft": said.overdraft}
+    figures |= {f"left of grant {number}": part for number, part in said.remaining.items()}
+    for hold, parts in said.holds.items():
+        figures |= {f"hold {hold}, part {at} of grant {grant}": part for at, (grant, part) in enumerate(parts)}
+    figures |= {f"voided grant {number}": 1 for number in said.voided}
+    for (kind, feature, source), line in said.lines.items():
+        figures[f"{kind.name} of {feature or source}"] = line.amount
+        figures[f"number of {kind.name} of {feature or source}"] = line.count
+    return figures

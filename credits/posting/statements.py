@@ -58,7 +58,8 @@ SELECT row(used.customer_id, used.key, e.fingerprint, e.recorded_at, e.credit_ty
 # table, because of those the driver knows the types beforehand.
 READ_BOOK = f"""
 SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() AS clock,
-       c.ids, c.keys, c.timezones, c.cohorts, c.rate_card_versions, c.late_cutoffs, c.limited, a.accounts, g.grants, k.used_keys
+       c.ids, c.keys, c.timezones, c.cohorts, c.rate_card_versions, c.late_cutoffs, c.limited,
+       a.accounts, g.grants, k.used_keys
   FROM workspaces w,
        (SELECT array_agg(c.id) AS ids, array_agg(c.key) AS keys, array_agg(c.timezone) AS timezones,
                array_agg(c.cohort) AS cohorts, array_agg(c.rate_card_version) AS rate_card_versions,

@@ -19,6 +19,8 @@ from credits.posting.locking import CustomerIds, lock, whose
 from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
 
+_KEYLESS = (TakeEvent, Advance, ExtendHold)
+_CUSTOMER = ("ids", "keys", "timezones", "cohorts", "rate_card_versions", "late_cutoffs", "limited")
 _GRANT = itemgetter("customer_id", "credit_type_id", *GRANT_COLUMNS)
 
 
@@ -57,8 +59,7 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         raise LookupError(f"there is no workspace {workspace_id}")
     catalog, policies = await configuration.read_hot(connection, workspace_id, row["config_version"])
     cutoff = row["late_cutoff_s"]
-    names = ("ids", "keys", "timezones", "cohorts", "rate_card_versions", "late_cutoffs", "limited")
-    columns = (row[name] or () for name in names)
+    columns = (row[name] or () for name in _CUSTOMER)
     customers = {values[0]: LockedCustomer(*values) for values in zip(*columns, strict=True)}
     book = Book(
         workspace_id=workspace_id,
@@ -87,7 +88,7 @@ def _keys(commands: Sequence[Command], known: Mapping[str, int]) -> set[tuple[in
     """The idempotency keys of the commands, each with the customer that it belongs to."""
     used: set[tuple[int, str]] = set()
     for command in commands:
-        if isinstance(command, TakeEvent | Advance | ExtendHold):
+        if isinstance(command, _KEYLESS):
             continue
         name = whose(command)
         customer_id = name if isinstance(name, int) else known.get(name)

@@ -2,12 +2,13 @@
 
 One writer per process, a few lanes per workspace. A lane commits whatever is waiting as one database transaction: lock
 the customers in id order, read, decide in memory, write, commit, answer every caller, tell who listens. A single
-caller waits for nobody: the batch is what gathered while the last one was committing.
+caller waits for nobody: the batch is what gathered while the ones before were committing.
 
-Events have lanes of their own, so that a backfill cannot make a burn wait for more than the batch that holds its
-customer's lock; and two of them, each with half of the customers, because a batch keeps either this process busy or
-PostgreSQL: while one is decided the other is written. What one customer is asked for stays in order; a lock decides
-what no order is promised for.
+A batch keeps either this process busy or PostgreSQL, so a few are under way at once: while one is decided the other is
+written. Commands have one lane with two batches, the second of customers that the first has not. Events have lanes of
+their own, so that a backfill cannot make a burn wait for more than the batch that holds its customer's lock; each with
+a share of the customers, because few customers make most of the usage, and would be in every batch. What one customer
+is asked for stays in order; a lock decides what no order is promised for.
 
 Invariant: a caller is answered only after the commit that holds its entry, and a command that fails fails alone.
 """
@@ -41,7 +42,7 @@ from credits.posting.store import open_book
 logger = logging.getLogger(__name__)
 
 _COMMAND_BATCHES = 2
-_EVENT_LANES = 2
+_EVENT_LANES = 3
 _RETRIES = 3
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
@@ -160,23 +161,20 @@ class Writer:
 
     async def _part(self, lane: Lane, batch: list[Waiting], error: Unavailable) -> None:
         """Somebody keeps a customer of the batch locked: who asks for it waits by itself, the others go on."""
+        named = {item.whose for item in batch}
         try:
             async with self._database.hot(lane.workspace_id) as connection:
-                named = (item.whose for item in batch)
                 locked = await find_locked(connection, lane.workspace_id, self._customer_ids, named)
-        except Exception as failure:
-            logger.exception("who is locked cannot be found out")
-            error, locked = Unavailable(str(failure)), {item.whose for item in batch}
-            lane_is_full = True
-        else:
-            lane_is_full = len(lane.aside) >= bounds.LOCKS_AWAITED_MAX
-        waiting = [item for item in batch if item.whose in locked]
-        if waiting and lane_is_full:
-            for item in waiting:
-                item.fail(error)
-        elif waiting:
+        except Exception:
+            logger.exception("who keeps a batch waiting cannot be found out")
+            locked = named
+        alone = [item for item in batch if item.whose in locked]
+        if alone and len(lane.aside) < bounds.LOCKS_AWAITED_MAX:
             lane.set_aside(locked)
-            lane.aside.add(asyncio.create_task(self._await_lock(lane, locked, waiting)))
+            lane.aside.add(asyncio.create_task(self._await_lock(lane, locked, alone)))
+        else:
+            for item in alone:
+                item.fail(error)
         if rest := [item for item in batch if item.whose not in locked]:
             await self._commit(lane, rest, bounds.LOCK_PATIENCE_ALONE)
 
@@ -250,7 +248,7 @@ class Writer:
             book = await open_book(connection, self._configuration, workspace_id, commands, self._customer_ids)
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
-            await record_hot(connection, acts_of(commands, answers))
+            await record_hot(connection, acts_of(book, commands, answers))
         self._tell(changed)
         self._committed(len(commands), sum(len(account.entries) for account in changed))
         return book, answers

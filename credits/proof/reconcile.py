@@ -1,4 +1,4 @@
-"""Reconciliation: what the entries add up to, against accounts, grants, holds, events and allocations.
+"""Reconciliation: what the entries add up to, against accounts, grants, holds, events, allocations, and what is derived.
 
 A few accounts at a time, each time in a view of its own that locks nothing, with a rest in between. What agrees once
 and is changed by our own code stays in agreement: each commit changes both sides.
@@ -15,8 +15,10 @@ import asyncpg
 from credits import ids
 from credits.amount import from_micro
 from credits.db import Database, Driver
+from credits.ledger.rows import Row
 from credits.ledger.verify import plan, together, verify_span
 from credits.proof import statements
+from credits.proof.derived import compare_derived
 
 ACCOUNTS_AT_ONCE = 50
 ENTRIES_AT_ONCE = 5_000  # about: an account is never taken apart
@@ -25,12 +27,14 @@ CHAIN_SPAN = 2_000  # entries whose hashes are computed between two rests: some 
 _LONG_S = 3_600.0  # one account may have millions of entries
 MISMATCHES_MAX = 1_000  # that are told; where there are more, the first thousand will do
 _COUNTED = frozenset({"entries", "burn of the event"})  # numbers of rows, not credits
+_NUMBERS = "standing: number of"
 _PUBLIC = {
     "grant": "gra",
     "hold": "hld",
     "entry": "ent",
     "event": "ent",
     "burn": "ent",
+    "standing": "ent",
 }  # kind of id, by the first word
 
 Rest = Callable[[], Awaitable[None]]
@@ -112,6 +116,7 @@ async def _accounts(
     lost = await connection.fetch(statements.BURNS_WITHOUT_EVENT, *columns, timeout=_LONG_S)
     events.update(row["event"] for row in lost)
     await _note(connection, lost, found)
+    await _note(connection, await compare_derived(connection, *columns), found)
 
 
 async def _events(database: Database, workspace_id: int, found: Reconciled, events: set[UUID], rest: Rest) -> None:
@@ -128,7 +133,7 @@ async def _events(database: Database, workspace_id: int, found: Reconciled, even
         await rest()
 
 
-async def _note(connection: Driver, rows: Sequence[asyncpg.Record], found: Reconciled) -> None:
+async def _note(connection: Driver, rows: Sequence[Row], found: Reconciled) -> None:
     found.found += len(rows)
     found.drift += sum(
         (from_micro(abs(row["expected"] - row["actual"])) for row in rows if row["what"] == "balance"), Decimal(0)
@@ -141,7 +146,7 @@ async def _note(connection: Driver, rows: Sequence[asyncpg.Record], found: Recon
     found.mismatches += [_mismatch(row, names[row["customer_id"], row["credit_type_id"]]) for row in told]
 
 
-def _mismatch(row: asyncpg.Record, names: asyncpg.Record) -> Mismatch:
+def _mismatch(row: Row, names: asyncpg.Record) -> Mismatch:
     what = row["what"]
     if row["number"] is not None:
         kind = _PUBLIC[what.partition(":")[0].partition(" ")[0]]
@@ -155,5 +160,6 @@ def _mismatch(row: asyncpg.Record, names: asyncpg.Record) -> Mismatch:
     )
 
 
-def _credits(row: asyncpg.Record, value: Any) -> Decimal:
-    return Decimal(value) if row["what"] in _COUNTED else from_micro(int(value))
+def _credits(row: Row, value: Any) -> Decimal:
+    counted = row["what"] in _COUNTED or row["what"].startswith(_NUMBERS)
+    return Decimal(value) if counted else from_micro(int(value))

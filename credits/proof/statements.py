@@ -54,6 +54,10 @@ summed AS (
          coalesce(sum(e.amount) FILTER (WHERE e.kind = 1), 0) AS granted,
          coalesce(-sum(e.amount) FILTER (WHERE e.kind IN (2, 4)), 0) AS burned,
          coalesce(-sum(e.amount) FILTER (WHERE e.kind IN (7, 8)), 0) AS expired,
+         coalesce(-sum(e.amount) FILTER (WHERE e.kind = 10), 0) AS voided,
+         coalesce(sum(e.amount) FILTER (WHERE e.kind = 11), 0) AS given_back,
+         coalesce(-sum(e.amount) FILTER (WHERE e.kind = 12), 0) AS clawed_back,
+         coalesce(sum(e.amount) FILTER (WHERE e.kind = 13), 0) AS adjusted,
          coalesce(max(e.balance_after) FILTER (WHERE e.sequence = p.sequence), 0) AS balance_after,
          coalesce(max(e.held_after) FILTER (WHERE e.sequence = p.sequence), 0) AS held_after
     FROM picked p LEFT JOIN entries e USING (customer_id, credit_type_id)
@@ -68,7 +72,11 @@ SELECT a.customer_id, a.credit_type_id, c.what, NULL::bigint AS number, c.expect
    ('held after the last entry', s.held_after, a.held),
    ('granted', s.granted, a.granted),
    ('burned', s.burned, a.burned),
-   ('expired', s.expired, a.expired)) AS c (what, expected, actual)
+   ('expired', s.expired, a.expired),
+   ('voided', s.voided, a.voided),
+   ('given back', s.given_back, a.given_back),
+   ('clawed back', s.clawed_back, a.clawed_back),
+   ('adjusted', s.adjusted, a.adjusted)) AS c (what, expected, actual)
  WHERE c.expected <> c.actual
 """  # noqa: S608
 
@@ -181,14 +189,33 @@ SELECT e.customer_id, e.credit_type_id, 'event of the burn' AS what, e.sequence:
       WHERE u.entries[i] = e.credit_type_id AND u.entries[i + 1] = e.sequence))
 """  # noqa: S608
 
-# Everything that is asked of some accounts. A check of totals that are kept beside the entries (usage roll-ups) goes
-# here: one statement more, of the same form.
+# grants_against_phases -- What phases say that burns took of a grant, and that it repaid, it has burned at least; what
+# settlements burned besides is in no phase. A grant that they name is there.
+GRANTS_AGAINST_PHASES = f"""
+WITH {_ACCOUNTS},
+told AS (
+  SELECT p.customer_id, p.credit_type_id, p.drawn AS parts FROM picked p
+   UNION ALL
+  SELECT h.customer_id, h.credit_type_id, x.parts
+    FROM picked p JOIN phases h USING (customer_id, credit_type_id)
+   CROSS JOIN LATERAL (VALUES (h.drawn), (h.repaid)) AS x (parts)),
+drawn AS (
+  SELECT customer_id, credit_type_id, parts[i] AS number, sum(parts[i + 1]) AS part
+    FROM told, generate_series(1, cardinality(parts), 2) AS i GROUP BY 1, 2, 3)
+SELECT d.customer_id, d.credit_type_id, 'grant: burned in its phases' AS what, d.number,
+       coalesce(g.burned, 0)::numeric AS expected, d.part AS actual
+  FROM drawn d LEFT JOIN grants g USING (customer_id, credit_type_id, number)
+ WHERE d.number > 0 AND (g.number IS NULL OR d.part > g.burned)
+"""  # noqa: S608
+
+# Everything that is asked of some accounts; what is derived from the entries in other forms: `derived.py`.
 OF_ACCOUNTS = (
     ACCOUNTS_AGAINST_ENTRIES,
     ACCOUNTS_AGAINST_GRANTS,
     GRANTS_AGAINST_ALLOCATIONS,
     HOLDS_AGAINST_ENTRIES,
     ENTRIES_AGAINST_ALLOCATIONS,
+    GRANTS_AGAINST_PHASES,
 )
 
 # next_accounts -- the accounts behind a place, in order, and how many entries they have

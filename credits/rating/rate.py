@@ -6,7 +6,17 @@ the even neighbour, up never gives a fraction away, down never charges one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import (
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    ROUND_UP,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 
 from credits.amount import INT64_MAX, MICRO_DECIMALS
 from credits.catalog.matching import most_specific
@@ -18,7 +28,8 @@ _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow, DivisionBy
 _MICRO_OF = tuple(
     10 ** (MICRO_DECIMALS - scale) for scale in range(MICRO_DECIMALS + 1)
 )  # micro-credits per unit of scale
-_POWER = tuple(10**scale for scale in range(MICRO_DECIMALS + 1))
+# Nothing that is rated is negative: up is away from zero.
+_ROUNDINGS = {"UP": ROUND_UP, "HALF_EVEN": ROUND_HALF_EVEN, "DOWN": ROUND_DOWN}
 
 
 @dataclass(slots=True)
@@ -44,16 +55,9 @@ def rate(applied: Rate, quantity: Decimal, scale: int) -> Rated | InvalidInput:
     if quantity < 0:
         return InvalidInput("must not be negative", field="quantity")
     exact = _EXACT.multiply(quantity, applied.per_unit)
-    numerator, denominator = exact.as_integer_ratio()
-    whole, rest = divmod(numerator * _POWER[scale], denominator)
-    if rest:
-        if applied.rounding == "UP":
-            whole += 1
-        elif applied.rounding == "HALF_EVEN":
-            twice = 2 * rest
-            if twice > denominator or (twice == denominator and whole & 1):
-                whole += 1
-    amount_micro = whole * _MICRO_OF[scale]
+    scaled = _EXACT.scaleb(exact, scale)
+    whole = scaled.to_integral_value(_ROUNDINGS[applied.rounding])
+    amount_micro = int(whole) * _MICRO_OF[scale]
     if amount_micro > INT64_MAX:
         return InvalidInput("costs more than an amount of credits can be", field="quantity")
-    return Rated(amount_micro, exact, rest != 0)
+    return Rated(amount_micro, exact, whole != scaled)

@@ -10,9 +10,11 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from credits import ids as public
+from credits.audit.log import Act, record_all
 from credits.bounds import NOTE_MAX
 from credits.errors import InvalidInput
 from credits.posting.commands import TakeEvent, note_form
@@ -29,14 +31,18 @@ DEAD = frozenset(outcome for outcome in EventOutcome if EventOutcome.LATE <= out
 _NO_SUCH = "no such dead letter"
 
 
-async def read_letters(connection: AsyncConnection, ids: Sequence[str], *, accept_late: bool) -> list[TakeEvent | None]:
+async def read_letters(
+    connection: AsyncConnection, ids: Sequence[str], *, accept_late: bool, actor_id: int | None = None
+) -> list[TakeEvent | None]:
     """The letters as events to be taken again, in the order asked for; None for what is no event of ours."""
     keys = [key_of(text) for text in ids]
     known = [key for key in keys if key is not None]
     events = await read_events(connection, known)
     contents = await read_contents(connection, known)
     return [
-        _again(events[key], contents[key], accept_late=accept_late) if key is not None and key in events else None
+        replace(_again(events[key], contents[key], accept_late=accept_late), actor_id=actor_id)
+        if key is not None and key in events
+        else None
         for key in keys
     ]
 
@@ -50,7 +56,7 @@ async def retry(writer: Writer, workspace_id: int, ids: Sequence[str], letters: 
 
 
 async def discard(
-    connection: AsyncConnection, ids: Sequence[str], note: str, now: datetime
+    connection: AsyncConnection, ids: Sequence[str], note: str, now: datetime, *, actor_id: int | None = None
 ) -> tuple[Ingested, list[UUID]] | InvalidInput:
     """Gives the letters up, for ever: each is rejected as DISCARDED with the note, or was no open dead letter. And the
     keys of those that were given up."""
@@ -61,12 +67,15 @@ async def discard(
         return problem
     keys = [key_of(text) for text in ids]
     # Of two operators who give up and try again at once, the row's lock decides; the other finds it done.
+    dead = (
+        usage_events.c.key.in_([key for key in keys if key is not None]),
+        usage_events.c.outcome.in_([int(outcome) for outcome in DEAD]),
+    )
+    locked = select(usage_events.c.key, usage_events.c.outcome).where(*dead).order_by(usage_events.c.key)
+    was = {row.key: EventOutcome(row.outcome) for row in await connection.execute(locked.with_for_update())}
     changed = await connection.execute(
         update(usage_events)
-        .where(
-            usage_events.c.key.in_([key for key in keys if key is not None]),
-            usage_events.c.outcome.in_([int(outcome) for outcome in DEAD]),
-        )
+        .where(*dead)
         .values(
             outcome=int(EventOutcome.DISCARDED),
             message=func.concat(usage_events.c.message, "; given up: ", note),
@@ -75,6 +84,14 @@ async def discard(
         .returning(usage_events.c.key)
     )
     done = {row.key for row in changed}
+    after = {"outcome": EventOutcome.DISCARDED.name}
+    await record_all(
+        connection,
+        [
+            Act(actor_id, "deadLetter.discarded", public.event(key), {"outcome": was[key].name}, after)
+            for key in sorted(done)
+        ],
+    )
     rejected = [
         RejectedEvent(index, ids[index], EventOutcome.DISCARDED, note)
         if key in done

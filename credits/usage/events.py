@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from credits import ids
 from credits.posting.outcomes import EventOutcome
 
 
@@ -27,7 +28,7 @@ class UsageEvent:
 
     @property
     def id(self) -> str:
-        return public_id(self.key)
+        return ids.event(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,7 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        return public_id(self.key)
-
-
-def public_id(key: UUID) -> str:
-    """`evt_` and the key in hexadecimal."""
-    return f"evt_{key.hex}"
+        return ids.event(self.key)
 
 
 def key_of(text: str) -> UUID | None:

@@ -114,7 +114,7 @@ class ConfigurationMutations:
         self, info: Info, cutoff: str | None = None, customer: str | None = None
     ) -> LateEventCutoffResult:
         async with info.context.changing() as page:
-            result = await set_late_cutoff(page.connection, cutoff, customer)
+            result = await set_late_cutoff(page.connection, cutoff, customer, actor_id=info.context.caller.actor_id)
         if isinstance(result, Refusal):
             return refusal_of(info.context, result)
         return LateEventCutoffOk(cutoff=None if result is None else as_duration(result))

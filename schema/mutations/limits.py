@@ -43,7 +43,13 @@ class LimitMutations:
             before = (await read_members(page.connection, [place]))[place]
             now = page.workspace.now
             made = await upsert_member(
-                page.connection, locked.id, key, changes, workspace_id=info.context.workspace_id, now=now
+                page.connection,
+                locked.id,
+                key,
+                changes,
+                workspace_id=info.context.workspace_id,
+                now=now,
+                actor_id=info.context.caller.actor_id,
             )
             if isinstance(made, InvalidInput):
                 return refusal_of(info.context, made)
@@ -69,6 +75,7 @@ class LimitMutations:
                 group=input.group,
                 feature=input.feature,
                 now=page.workspace.now,
+                actor_id=info.context.caller.actor_id,
             )
             if isinstance(result, Refusal):
                 return refusal_of(info.context, result)
@@ -79,7 +86,7 @@ class LimitMutations:
     async def remove_limit(self, info: Info, id: strawberry.ID) -> LimitResult:
         async with info.context.changing() as page:
             metered = await _metered(page, id)
-            removed = await remove_limit(page.connection, id)
+            removed = await remove_limit(page.connection, page.catalog, id, actor_id=info.context.caller.actor_id)
         if isinstance(removed, NotFound) or metered is None:
             return refusal_of(info.context, removed) if isinstance(removed, NotFound) else not_found("limit")
         return LimitOk(limit=SpendLimit.from_value(replace(metered, limit=removed)))

@@ -40,7 +40,9 @@ class UsageMutations:
     ) -> IngestResult:
         _bounded("ids", ids)
         async with info.context.page() as page:
-            letters = await dead_letters.read_letters(page.connection, ids, accept_late=bool(accept_late))
+            letters = await dead_letters.read_letters(
+                page.connection, ids, accept_late=bool(accept_late), actor_id=info.context.caller.actor_id
+            )
         context = info.context
         return _result(await dead_letters.retry(context.services.writer, context.workspace_id, ids, letters))
 
@@ -50,7 +52,9 @@ class UsageMutations:
     async def discard_dead_letters(self, info: Info, ids: list[strawberry.ID], note: str) -> IngestResult:
         _bounded("ids", ids)
         async with info.context.changing() as page:
-            discarded = await dead_letters.discard(page.connection, ids, note, page.workspace.now)
+            discarded = await dead_letters.discard(
+                page.connection, ids, note, page.workspace.now, actor_id=info.context.caller.actor_id
+            )
         if isinstance(discarded, InvalidInput):
             raise bad_request(f"{discarded.field}: {discarded.message}")
         return _result(discarded[0])

@@ -84,7 +84,7 @@ async def test_a_checkpoint_kept_outside_proves_a_tail_that_was_cut(auditor: Aud
     assert await auditor.verify("--checkpoint", str(kept)) == (0, [])
     await auditor.as_intruder(
         f"""DELETE FROM entries WHERE workspace_id = {acme.workspace_id} AND sequence > 2;
-        UPDATE accounts a SET sequence = 2, head = e.hash, balance = e.balance_after, granted = e.balance_after + a.burned
+        UPDATE accounts a SET sequence = 2, head = e.hash, balance = e.balance_after, granted = a.granted + e.balance_after - a.balance
           FROM entries e WHERE e.workspace_id = {acme.workspace_id} AND e.sequence = 2
            AND (a.customer_id, a.credit_type_id) = (e.customer_id, e.credit_type_id);
         DELETE FROM checkpoint_heads; DELETE FROM checkpoints"""

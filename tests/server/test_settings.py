@@ -69,6 +69,16 @@ def test_settings_come_from_dot_env_and_the_environment_goes_before(monkeypatch,
     assert settings.data_dir == tmp_path / "elsewhere"
 
 
+def test_what_happens_by_itself_can_be_never_and_a_lifetime_cannot(monkeypatch):
+    monkeypatch.setenv("SCRIP_CHECKPOINT_EVERY", "PT0S")
+    monkeypatch.setenv("SCRIP_RECONCILE_EVERY", "PT0S")
+    settings = load()
+    assert (settings.checkpoint_every, settings.reconcile_every) == (timedelta(0), timedelta(0))
+    monkeypatch.setenv("SCRIP_REFUND_LIFETIME", "PT0S")
+    with pytest.raises(SettingsError, match="SCRIP_REFUND_LIFETIME"):
+        load()
+
+
 def test_an_empty_setting_is_one_that_is_not_given(monkeypatch):
     monkeypatch.setenv("SCRIP_DATABASE_URL", "")
     monkeypatch.setenv("SCRIP_LATE_EVENT_CUTOFF", "")

@@ -1,6 +1,7 @@
 """One sentence for every kind of entry, as a customer reads it."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,6 +45,10 @@ GRANTS = {
     3: given(3, "7", "TRIAL", datetime(2026, 1, 5, tzinfo=UTC)),
     4: given(4, "0.000001", "PROMOTION", NEXT_YEAR),
     5: given(5, "3", "ROLLOVER"),
+    6: given(6),
+    7: replace(given(7, "20", "MANUAL", None), effective_at=AT - timedelta(days=1)),
+    8: given(8, "6", "REFUND"),
+    9: replace(given(9, "30", "PLAN", NEXT_YEAR), rolled_from=1),
 }
 
 
@@ -121,7 +126,7 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
     (
         Kind.BURN,
         {"amount": "-2.5", "allocations": [(0, "2.5")], "feature_id": 1},
-        "2.5 credits for Input tokens, from 2.5 more than there was",
+        "2.5 credits for Input tokens, more than there was",
     ),
     (
         Kind.BURN,
@@ -183,8 +188,44 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
     ),
     (
         Kind.REALLOCATE,
-        {"amount": "0", "allocations": [(0, "2"), (-2, "-2")]},
-        "Usage reported late changes which credits were used: 2 more beyond what there was",
+        {"amount": "0", "allocations": [(-2, "-2")]},
+        (
+            "Usage reported late changes which credits were used: 2 more beyond what there was "
+            "and 2 less of 1,000 credits that never expire"
+        ),
+    ),
+    (
+        Kind.REALLOCATE,
+        {"amount": "0", "allocations": [(1, "5"), (6, "-5")]},
+        "Usage reported late changes which credits were used, of those with the same expiry",
+    ),
+    (
+        Kind.REALLOCATE,
+        {"amount": "0", "allocations": [(7, "3"), (2, "-3"), (-2, "-4")]},
+        (
+            "Credits added for a time in the past change which credits were used: "
+            "3 more of 20 credits that never expire and 7 less of 1,000 credits that never expire"
+        ),
+    ),
+    (
+        Kind.REVERSE,
+        {"amount": "6", "allocations": [(8, "6")], "feature_id": 1},
+        "6 credits for Input tokens given back as new credits that expire Jan 31",
+    ),
+    (
+        Kind.ADJUST,
+        {"amount": "-30", "allocations": [(1, "30")], "key": None},
+        "30 of 500 credits that expire Jan 31 moved to a new expiry",
+    ),
+    (
+        Kind.ADJUST,
+        {"amount": "30", "allocations": [(9, "30")]},
+        "30 credits moved to a new expiry: credits that expire Jan 31, 2027",
+    ),
+    (
+        Kind.BURN,
+        {"amount": "-2", "allocations": [(1, "2")], "occurred_at": AT - timedelta(hours=3)},
+        "2 credits, reported later on the same day, from 500 credits that expire Jan 31",
     ),
     (Kind.VOID, {"amount": "-300", "allocations": [(1, "300")]}, "300 of 500 credits that expire Jan 31 withdrawn"),
     (
@@ -202,7 +243,7 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
         {"amount": "6", "allocations": [(1, "3"), (2, "2"), (0, "1")]},
         (
             "6 credits given back: 3 to 500 credits that expire Jan 31 and 2 to 1,000 credits that never expire; "
-            "1 credit of it reduces what was used beyond all credits"
+            "1 of it less used beyond what there was"
         ),
     ),
     (
@@ -224,7 +265,7 @@ TABLE: list[tuple[Kind, dict[str, Any], str]] = [
     (
         Kind.CLAWBACK,
         {"amount": "-5", "allocations": [(2, "0"), (0, "5")]},
-        "5 credits taken back, because their payment was returned, from 5 more than there was",
+        "5 credits taken back, because their payment was returned, more than there was",
     ),
     (
         Kind.ADJUST,

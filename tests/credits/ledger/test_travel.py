@@ -7,7 +7,7 @@ import pytest
 from credits.ledger.history import balance_at, explain
 from credits.ledger.travel import LATE, Asked
 from credits.posting.standings import Keeper
-from tests.credits.ledger.histories import DAY, EPOCH, SECOND, US, History, asked, instants_of, micros
+from tests.credits.ledger.histories import DAY, EPOCH, SECOND, US, History, asked, instants_of, look, micros
 from tests.credits.posting.till import Till
 from tests.model.records import NEVER
 from tests.model.travel import travel
@@ -45,6 +45,14 @@ async def test_every_pair_of_instants_of_a_random_history_is_what_the_reference_
 async def test_a_hundred_thousand_pairs_of_instants_are_what_the_reference_says(till: Till, seed: int):
     """R15."""
     await ask_pairs(till, await lived(till, seed), 1_000)
+
+
+async def test_what_an_adjusted_grant_has_more_than_it_was_given_stays_its_own(till: Till):
+    granted = await till.must(till.grant("10"))
+    await till.must(till.grant("10", priority=60))
+    await till.must(till.adjust(granted, "5"))
+    told = await look(till, await till.now())
+    assert [left for _, _, left in told.lots] == [15_000_000, 10_000_000]
 
 
 async def ask_pairs(till: Till, history: History, count: int) -> None:

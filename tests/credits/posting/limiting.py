@@ -43,7 +43,7 @@ async def limit(till: Till, amount: str, interval: str = "DAY", customer: str = 
 
 async def unlimit(till: Till, limit_id: str) -> Any:
     async with till.reader.changing(till.workspace_id) as page:
-        return await remove_limit(page.connection, limit_id)
+        return await remove_limit(page.connection, page.catalog, limit_id)
 
 
 async def member(till: Till, key: str, **changes: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from credits.posting.store import open_book
 from tests.credits.posting.test_first_answers import again
 from tests.credits.posting.till import Till
 
-DAY = timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 # ─── refusals ──────────────────────────────────────────────────────────────────────────────────────
@@ -299,4 +300,17 @@ async def test_late_usage_from_before_a_reversal_of_debt_and_a_grant_in_the_past
     await till.must(till.grant("20", effective_at=began + timedelta(minutes=90)))
     await till.must(till.burn("6", occurred_at=began + timedelta(minutes=80)))
     assert await standing(till) == [(3, 17, 0)]
+    await till.check()
+
+
+async def test_burns_that_a_grant_in_the_past_took_over_go_back_to_it_whatever_else_was_owed(till: Till):
+    began = await till.now()
+    await till.policy("SOFT")
+    await till.jump(5 * HOUR)
+    first = await till.must(till.burn("39"))  # overdraft
+    await till.must(till.grant("40", effective_at=began + HOUR))  # bears it now
+    second = await till.must(till.burn("35"))  # one of it, and 34 overdraft
+    await till.must(till.reverse(first.entry))
+    await till.must(till.reverse(second.entry))
+    assert await till.available() == Decimal(40)
     await till.check()

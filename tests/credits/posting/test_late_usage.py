@@ -159,6 +159,19 @@ async def test_what_ends_a_phase_and_usage_from_before_it_go_through_in_one_batc
     await till.check()
 
 
+async def test_a_grant_in_the_past_begins_behind_a_reversal_of_debt_also_when_it_is_laid_again(till: Till) -> None:
+    began = await till.now()
+    await till.policy("SOFT")
+    burned = await till.must(till.burn("10"))
+    await till.jump(HOUR)
+    await till.must(till.reverse(burned.entry, "4"))
+    await till.jump(HOUR)
+    await till.must(till.grant("20", effective_at=began + MINUTE))
+    await till.must(till.burn("3", occurred_at=began + 30 * MINUTE))
+    assert await till.available() == Decimal(11)
+    await till.check()
+
+
 async def test_late_usage_is_priced_as_of_its_time_and_keeps_both_times(till: Till) -> None:
     began = await till.now()
     await till.must(till.grant("100"))

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from credits.db import Connection, HotConnection, Prepared, execution
+from credits.db import Connection, HotConnection, Prepared
 from credits.posting.corrections import EntryId
 from tests.credits.posting.till import Till
 
@@ -55,7 +55,7 @@ def explained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
     async def first_explain(self: HotConnection, statement: Prepared, *values: str | None) -> None:
         await send(self, statement, *values)
         if statement.sql.startswith("UPDATE"):  # once more makes no difference
-            note(statement.sql, await self.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {execution(statement, values)}"))
+            note(statement.sql, await self.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {self._script[-1]}"))
 
     for name in ("fetch", "fetchrow"):
         monkeypatch.setattr(Connection, name, explaining(name))

@@ -260,7 +260,7 @@ class Intruder:
 
     async def _agree(self, place: Place, last: Entry) -> None:
         """The account says what its entries say."""
-        change = f"UPDATE accounts SET sequence = $3, head = $4, balance = $5, held = $6, granted = $5 + burned + expired WHERE {_HERE}"
+        change = f"UPDATE accounts SET sequence = $3, head = $4, balance = $5, held = $6, granted = granted + $5 - balance WHERE {_HERE}"
         await self._owner.execute(change, *place, last.sequence, last.hash, last.balance_after, max(0, last.held_after))
 
     async def _back_to(self, place: Place, number: int) -> None:
@@ -268,7 +268,7 @@ class Intruder:
         if number == 0 and self._random.random() < 0.5:
             await self._owner.execute(f"DELETE FROM accounts WHERE {_HERE}", *place)
         elif number == 0:
-            change = "sequence = 0, head = $3, balance = 0, held = 0, granted = burned + expired"
+            change = "sequence = 0, head = $3, balance = 0, held = 0, granted = granted - balance"
             await self._owner.execute(f"UPDATE accounts SET {change} WHERE {_HERE}", *place, GENESIS)
         else:
             await self._agree(place, entry_of(self._book.entries[place][number - 1]))

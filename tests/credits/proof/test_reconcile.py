@@ -9,11 +9,14 @@ import pytest
 
 from credits.db import Database
 from credits.ledger.rows import flatten
+from credits.posting.standings import Keeper
 from credits.proof.reconcile import Reconciled, reconcile
 from credits.proof.reports import claim, keep, read_last
 from credits.usage.envelope import from_attributes
+from credits.usage.rollups import roll_up
 from credits.workspaces import ensure_workspace
 from tests.credits.ledger.test_verify import fill
+from tests.credits.posting.limiting import limit
 from tests.credits.posting.till import Till, open_till
 
 
@@ -104,7 +107,7 @@ CHANGES: dict[str, tuple[str, set[str]]] = {
     "what is held of a grant": ("UPDATE grants SET held = 0 WHERE {at} AND held > 0", {"grant: held"}),
     "a grant gone": (
         "DELETE FROM grants WHERE {at} AND number = 1",
-        {"grant: given", "grant: burned", "grant: expired"},
+        {"grant: given", "grant: burned", "grant: expired", "grant: burned in its phases"},
     ),
     "a hold": (
         "UPDATE holds SET remaining = remaining - 1 WHERE {at} AND status = 'OPEN'",
@@ -168,6 +171,44 @@ async def test_what_is_changed_beside_the_entries_is_told_and_nothing_else(
     found = await checks(till)
     assert set(found) == told
     assert all(expected != actual for expected, actual in found.values())
+
+
+# What is derived from the entries → the same.
+DERIVED: dict[str, tuple[str, set[str]]] = {
+    "a roll-up": ("UPDATE usage_rollups SET amount = amount + 1 WHERE {at} AND source <> ''", {"usage roll-up"}),
+    "a roll-up gone": ("DELETE FROM usage_rollups WHERE {at} AND source <> ''", {"usage roll-up"}),
+    "a standing": (
+        r"UPDATE standings SET state = regexp_replace(convert_from(state, 'UTF8'), '^\[\d', '[7')::bytea WHERE {at} AND sequence = 9",
+        {"standing: balance"},
+    ),
+    "a standing that cannot be read": (
+        "UPDATE standings SET state = 'so be it' WHERE {at} AND sequence = 9",
+        {"standing: balance"},
+    ),
+    "what a limit counts": ("UPDATE limit_windows SET used = used + 1 WHERE {at}", {"spend limit: used"}),
+    "what burned in a phase": (
+        "UPDATE accounts SET drawn = ARRAY[2, 200000000] WHERE {at}",
+        {"grant: burned in its phases"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DERIVED)
+async def test_what_is_changed_of_what_is_derived_from_the_entries_is_told(
+    till: Till, owner: asyncpg.Connection, name: str
+):
+    at = await fill_account(till)
+    await limit(till, "500", "MONTH")
+    await till.must(till.burn("4"))
+    await roll_up(till.database, till.workspace_id, behind=1)
+    keeper = Keeper(till.database, spacing=3)
+    await keeper.look_through(till.workspace_id)
+    await keeper.keep()
+    assert (await reconciled(till)).ok
+    sql, told = DERIVED[name]
+    changed = await owner.execute(sql.format(at=at))
+    assert changed in ("UPDATE 1", "DELETE 1"), changed
+    assert {check.partition(" of 2")[0] for check in await checks(till)} == told
 
 
 async def test_a_mismatch_names_customer_credit_type_and_what_it_is_in_credits(till: Till, owner: asyncpg.Connection):
@@ -286,11 +327,12 @@ async def store(till: Till, owner: asyncpg.Connection, story: str) -> None:
         )
     sums = {kind: sum(amount for each, amount, _ in entries if each == kind) for kind in range(1, 14)}
     expired = -sums[EXPIRE] - sums[UNEXPIRE]
-    await owner.execute("ALTER TABLE accounts DROP CONSTRAINT account_conservation")
     await owner.execute(
         """INSERT INTO accounts (workspace_id, customer_id, credit_type_id, balance, overdraft, granted, burned, expired,
-                                 recorded_at, sequence, head) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '')""",
-        *(*place, balance, overdraft, sums[GRANT], -sums[BURN], expired, now, len(entries)),
+                                 voided, given_back, clawed_back, adjusted, recorded_at, sequence, head)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '')""",
+        *(*place, balance, overdraft, sums[GRANT], -sums[BURN], expired),
+        *(-sums[VOID], sums[REVERSE], -sums[CLAWBACK], sums[ADJUST], now, len(entries)),
     )
 
 
