@@ -61,12 +61,11 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
 
 
 def rate_of(standings: Sequence[Standing]) -> Rate:
-    """The burn rate from how the account stood at each of `midnights`. A reversal counts against the day it is made."""
+    """The burn rate from how the account stood at each of `midnights`."""
     burned = days = 0
     for before, after in pairwise(standings):
-        if _uses(after) > _uses(before):
-            days += 1
-            burned += _spent(after) - _spent(before)
+        days += _uses(after) > _uses(before)
+        burned += _spent(after) - _spent(before)  # what is given back lessens the rate, also on a day without usage
     return Rate(max(0, burned) // days if days else 0, days)
 
 
