@@ -43,7 +43,7 @@ def test_a_customer_of_one_day_has_a_rate_and_one_without_usage_has_none():
 
 
 def test_what_was_given_back_was_not_burned():
-    assert rate_of(days_of(10, 20, 0, reversed_on={2: 20})).per_day == 5, "also on a day without usage"
+    assert rate_of(days_of(10, 20, None, reversed_on={2: 20})).per_day == 5, "also on a day without usage"
     assert rate_of(days_of(10, 20, reversed_on={1: 20})).per_day == 5
     assert rate_of(days_of(10, reversed_on={0: 30})).per_day == 0, "more than that day burned: nothing, not less"
 
