@@ -4,6 +4,7 @@ import de from "../../components/locales/de.json" with { type: "json" };
 import es from "../../components/locales/es.json" with { type: "json" };
 import fr from "../../components/locales/fr.json" with { type: "json" };
 import ja from "../../components/locales/ja.json" with { type: "json" };
+import { daysFromNow } from "./fake_data.ts";
 import { FakeScrip } from "./fake_scrip.ts";
 import { install } from "./install.ts";
 
@@ -29,8 +30,26 @@ const worlds: Record<string, (fake: FakeScrip) => void> = {
       held: "12",
       buckets: [{ amount: "49.2", expiresAt: "2027-01-31T12:00:00.000000Z" }],
     }),
-  many: (fake) => fake.set("ai", { available: "6420.5", held: "120", buckets: many }),
-  empty: (fake) => fake.set("ai", { available: "0", buckets: [], version: 0 }),
+  many: (fake) => {
+    fake.set("ai", { available: "6420.5", held: "120", buckets: many });
+    fake.expirations = ["PROMOTION", "PLAN", "ROLLOVER", "PURCHASE", "TRIAL"].map((source, n) => ({
+      amount: `${(n + 1) * 120}.5`,
+      expiresAt: daysFromNow(4 + n * 18),
+      projectedLoss: n % 2 ? "0" : `${n * 30 + 41}.25`,
+      grant: { id: source, source },
+    }));
+  },
+  empty: (fake) => {
+    fake.set("ai", { available: "0", buckets: [], version: 0 });
+    fake.expirations = [];
+    Object.assign(fake.runway, {
+      dailyBurn: "0",
+      runsOutAt: null,
+      projectedExpiryLoss: "0",
+      basis: "no usage in the last 28 days",
+      suggestedBundle: null,
+    });
+  },
   debt: (fake) => fake.set("ai", { available: "-41.0004", buckets: [] }),
   huge: (fake) =>
     fake.set("ai", {

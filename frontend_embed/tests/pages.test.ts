@@ -181,7 +181,9 @@ describe("the ways to load it", () => {
     await load(classic, { src: "/embed/v1.js", type: "module" });
     await expect
       .poll(() => troubles)
-      .toEqual([expect.stringContaining("scrip-provider"), expect.stringContaining("scrip-balance")]);
+      .toEqual(
+        ["provider", "balance", "expirations", "runway"].map((name) => expect.stringContaining(`scrip-${name}`)),
+      );
   });
 
   it("on a server that renders pages, where nothing happens", async () => {

@@ -1,6 +1,6 @@
 /** JSX of React 19. Written by the build: don't edit. */
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ScripBalance, ScripProvider, FetchToken } from "./embed.js";
+import type { ScripBalance, ScripExpirations, ScripProvider, ScripRunway, FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */
@@ -25,6 +25,23 @@ export interface ScripBalanceProps {
   "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripExpirationsProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** How far to look ahead, an ISO 8601 duration; P90D when left out. */
+  within?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** What expires first is another now, or was first shown; amounts are exact decimals. */
+  "onscrip-expiring"?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 export interface ScripProviderProps {
   /** Where Scrip answers, such as `https://credits.example.com`; the page's own origin when left out. */
   endpoint?: string;
@@ -36,11 +53,26 @@ export interface ScripProviderProps {
   fetchToken?: FetchToken;
 }
 
+export interface ScripRunwayProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
       "scrip-balance": DetailedHTMLProps<HTMLAttributes<ScripBalance>, ScripBalance> & ScripBalanceProps;
+      "scrip-expirations": DetailedHTMLProps<HTMLAttributes<ScripExpirations>, ScripExpirations> & ScripExpirationsProps;
       "scrip-provider": DetailedHTMLProps<HTMLAttributes<ScripProvider>, ScripProvider> & ScripProviderProps;
+      "scrip-runway": DetailedHTMLProps<HTMLAttributes<ScripRunway>, ScripRunway> & ScripRunwayProps;
     }
   }
 }

@@ -24,6 +24,23 @@ export interface ScripBalanceProps {
   onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripExpirationsProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** How far to look ahead, an ISO 8601 duration; P90D when left out. */
+  within?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** What expires first is another now, or was first shown; amounts are exact decimals. */
+  onScripExpiring?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 export interface ScripProviderProps {
   /** Where Scrip answers, such as `https://credits.example.com`; the page's own origin when left out. */
   endpoint?: string;
@@ -35,9 +52,24 @@ export interface ScripProviderProps {
   fetchToken?: FetchToken;
 }
 
+export interface ScripRunwayProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "vue" {
   interface GlobalComponents {
     "scrip-balance": { new (): { $props: ScripBalanceProps } };
+    "scrip-expirations": { new (): { $props: ScripExpirationsProps } };
     "scrip-provider": { new (): { $props: ScripProviderProps } };
+    "scrip-runway": { new (): { $props: ScripRunwayProps } };
   }
 }
