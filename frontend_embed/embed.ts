@@ -3,11 +3,13 @@ import { defineBalance } from "../components/balance/balance.ts";
 import { defineExpirations } from "../components/expirations/expirations.ts";
 import { defineProvider } from "../components/provider/provider.ts";
 import { defineRunway } from "../components/runway/runway.ts";
+import { defineUsage } from "../components/usage/usage.ts";
 
 defineProvider();
 defineBalance();
 defineExpirations();
 defineRunway();
+defineUsage();
 
 export { type BalanceEvents, ScripBalance } from "../components/balance/balance.ts";
 export { VERSION as version } from "../components/core/define.ts";
@@ -16,3 +18,4 @@ export type { FetchToken, TokenAnswer, TokenReason } from "../components/core/to
 export { type ExpirationsEvents, ScripExpirations } from "../components/expirations/expirations.ts";
 export { ScripProvider } from "../components/provider/provider.ts";
 export { ScripRunway } from "../components/runway/runway.ts";
+export { ScripUsage, type UsageEvents } from "../components/usage/usage.ts";

@@ -1,9 +1,10 @@
-import { type Balance, balanceTopic, type CreditType, credits, isNewer } from "../balance/topic.ts";
+import { type Balance, balanceTopic, type CreditType, isNewer } from "../balance/topic.ts";
 import { en } from "../locales/en.ts";
 import { enLists } from "../locales/en_lists.ts";
+import { floor } from "./decimal.ts";
 import { ScripElement } from "./element.ts";
 import { ScripError } from "./errors.ts";
-import { number } from "./intl.ts";
+import { amountOf } from "./formats.ts";
 import type { Messages } from "./messages.ts";
 import type { Resource, Topic } from "./session.ts";
 
@@ -96,11 +97,12 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
 
   /** "1,500" */
   protected amount(amount: string): string {
-    return number(this.localeTag, amount, this.scale);
+    return amountOf(this.localeTag, amount, this.scale);
   }
 
   /** "1,500 credits" */
   protected credits(amount: string): string {
-    return credits(this.localeTag, this.#creditType(), amount).join(" ");
+    const { scale, unitSingular, unitPlural } = this.#creditType();
+    return `${this.amount(amount)} ${floor(amount, scale) === "1" ? unitSingular : unitPlural}`;
   }
 }

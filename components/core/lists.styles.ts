@@ -22,6 +22,9 @@ export const lists = /* css */ `
   .row > :last-child {
     text-align: end;
   }
+  .whole {
+    white-space: nowrap;
+  }
   .fill {
     flex: 1;
   }

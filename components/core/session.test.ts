@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import documents from "../../frontend_embed/documents.graphql?raw";
+import { at } from "../../frontend_embed/testing/fake_data.ts";
 import { type FakeBalance, FakeScrip } from "../../frontend_embed/testing/fake_scrip.ts";
 import {
   BalanceHarness,
@@ -15,19 +16,21 @@ import { balanceTopic } from "../balance/topic.ts";
 import { defineExpirations } from "../expirations/expirations.ts";
 import { defineProvider } from "../provider/provider.ts";
 import { defineRunway } from "../runway/runway.ts";
+import { defineUsage } from "../usage/usage.ts";
 import { compose, Session, type Topic } from "./session.ts";
 
 defineProvider();
 defineBalance();
 defineExpirations();
 defineRunway();
+defineUsage();
 
 /** A document without what makes it readable; operations of one document have different names there. */
 const pack = (document: string): string =>
   document
     .replace(/^#.*/gm, "")
-    .replace(/\s+/g, " ")
-    .replace(/ ?([{}():,[\]]|\.\.\.) ?/g, "$1")
+    .replace(/[\s,]+/g, " ") // commas are for readers too
+    .replace(/ ?([{}():[\]]|\.\.\.) ?/g, "$1")
     .replace(/(ScripLive)\w+/g, "$1")
     .trim();
 
@@ -35,6 +38,7 @@ const pack = (document: string): string =>
 const ALL: Record<string, Record<string, string>> = {
   "scrip-expirations": {},
   "scrip-runway": {},
+  "scrip-usage": { "group-by": "feature" },
 };
 
 const pass = (time_ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(time_ms).then(settle);
@@ -133,6 +137,7 @@ describe("one page", () => {
   });
 
   it("sends the documents that are checked against the schema, and no others", async () => {
+    vi.setSystemTime(at(0)); // the server's
     const { fake, provider } = await mount({ session: "" });
     for (const [tag, attributes] of Object.entries(ALL)) {
       const element = document.createElement(tag);

@@ -12,7 +12,4 @@ export const styles = /* css */ `
   [part="source"] {
     margin-inline-end: 0.5em;
   }
-  .whole {
-    white-space: nowrap;
-  }
 `;

@@ -3,12 +3,12 @@ import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
 import { FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
+import { until } from "../core/formats.ts";
 import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill, type Messages } from "../core/messages.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
-import { until } from "../core/time.ts";
 import { styles } from "./expirations.styles.ts";
 
 interface Expiration {

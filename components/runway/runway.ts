@@ -2,12 +2,12 @@ import { html, type TemplateResult } from "lit/html.js";
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import { FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
+import { until } from "../core/formats.ts";
 import { day, number } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
-import { until } from "../core/time.ts";
 import { styles } from "./runway.styles.ts";
 
 interface Runway {

@@ -4,7 +4,7 @@ import de from "../../components/locales/de.json" with { type: "json" };
 import es from "../../components/locales/es.json" with { type: "json" };
 import fr from "../../components/locales/fr.json" with { type: "json" };
 import ja from "../../components/locales/ja.json" with { type: "json" };
-import { daysFromNow } from "./fake_data.ts";
+import { daysFromNow, usage } from "./fake_data.ts";
 import { FakeScrip } from "./fake_scrip.ts";
 import { install } from "./install.ts";
 
@@ -42,6 +42,10 @@ const worlds: Record<string, (fake: FakeScrip) => void> = {
   empty: (fake) => {
     fake.set("ai", { available: "0", buckets: [], version: 0 });
     fake.expirations = [];
+    fake.usage = (...given) => {
+      const { points } = usage(...given);
+      return { total: "0", points: points.map((point) => ({ ...point, amount: "0" })) };
+    };
     Object.assign(fake.runway, {
       dailyBurn: "0",
       runsOutAt: null,

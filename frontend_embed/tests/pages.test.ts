@@ -182,7 +182,9 @@ describe("the ways to load it", () => {
     await expect
       .poll(() => troubles)
       .toEqual(
-        ["provider", "balance", "expirations", "runway"].map((name) => expect.stringContaining(`scrip-${name}`)),
+        ["provider", "balance", "expirations", "runway", "usage"].map((name) =>
+          expect.stringContaining(`scrip-${name}`),
+        ),
       );
   });
 

@@ -21,6 +21,10 @@ export interface ScripProvider extends HTMLElement {
 export interface ScripRunway extends HTMLElement {
 }
 
+/** Usage over time, as a chart and as a table. */
+export interface ScripUsage extends HTMLElement {
+}
+
 /** What elements say to people; `{a}` and the like are places for values. */
 export interface Messages {
   loading: string;
@@ -115,6 +119,7 @@ export declare const ScripBalance: { new (): ScripBalance };
 export declare const ScripExpirations: { new (): ScripExpirations };
 export declare const ScripProvider: { new (): ScripProvider };
 export declare const ScripRunway: { new (): ScripRunway };
+export declare const ScripUsage: { new (): ScripUsage };
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -122,6 +127,7 @@ declare global {
     "scrip-expirations": ScripExpirations;
     "scrip-provider": ScripProvider;
     "scrip-runway": ScripRunway;
+    "scrip-usage": ScripUsage;
   }
   interface GlobalEventHandlersEventMap {
     "scrip-balance-change": CustomEvent<{previous: string, available: string, version: number}>;
@@ -129,5 +135,6 @@ declare global {
     "scrip-load": CustomEvent<null>;
     "scrip-error": CustomEvent<{code: string, message: string, retryable: boolean}>;
     "scrip-expiring": CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>;
+    "scrip-range-change": CustomEvent<{range: string, interval: string}>;
   }
 }

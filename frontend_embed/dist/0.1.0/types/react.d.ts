@@ -1,6 +1,6 @@
 /** JSX of React 19. Written by the build: don't edit. */
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ScripBalance, ScripExpirations, ScripProvider, ScripRunway, FetchToken } from "./embed.js";
+import type { ScripBalance, ScripExpirations, ScripProvider, ScripRunway, ScripUsage, FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */
@@ -66,6 +66,29 @@ export interface ScripRunwayProps {
   "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripUsageProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** What a bar is: `hour`, `day` or `week`; `day` when left out. */
+  interval?: string;
+  /** How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks. */
+  range?: string;
+  /** `feature` or `member`; all in one when left out. */
+  "group-by"?: string;
+  /** `chart` or `table`; `chart` when left out. */
+  view?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody chose another period. */
+  "onscrip-range-change"?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
@@ -73,6 +96,7 @@ declare module "react" {
       "scrip-expirations": DetailedHTMLProps<HTMLAttributes<ScripExpirations>, ScripExpirations> & ScripExpirationsProps;
       "scrip-provider": DetailedHTMLProps<HTMLAttributes<ScripProvider>, ScripProvider> & ScripProviderProps;
       "scrip-runway": DetailedHTMLProps<HTMLAttributes<ScripRunway>, ScripRunway> & ScripRunwayProps;
+      "scrip-usage": DetailedHTMLProps<HTMLAttributes<ScripUsage>, ScripUsage> & ScripUsageProps;
     }
   }
 }

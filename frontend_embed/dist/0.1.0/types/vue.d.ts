@@ -65,11 +65,35 @@ export interface ScripRunwayProps {
   onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripUsageProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** What a bar is: `hour`, `day` or `week`; `day` when left out. */
+  interval?: string;
+  /** How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks. */
+  range?: string;
+  /** `feature` or `member`; all in one when left out. */
+  "group-by"?: string;
+  /** `chart` or `table`; `chart` when left out. */
+  view?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody chose another period. */
+  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "vue" {
   interface GlobalComponents {
     "scrip-balance": { new (): { $props: ScripBalanceProps } };
     "scrip-expirations": { new (): { $props: ScripExpirationsProps } };
     "scrip-provider": { new (): { $props: ScripProviderProps } };
     "scrip-runway": { new (): { $props: ScripRunwayProps } };
+    "scrip-usage": { new (): { $props: ScripUsageProps } };
   }
 }
