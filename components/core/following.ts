@@ -1,3 +1,4 @@
+import { html } from "lit/html.js";
 import { type Balance, balanceTopic, type CreditType, isNewer } from "../balance/topic.ts";
 import { en } from "../locales/en.ts";
 import { enLists } from "../locales/en_lists.ts";
@@ -21,6 +22,13 @@ export const FOLLOWED =
 export const newest = <T extends Followed>(next: T, shown: T | undefined): T | undefined =>
   next.balance && shown && !isNewer(next.balance as Balance, shown.balance as Balance) ? shown : next.balance && next;
 
+/** Places of lines that are on their way, so many letters long; without text, which high contrast would show. */
+export const bones = (...lines: number[]): unknown[] =>
+  lines.map(
+    (letters, index) =>
+      html`${index ? html`<br>` : ""}<span part="skeleton" class=${index ? "small" : ""}>${"\xa0".repeat(letters)}</span>`,
+  );
+
 /** At most one read in this time, however fast the balance falls. */
 const PAUSE_MS = 1_000;
 /** A balance confirmed that much later than the data: there was a new socket, and whatever was said before it is lost. */
@@ -34,20 +42,25 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** What is read, by the attributes; behind it what else is pushed. */
-  protected abstract reading(creditType: string): readonly [Topic<T>, ...Topic<never>[]] | ScripError;
-  protected abstract caption(): string;
+  protected abstract ownTopics(creditType: string): readonly [Topic<T>, ...Topic<never>[]] | ScripError;
+  protected abstract captionText(): string;
 
   protected override topics(): readonly [Topic<T>, ...Topic<never>[]] | ScripError {
     const creditType = this.getAttribute("credit-type");
     if (!creditType) return new ScripError("CONFIG", "no credit-type");
-    const topics = this.reading(creditType);
+    const topics = this.ownTopics(creditType);
     if (topics instanceof ScripError) return topics;
     const [own, ...others] = topics;
     return [own, balanceTopic(creditType) as Topic<never>, ...others];
   }
 
+  /** Whether what is shown is kept new. */
+  protected get isFollowing(): boolean {
+    return true;
+  }
+
   protected override headline({ balance }: T): string {
-    return `${balance.creditType.name} · ${this.caption()}`;
+    return `${balance.creditType.name} · ${this.captionText()}`;
   }
 
   protected override beside(_: T): unknown {
@@ -61,7 +74,7 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
 
   #follow(): void {
     const [own, live] = this.resources as [Resource<T>?, Resource<Balance>?];
-    if (this.#timer || !own?.data || !live?.data || !this.#isBehind(own, live)) return;
+    if (!this.isFollowing || this.#timer || !own?.data || !live?.data || !this.#isBehind(own, live)) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       // What was pushed in between may have closed the gap.
@@ -69,13 +82,14 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
     }, PAUSE_MS);
   }
 
-  #isBehind(own: Resource<T>, live: Resource<Balance>): boolean {
+  /** An entry that was pushed tells its version, and nothing of what is available. */
+  #isBehind(own: Resource<T>, live: Resource<Balance>): unknown {
     const shown = own.data?.balance;
     const now = live.data;
     if (!shown || !now) return false;
     return (
       now.version > shown.version ||
-      (now.version === shown.version && now.available !== shown.available) ||
+      (now.version === shown.version && shown.available && now.available !== shown.available) ||
       live.confirmed_ms > own.confirmed_ms + GAP_MS
     );
   }
@@ -91,18 +105,18 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
   }
 
   /** Decimal places of the credit type. */
-  protected get scale(): number {
+  protected get decimals(): number {
     return this.#creditType().scale;
   }
 
   /** "1,500" */
-  protected amount(amount: string): string {
-    return amountOf(this.localeTag, amount, this.scale);
+  protected inDigits(amount: string): string {
+    return amountOf(this.localeTag, amount, this.decimals);
   }
 
   /** "1,500 credits" */
-  protected credits(amount: string): string {
+  protected inCredits(amount: string): string {
     const { scale, unitSingular, unitPlural } = this.#creditType();
-    return `${this.amount(amount)} ${floor(amount, scale) === "1" ? unitSingular : unitPlural}`;
+    return `${this.inDigits(amount)} ${floor(amount, scale) === "1" ? unitSingular : unitPlural}`;
   }
 }

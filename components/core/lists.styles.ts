@@ -5,6 +5,9 @@ export const lists = /* css */ `
     gap: 0.5em;
     container-type: inline-size;
   }
+  .top {
+    flex-wrap: wrap;
+  }
   .muted,
   [part="more"] {
     color: var(--_muted);
@@ -78,8 +81,13 @@ export const lists = /* css */ `
     opacity: 0.6;
     cursor: default;
   }
-  .hidden {
-    position: fixed;
-    clip-path: inset(50%);
+  .tools {
+    display: flex;
+    gap: 0.5em;
+    white-space: nowrap;
+  }
+  table {
+    inline-size: 100%;
+    border-collapse: collapse;
   }
 `;

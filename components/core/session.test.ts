@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import documents from "../../frontend_embed/documents.graphql?raw";
-import { at } from "../../frontend_embed/testing/fake_data.ts";
+import { at, entry } from "../../frontend_embed/testing/fake_data.ts";
 import { type FakeBalance, FakeScrip } from "../../frontend_embed/testing/fake_scrip.ts";
 import {
   BalanceHarness,
@@ -14,6 +14,7 @@ import { install } from "../../frontend_embed/testing/install.ts";
 import { defineBalance } from "../balance/balance.ts";
 import { balanceTopic } from "../balance/topic.ts";
 import { defineExpirations } from "../expirations/expirations.ts";
+import { defineLedger } from "../ledger/ledger.ts";
 import { defineProvider } from "../provider/provider.ts";
 import { defineRunway } from "../runway/runway.ts";
 import { defineUsage } from "../usage/usage.ts";
@@ -24,6 +25,7 @@ defineBalance();
 defineExpirations();
 defineRunway();
 defineUsage();
+defineLedger();
 
 /** A document without what makes it readable; operations of one document have different names there. */
 const pack = (document: string): string =>
@@ -39,6 +41,7 @@ const ALL: Record<string, Record<string, string>> = {
   "scrip-expirations": {},
   "scrip-runway": {},
   "scrip-usage": { "group-by": "feature" },
+  "scrip-ledger": { live: "", disputable: "" },
 };
 
 const pass = (time_ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(time_ms).then(settle);
@@ -93,7 +96,7 @@ describe("one page", () => {
       stop() {},
     }));
     expect(compose(batch, ({ asked }, index) => `r${index}:${asked}`)).toEqual({
-      declared: "$creditType0:String!,$creditType1:String!",
+      declared: "($creditType0:String!,$creditType1:String!)",
       fields:
         "r0:customer{balance(creditType:$creditType0){version}} r1:customer{balance(creditType:$creditType1){version}}",
       variables: { creditType0: "ai", creditType1: "images" },
@@ -139,6 +142,7 @@ describe("one page", () => {
   it("sends the documents that are checked against the schema, and no others", async () => {
     vi.setSystemTime(at(0)); // the server's
     const { fake, provider } = await mount({ session: "" });
+    fake.entries = Array.from({ length: 30 }, (_, n) => entry(30 - n));
     for (const [tag, attributes] of Object.entries(ALL)) {
       const element = document.createElement(tag);
       for (const [name, value] of Object.entries({ "credit-type": "ai", ...attributes })) {
@@ -149,6 +153,14 @@ describe("one page", () => {
     provider.fetchToken = () => fake.mint();
     await pass(60);
     expect(fake.requests.length).toBe(1);
+    const within = provider.querySelector("scrip-ledger")?.shadowRoot;
+    for (const selector of ["[part=more]", ".title", "[part=details] button"]) {
+      within?.querySelector<HTMLElement>(selector)?.click();
+      await pass(0);
+    }
+    Object.assign(within?.querySelector("textarea") ?? {}, { value: "not mine" });
+    within?.querySelector("form")?.requestSubmit();
+    await pass(0);
     const subscribed = fake.frames.filter(({ type }) => type === "subscribe").map(({ payload }) => payload?.query);
     const sent = [...fake.requests.map(({ query }) => query), ...subscribed].join("\n");
     if (pack(sent) !== pack(documents)) console.log(`SENT\n${sent}\nTNES`);

@@ -143,7 +143,7 @@ export class Session {
     if (!pushed) return;
     const { declared, fields, variables } = compose([resource], () => pushed);
     resource.stop = this.#live.openStream({
-      query: `subscription ScripLive(${declared}){${fields}}`,
+      query: `subscription ScripLive${declared}{${fields}}`,
       variables,
       isSilent,
       next: (data) => receive(resource, data),
@@ -164,7 +164,7 @@ export class Session {
   async #send(batch: AnyResource[], token: Promise<unknown>): Promise<void> {
     const customer = this.#customer;
     const { declared, fields, variables } = compose(batch, ({ asked }, index) => `r${index}:${asked}`);
-    const query = `query ScripRead${declared && `(${declared})`}{${fields}}`;
+    const query = `query ScripRead${declared}{${fields}}`;
     if (batch[1] && query.split(/\b/).length > WORDS_MAX) {
       this.#send(batch.splice(batch.length / 2), token);
       this.#send(batch, token);
@@ -191,7 +191,7 @@ export function compose(batch: AnyResource[], field: (topic: Topic<unknown>, ind
     }
     return field(topic, index)?.replace(/\$\w+/g, (name) => name + index);
   });
-  return { declared: `${declared}`, fields: fields.join(" "), variables };
+  return { declared: declared[0] ? `(${declared})` : "", fields: fields.join(" "), variables };
 }
 
 /** Each topic has a root of its own in the answer, so what fails one leaves the others alone. */

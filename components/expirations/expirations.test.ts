@@ -47,7 +47,8 @@ describe("what it shows", () => {
     fake.expirations = [];
     shown.element.setAttribute("within", "P2W");
     await settle();
-    expect(shown.part("card")?.textContent).toContain("Nothing expires by Jan 24");
+    expect(fake.requests.at(-1)?.variables).toMatchObject({ within0: "P2W" });
+    expect(shown.part("card")?.textContent).toContain("Nothing expires soon");
   });
 
   it("three lines, the others one press away", async () => {

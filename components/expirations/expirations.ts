@@ -2,7 +2,7 @@ import { html, type TemplateResult } from "lit/html.js";
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
+import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
 import { until } from "../core/formats.ts";
 import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
@@ -77,7 +77,7 @@ export class ScripExpirations extends FollowingElement<Data> {
 
   #isOpen = false;
 
-  protected override reading(creditType: string): readonly [Topic<Data>] {
+  protected override ownTopics(creditType: string): readonly [Topic<Data>] {
     return [
       {
         asked: `customer{${FOLLOWED}expirations(creditType:$creditType,within:$within){amount expiresAt projectedLoss grant{id source}}}`,
@@ -87,7 +87,7 @@ export class ScripExpirations extends FollowingElement<Data> {
     ];
   }
 
-  protected override caption(): string {
+  protected override captionText(): string {
     return this.texts.expirations;
   }
 
@@ -99,14 +99,14 @@ export class ScripExpirations extends FollowingElement<Data> {
   }
 
   protected override body(data: Data | undefined, notice: unknown): unknown {
-    if (!data) return [ROW, ROW, ROW];
+    if (!data) return [1, 2, 3].map(() => html`<p>${bones(24, 32)}</p>`);
     const { expirations, balance } = data;
     const hidden = expirations.length - ROWS;
     const shown = this.#isOpen ? expirations : expirations.slice(0, ROWS);
     return html`${
       shown.length
         ? html`<ul part="list" role="list">${shown.map((each) => this.#item(each, balance.asOf))}</ul>`
-        : html`<slot name="empty"><p class="muted">${this.#nothing(balance.asOf)}</p></slot>`
+        : html`<slot name="empty"><p class="muted">${this.texts.nothingExpires}</p></slot>`
     }<div class="fill"></div>${notice}${
       hidden > 0 && !notice
         ? html`<div><button part="more" class="small" aria-expanded=${this.#isOpen} @click=${() => {
@@ -118,28 +118,18 @@ export class ScripExpirations extends FollowingElement<Data> {
   }
 
   #item({ amount, expiresAt, projectedLoss, grant }: Expiration, now: string): TemplateResult {
-    const lost = floor(projectedLoss, this.scale);
-    return html`<li part="item"><div class="row"><data part="amount" value=${amount}>${this.credits(amount)}</data><time part="when" datetime=${expiresAt}>${day(this.localeTag, expiresAt, now)}</time></div><div class="row small"><span><span part="source" class="muted">${
+    const lost = floor(projectedLoss, this.decimals);
+    return html`<li part="item"><div class="row"><data part="amount" value=${amount}>${this.inCredits(amount)}</data><time part="when" datetime=${expiresAt}>${day(this.localeTag, expiresAt, now)}</time></div><div class="row small"><span><span part="source" class="muted">${
       this.texts[grant.source as keyof Messages] ?? grant.source
     }</span> ${
-      units(lost) ? html`<span part="loss">${fill(this.texts.unused, { a: this.amount(projectedLoss) })}</span>` : ""
+      units(lost) ? html`<span part="loss">${fill(this.texts.unused, { a: this.inDigits(projectedLoss) })}</span>` : ""
     }</span><span class="muted whole">${until(this.localeTag, expiresAt, now)}</span></div></li>`;
-  }
-
-  #nothing(now: string): unknown {
-    const [, n = 90, unit = "D"] = /^P(\d+)([DWMY])$/.exec(this.#within) ?? [];
-    const end = new Date(now);
-    end.setDate(end.getDate() + Number(n) * ({ D: 1, W: 7, M: 30, Y: 365 }[unit] ?? 1));
-    return fill(this.texts.nothingExpires, { d: day(this.localeTag, end.toISOString(), now) });
   }
 
   get #within(): string {
     return this.getAttribute("within") || "P90D";
   }
 }
-
-/** As high as a line of the list; without text, which high contrast would show. */
-const ROW = html`<p><span part="skeleton">${"\xa0".repeat(24)}</span><br><span part="skeleton" class="small">${"\xa0".repeat(32)}</span></p>`;
 
 export const defineExpirations = (): void => define("scrip-expirations", ScripExpirations);
 

@@ -2,7 +2,7 @@
 export const enLists = {
   expirations: "Expiring",
   unused: "{a} likely unused",
-  nothingExpires: "Nothing expires by {d}",
+  nothingExpires: "Nothing expires soon",
   runway: "How long it lasts",
   until: "Until {d}",
   endless: "No end in sight",

@@ -50,12 +50,6 @@ describe("what it shows", () => {
     expect(shown.text("suggestion")).toBe("");
   });
 
-  it("a price in a currency that nobody knows", async () => {
-    const suggestedBundle = { name: "Pack", credits: "10", bonus: "0", price: { amount: "1.50", currency: "?" } };
-    const { shown } = await mount({ tag, fake: withRunway({ suggestedBundle }) });
-    expect(shown.text("suggestion")).toBe("Pack: 10 credits for 1.5 ?");
-  });
-
   it("the server's own words as English, whatever the page speaks", async () => {
     const { shown } = await mount({ tag, attributes: "locale=ja", locales: { ja } });
     expect(shown.text("date")).toBe("2月15日まで");

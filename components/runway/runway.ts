@@ -1,9 +1,9 @@
 import { html, type TemplateResult } from "lit/html.js";
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
-import { FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
+import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
 import { until } from "../core/formats.ts";
-import { day, number } from "../core/intl.ts";
+import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import type { Topic } from "../core/session.ts";
@@ -64,7 +64,7 @@ export class ScripRunway extends FollowingElement<Data> {
   static override readonly observedAttributes = [...FollowingElement.observedAttributes, "credit-type"];
   static override readonly css = theme + lists + styles;
 
-  protected override reading(creditType: string): readonly [Topic<Data>] {
+  protected override ownTopics(creditType: string): readonly [Topic<Data>] {
     return [
       {
         asked: `customer{${FOLLOWED}runway(creditType:$creditType){dailyBurn runsOutAt projectedExpiryLoss basis suggestedBundle{name credits bonus price{amount currency}}}}`,
@@ -74,17 +74,17 @@ export class ScripRunway extends FollowingElement<Data> {
     ];
   }
 
-  protected override caption(): string {
+  protected override captionText(): string {
     return this.texts.runway;
   }
 
   protected override arrived(data: Data, previous: Data | undefined): void {
     if (previous && this.#headlineOf(data) !== this.#headlineOf(previous))
-      this.say(`${this.caption()}: ${this.#headlineOf(data)}`);
+      this.say(`${this.captionText()}: ${this.#headlineOf(data)}`);
   }
 
   protected override body(data: Data | undefined, notice: unknown): unknown {
-    if (!data) return BONES;
+    if (!data) return html`<p part="date">${bones(14)}</p><p class="small">${bones(36)}</p>`;
     const { dailyBurn, runsOutAt, projectedExpiryLoss, basis } = data.runway;
     const { asOf } = data.balance;
     const isIdle = !units(dailyBurn);
@@ -92,10 +92,10 @@ export class ScripRunway extends FollowingElement<Data> {
       runsOutAt && runsOutAt > asOf ? until(this.localeTag, runsOutAt, asOf) : ""
     }</span></p>`;
     return html`<div>${isIdle ? html`<slot name="empty">${answer}</slot>` : answer}<p class="small muted"><span part="basis">${
-      isIdle ? "" : [fill(this.texts.daily, { a: this.credits(dailyBurn) }), " · "]
-    }<span lang="en">${basis}</span></span></p>${
-      units(floor(projectedExpiryLoss, this.scale))
-        ? html`<p class="small"><span part="loss">${fill(this.texts.unused, { a: this.credits(projectedExpiryLoss) })}</span></p>`
+      isIdle ? "" : [fill(this.texts.daily, { a: this.inCredits(dailyBurn) }), " · "]
+    }<bdi lang="en">${basis}</bdi></span></p>${
+      units(floor(projectedExpiryLoss, this.decimals))
+        ? html`<p class="small"><span part="loss">${fill(this.texts.unused, { a: this.inCredits(projectedExpiryLoss) })}</span></p>`
         : ""
     }</div><div class="fill"></div>${notice || this.#suggestion(data)}`;
   }
@@ -112,7 +112,7 @@ export class ScripRunway extends FollowingElement<Data> {
       suggestedBundle &&
       fill(this.texts.suggestion, {
         b: suggestedBundle.name,
-        a: this.credits(suggestedBundle.credits),
+        a: this.inCredits(suggestedBundle.credits),
         p: price(this.localeTag, suggestedBundle.price),
       })
     }</span><span part="action"><slot name="action"></slot></span></div>`;
@@ -120,15 +120,8 @@ export class ScripRunway extends FollowingElement<Data> {
 }
 
 /** A decimal string goes into the format as it is; a price is never rounded. */
-const price = (locale: string, { amount, currency }: { amount: string; currency: string }): string => {
-  try {
-    return new Intl.NumberFormat(locale, { style: "currency", currency }).format(amount as `${number}`);
-  } catch {
-    return `${number(locale, amount, 6)} ${currency}`; // a code that is none
-  }
-};
-
-const BONES = html`<p part="date"><span part="skeleton">${"\xa0".repeat(14)}</span></p><p class="small"><span part="skeleton">${"\xa0".repeat(36)}</span></p>`;
+const price = (locale: string, { amount, currency }: { amount: string; currency: string }): string =>
+  new Intl.NumberFormat(locale, { style: "currency", currency }).format(amount as `${number}`);
 
 export const defineRunway = (): void => define("scrip-runway", ScripRunway);
 

@@ -54,12 +54,10 @@ export function spansFor(interval: Interval, chosen: string): { range: string; l
   const all = ranges.includes(chosen) ? ranges : [...ranges, chosen].sort((a, b) => hoursOf(a) - hoursOf(b));
   return all.map((range) => ({
     range,
-    label: (locale) => {
-      const hours = hoursOf(range);
-      const [amount, unit] = hours % 168 === 0 && /W/.test(range) ? [hours / 168, "week"] : [hours / 24, "day"];
-      return hours < 24
-        ? new Intl.NumberFormat(locale, { style: "unit", unit: "hour", unitDisplay: "long" }).format(hours)
-        : new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(amount);
+    label(locale) {
+      const unit = range.endsWith("W") ? "week" : "day";
+      const amount = hoursOf(range) / HOURS[unit];
+      return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(amount);
     },
   }));
 }

@@ -7,11 +7,6 @@ export const styles = /* css */ `
     flex-wrap: wrap;
     gap: 0 1em;
   }
-  .tools {
-    display: flex;
-    gap: 0.5em;
-    white-space: nowrap;
-  }
   [part="readout"] {
     min-block-size: 3em;
   }
@@ -73,10 +68,6 @@ export const styles = /* css */ `
     flex: 1 1 8em;
     block-size: 8em;
     overflow: auto;
-  }
-  table {
-    inline-size: 100%;
-    border-collapse: collapse;
   }
   :is(th, td) {
     padding: 0.25em 0;

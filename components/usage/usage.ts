@@ -3,7 +3,7 @@ import { text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
 import { ScripError } from "../core/errors.ts";
-import { FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
+import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import type { Resource, Topic } from "../core/session.ts";
@@ -106,8 +106,9 @@ export class ScripUsage extends FollowingElement<Data> {
     super.attributeChangedCallback();
   }
 
-  protected override reading(creditType: string): readonly [Topic<Data>, ...Topic<never>[]] | ScripError {
-    const { resources, groupBy } = this;
+  protected override ownTopics(creditType: string): readonly [Topic<Data>, ...Topic<never>[]] | ScripError {
+    const { resources } = this;
+    const groupBy = this.#groupBy;
     // The server's clock where it is known: a test workspace has another day.
     const { asOf } = (resources[1] as Resource<Followed["balance"]> | undefined)?.data ?? {};
     const span = this.#span(asOf);
@@ -127,7 +128,7 @@ export class ScripUsage extends FollowingElement<Data> {
     return [{ ...own, merge: newest }, groupBy === "FEATURE" ? FEATURES : MEMBERS];
   }
 
-  protected override caption(): string {
+  protected override captionText(): string {
     return this.texts.usage;
   }
 
@@ -154,7 +155,8 @@ export class ScripUsage extends FollowingElement<Data> {
   }
 
   protected override body(data: Data | undefined, notice: unknown): unknown {
-    if (!data) return BONES;
+    if (!data)
+      return html`<p part="readout">${bones(26, 24)}</p><div part="chart"></div><p part="axis">${bones(12)}</p>`;
     const { points, total } = data.usage;
     const [groups, buckets] = bucketsOf(points, data.groups?.points, this.#names(), this.texts.others);
     this.#buckets = buckets;
@@ -172,8 +174,8 @@ export class ScripUsage extends FollowingElement<Data> {
     const { used, daily } = this.texts;
     const bucket = this.#buckets[this.#pointed ?? -1];
     if (!bucket)
-      return html`<strong>${fill(used, { a: this.credits(total) })}</strong><br><span class="small muted">${fill(daily, { a: this.credits(dailyBurn) })}</span>`;
-    return html`<strong>${this.credits(bucket.amount)}</strong><br><span class="small muted">${this.#label(bucket)}${this.#parts(bucket)}</span>`;
+      return html`<strong>${fill(used, { a: this.inCredits(total) })}</strong><br><span class="small muted">${fill(daily, { a: this.inCredits(dailyBurn) })}</span>`;
+    return html`<strong>${this.inCredits(bucket.amount)}</strong><br><span class="small muted">${this.#label(bucket)}${this.#parts(bucket)}</span>`;
   }
 
   #label({ start, end }: Bucket): string {
@@ -183,7 +185,7 @@ export class ScripUsage extends FollowingElement<Data> {
   #parts({ parts }: Bucket): string {
     const said = parts
       .filter(({ amount }) => amount > 0n)
-      .map(({ name, amount }) => `${name} ${this.amount(text(amount))}`);
+      .map(({ name, amount }) => `${name} ${this.inDigits(text(amount))}`);
     return said.length ? ` · ${said.join(", ")}` : "";
   }
 
@@ -202,7 +204,7 @@ export class ScripUsage extends FollowingElement<Data> {
     const buckets = this.#buckets;
     const most = buckets.reduce((most, { amount }) => (units(amount) > most ? units(amount) : most), 1n);
     const stop = Math.min(this.#at ?? buckets.length - 1, buckets.length - 1);
-    return html`<div part="chart" role="group" aria-roledescription=${this.texts.chart} aria-label=${this.caption()} @keydown=${(
+    return html`<div part="chart" role="group" aria-roledescription=${this.texts.chart} aria-label=${this.captionText()} @keydown=${(
       event: KeyboardEvent,
     ) =>
       this.#move(
@@ -210,7 +212,7 @@ export class ScripUsage extends FollowingElement<Data> {
         stop,
       )} @pointerleave=${() => this.#point()}><svg viewBox="0 0 ${buckets.length * 10} ${HIGH}" preserveAspectRatio="none">${buckets.map(
       (bucket, index) =>
-        svg`<g part="bar" role="img" aria-label=${`${this.#label(bucket)}: ${this.credits(bucket.amount)}${this.#parts(bucket)}`} tabindex=${
+        svg`<g part="bar" role="img" aria-label=${`${this.#label(bucket)}: ${this.inCredits(bucket.amount)}${this.#parts(bucket)}`} tabindex=${
           index === stop ? 0 : -1
         } @focus=${() => this.#arrive(index)} @blur=${() => this.#arrive()} @pointerenter=${() => this.#point(index)}><rect class="hit" x=${index * 10} width="10" height=${`${HIGH}`} />${this.#bar(bucket, index, most)}</g>`,
     )}</svg></div>`;
@@ -258,21 +260,21 @@ export class ScripUsage extends FollowingElement<Data> {
   #legend(groups: Group[]): TemplateResult {
     return html`<ul part="legend" class="small" role="list">${groups.map(
       ({ name, amount }, index) =>
-        html`<li><svg aria-hidden="true"><rect class="g${index}" width="100%" height="100%" /></svg>${name} <span class="muted">${this.amount(text(amount))}</span></li>`,
+        html`<li><svg aria-hidden="true"><rect class="g${index}" width="100%" height="100%" /></svg>${name} <span class="muted">${this.inDigits(text(amount))}</span></li>`,
     )}</ul>`;
   }
 
   #table(groups: Group[]): TemplateResult {
     const { when, amount } = this.texts;
-    return html`<div part="table" class="small" tabindex="0" role="region" aria-label=${this.caption()}><table><thead><tr><th scope="col">${when}</th>${groups.map(
+    return html`<div part="table" class="small" tabindex="0" role="region" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th>${groups.map(
       ({ name }) => html`<th scope="col">${name}</th>`,
     )}<th scope="col">${amount}</th></tr></thead><tbody>${this.#buckets
       .toReversed()
       .map(
         (bucket) =>
           html`<tr><th scope="row" class="whole">${this.#label(bucket)}</th>${groups.map(
-            (_, index) => html`<td>${this.amount(text(bucket.parts[index]?.amount ?? 0n))}</td>`,
-          )}<td>${this.amount(bucket.amount)}</td></tr>`,
+            (_, index) => html`<td>${this.inDigits(text(bucket.parts[index]?.amount ?? 0n))}</td>`,
+          )}<td>${this.inDigits(bucket.amount)}</td></tr>`,
       )}</tbody></table></div>`;
   }
 
@@ -280,7 +282,7 @@ export class ScripUsage extends FollowingElement<Data> {
     return (this.resources[2] as Resource<Names> | undefined)?.data ?? new Map();
   }
 
-  get groupBy(): string {
+  get #groupBy(): string {
     const by = this.getAttribute("group-by")?.toUpperCase() ?? "";
     return by === "FEATURE" || by === "MEMBER" ? by : "";
   }
@@ -312,8 +314,6 @@ const MEMBERS = {
   merge: ({ members }: { members: { edges: { node: { key: string; name: string } }[] } }) =>
     named(members.edges.map(({ node }) => node)),
 } as unknown as Topic<never>;
-
-const BONES = html`<p part="readout"><strong><span part="skeleton">${"\xa0".repeat(20)}</span></strong><br><span part="skeleton" class="small">${"\xa0".repeat(24)}</span></p><div part="chart"></div><p part="axis" class="small"><span part="skeleton">${"\xa0".repeat(12)}</span></p>`;
 
 export const defineUsage = (): void => define("scrip-usage", ScripUsage);
 

@@ -70,7 +70,7 @@ export async function bundle({ entry, format = "esm", minified = true }) {
     module: format === "esm",
     toplevel: format === "esm",
     ecma: 2022,
-    compress: { passes: 4, unsafe_arrows: true, pure_getters: true, keep_fargs: false },
+    compress: { passes: 4, unsafe_arrows: true, pure_getters: true, unsafe: true, keep_fargs: false },
     format: { comments: false },
   });
   return format === "esm" ? SERVER_SIDE + squeezed.code : squeezed.code;

@@ -182,7 +182,7 @@ describe("the ways to load it", () => {
     await expect
       .poll(() => troubles)
       .toEqual(
-        ["provider", "balance", "expirations", "runway", "usage"].map((name) =>
+        ["provider", "balance", "expirations", "runway", "usage", "ledger"].map((name) =>
           expect.stringContaining(`scrip-${name}`),
         ),
       );

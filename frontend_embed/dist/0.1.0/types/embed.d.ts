@@ -11,6 +11,10 @@ export interface ScripBalance extends HTMLElement {
 export interface ScripExpirations extends HTMLElement {
 }
 
+/** What happened to the credits, and why. */
+export interface ScripLedger extends HTMLElement {
+}
+
 /** The session of a page. */
 export interface ScripProvider extends HTMLElement {
   /** In place of `token-url`: a function that gets `{reason, signal}` and returns a token, or `{token, expiresAt}`. */
@@ -117,6 +121,7 @@ export declare function registerLocale(locale: string, messages: Partial<Message
 export declare const version: string;
 export declare const ScripBalance: { new (): ScripBalance };
 export declare const ScripExpirations: { new (): ScripExpirations };
+export declare const ScripLedger: { new (): ScripLedger };
 export declare const ScripProvider: { new (): ScripProvider };
 export declare const ScripRunway: { new (): ScripRunway };
 export declare const ScripUsage: { new (): ScripUsage };
@@ -125,6 +130,7 @@ declare global {
   interface HTMLElementTagNameMap {
     "scrip-balance": ScripBalance;
     "scrip-expirations": ScripExpirations;
+    "scrip-ledger": ScripLedger;
     "scrip-provider": ScripProvider;
     "scrip-runway": ScripRunway;
     "scrip-usage": ScripUsage;
@@ -135,6 +141,8 @@ declare global {
     "scrip-load": CustomEvent<null>;
     "scrip-error": CustomEvent<{code: string, message: string, retryable: boolean}>;
     "scrip-expiring": CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>;
+    "scrip-entry-select": CustomEvent<{id: string, sequence: number, kind: string, amount: string}>;
+    "scrip-export": CustomEvent<{creditType: string, kinds: string[] | null}>;
     "scrip-range-change": CustomEvent<{range: string, interval: string}>;
   }
 }

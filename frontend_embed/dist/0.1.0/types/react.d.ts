@@ -1,6 +1,6 @@
 /** JSX of React 19. Written by the build: don't edit. */
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ScripBalance, ScripExpirations, ScripProvider, ScripRunway, ScripUsage, FetchToken } from "./embed.js";
+import type { ScripBalance, ScripExpirations, ScripLedger, ScripProvider, ScripRunway, ScripUsage, FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */
@@ -36,6 +36,31 @@ export interface ScripExpirationsProps {
   "heading-level"?: number;
   /** What expires first is another now, or was first shown; amounts are exact decimals. */
   "onscrip-expiring"?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripLedgerProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** Entries read at once, 1 to 100; 20 when left out. */
+  "page-size"?: number;
+  /** Kinds of entries to show, such as `BURN SETTLE`; all when left out. */
+  kinds?: string;
+  /** New entries appear, and disputes move on, as it happens. */
+  live?: boolean;
+  /** Usage can be disputed. */
+  disputable?: boolean;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  "onscrip-entry-select"?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  "onscrip-export"?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
   /** The first data is on the screen. */
   "onscrip-load"?: (event: CustomEvent<null>) => void;
   /** Data could not be had; what was shown stays. */
@@ -94,6 +119,7 @@ declare module "react" {
     interface IntrinsicElements {
       "scrip-balance": DetailedHTMLProps<HTMLAttributes<ScripBalance>, ScripBalance> & ScripBalanceProps;
       "scrip-expirations": DetailedHTMLProps<HTMLAttributes<ScripExpirations>, ScripExpirations> & ScripExpirationsProps;
+      "scrip-ledger": DetailedHTMLProps<HTMLAttributes<ScripLedger>, ScripLedger> & ScripLedgerProps;
       "scrip-provider": DetailedHTMLProps<HTMLAttributes<ScripProvider>, ScripProvider> & ScripProviderProps;
       "scrip-runway": DetailedHTMLProps<HTMLAttributes<ScripRunway>, ScripRunway> & ScripRunwayProps;
       "scrip-usage": DetailedHTMLProps<HTMLAttributes<ScripUsage>, ScripUsage> & ScripUsageProps;

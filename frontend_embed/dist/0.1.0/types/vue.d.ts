@@ -41,6 +41,31 @@ export interface ScripExpirationsProps {
   onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripLedgerProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** Entries read at once, 1 to 100; 20 when left out. */
+  "page-size"?: number;
+  /** Kinds of entries to show, such as `BURN SETTLE`; all when left out. */
+  kinds?: string;
+  /** New entries appear, and disputes move on, as it happens. */
+  live?: boolean;
+  /** Usage can be disputed. */
+  disputable?: boolean;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  onScripEntrySelect?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  onScripExport?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 export interface ScripProviderProps {
   /** Where Scrip answers, such as `https://credits.example.com`; the page's own origin when left out. */
   endpoint?: string;
@@ -92,6 +117,7 @@ declare module "vue" {
   interface GlobalComponents {
     "scrip-balance": { new (): { $props: ScripBalanceProps } };
     "scrip-expirations": { new (): { $props: ScripExpirationsProps } };
+    "scrip-ledger": { new (): { $props: ScripLedgerProps } };
     "scrip-provider": { new (): { $props: ScripProviderProps } };
     "scrip-runway": { new (): { $props: ScripRunwayProps } };
     "scrip-usage": { new (): { $props: ScripUsageProps } };
