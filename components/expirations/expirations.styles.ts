@@ -9,6 +9,12 @@ export const styles = /* css */ `
   li:first-child {
     border: 0;
   }
+  /* Where there is no room for both, what may be lost says more than how far away that is. */
+  @container (max-width: 18em) {
+    .far {
+      display: none;
+    }
+  }
   [part="source"] {
     margin-inline-end: 0.5em;
   }

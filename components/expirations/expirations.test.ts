@@ -97,7 +97,8 @@ describe("what it shows", () => {
 
   it("nothing beyond its edge at 320 pixels", async () => {
     const { shown } = await mount({ tag, around: "<div class=narrow>" });
-    (shown.element.closest(".narrow") as HTMLElement).style.width = "320px";
+    (shown.element.closest(".narrow") as HTMLElement).style.width = "288px";
+    expect(shown.element.offsetHeight).toBe(276);
     const card = shown.part("card") as HTMLElement;
     expect(card.scrollWidth).toBeLessThanOrEqual(card.clientWidth);
   });

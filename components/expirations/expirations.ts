@@ -123,7 +123,7 @@ export class ScripExpirations extends FollowingElement<Data> {
       this.texts[grant.source as keyof Messages] ?? grant.source
     }</span> ${
       units(lost) ? html`<span part="loss">${fill(this.texts.unused, { a: this.inDigits(projectedLoss) })}</span>` : ""
-    }</span><span class="muted whole">${until(this.localeTag, expiresAt, now)}</span></div></li>`;
+    }</span><span class="muted whole far">${until(this.localeTag, expiresAt, now)}</span></div></li>`;
   }
 
   get #within(): string {

@@ -32,6 +32,8 @@ export const styles = /* css */ `
     white-space: nowrap;
   }
   .title {
+    display: inline-flex;
+    align-items: center;
     padding: 0;
     background: none;
     font-weight: 600;
@@ -39,7 +41,6 @@ export const styles = /* css */ `
   }
   .title::after {
     content: "";
-    display: inline-block;
     inline-size: 0.375em;
     block-size: 0.375em;
     margin-inline-start: 0.5em;

@@ -122,7 +122,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
   }
 
   #page(creditType: string): Topic<Ledger>["args"] {
-    const first = Math.min(PAGE_MAX, Math.max(1, Number(this.getAttribute("page-size")) || 20));
+    const first = Math.min(PAGE_MAX, Math.max(1, Number.parseInt(this.getAttribute("page-size") ?? "", 10) || 20));
     return { filter: ["LedgerFilter", { creditType, kinds: this.#kinds }], first: ["Int", first] };
   }
 

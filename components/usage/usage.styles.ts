@@ -1,6 +1,6 @@
 export const styles = /* css */ `
   :host {
-    min-block-size: 22em;
+    min-block-size: 23em;
   }
   [part="legend"] {
     display: flex;
@@ -16,7 +16,7 @@ export const styles = /* css */ `
   }
   [part="chart"] {
     flex: 1;
-    min-block-size: 8em;
+    min-block-size: 6.5em;
     position: relative;
     border-block-end: 1px solid var(--_faint);
   }

@@ -122,12 +122,13 @@ describe("what it shows", () => {
     ["an error", { fake: unreachable() }],
   ])("in the room that is kept for it: %s", async (_, options) => {
     const { shown } = await mount({ tag, ...options });
-    expect(shown.element.offsetHeight).toBe(352);
+    expect(shown.element.offsetHeight).toBe(368);
   });
 
   it("nothing beyond its edge at 320 pixels", async () => {
     const { shown } = await mount({ tag, attributes: "group-by=feature" });
     shown.element.style.width = "288px";
+    expect(shown.element.offsetHeight).toBe(368);
     const card = shown.part("card") as HTMLElement;
     expect(card.scrollWidth).toBeLessThanOrEqual(card.clientWidth);
   });
@@ -238,7 +239,7 @@ describe("what happens", () => {
     await settle();
     expect(shown.text("stale")).toMatch(/^Offline · updated/);
     expect(shown.parts("bar").length).toBe(30);
-    expect(shown.element.offsetHeight).toBe(352);
+    expect(shown.element.offsetHeight).toBe(368);
   });
 });
 
