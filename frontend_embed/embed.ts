@@ -1,12 +1,24 @@
 /** Everything a host page loads: registers the elements, and hands out what pages may call. */
 import { defineBalance } from "../components/balance/balance.ts";
+import { defineExpirations } from "../components/expirations/expirations.ts";
+import { defineLedger } from "../components/ledger/ledger.ts";
 import { defineProvider } from "../components/provider/provider.ts";
+import { defineRunway } from "../components/runway/runway.ts";
+import { defineUsage } from "../components/usage/usage.ts";
 
 defineProvider();
 defineBalance();
+defineExpirations();
+defineRunway();
+defineUsage();
+defineLedger();
 
 export { type BalanceEvents, ScripBalance } from "../components/balance/balance.ts";
 export { VERSION as version } from "../components/core/define.ts";
 export { type Messages, registerLocale } from "../components/core/messages.ts";
 export type { FetchToken, TokenAnswer, TokenReason } from "../components/core/tokens.ts";
+export { type ExpirationsEvents, ScripExpirations } from "../components/expirations/expirations.ts";
+export { type LedgerEvents, ScripLedger } from "../components/ledger/ledger.ts";
 export { ScripProvider } from "../components/provider/provider.ts";
+export { ScripRunway } from "../components/runway/runway.ts";
+export { ScripUsage, type UsageEvents } from "../components/usage/usage.ts";

@@ -22,7 +22,7 @@ CASES = {
     *(f"W{number}" for number in range(1, 10)),
     *(f"A{number}" for number in range(1, 14)),
     *(f"T{number}" for number in range(1, 9)),
-    *("D8", "O6", "O7", "O8", "R14", "R15", "R18", "R19", "R20", "X1", "X10"),
+    *("D8", "O6", "O7", "O8", "R14", "R15", "R18", "R19", "R20", "X1", "X3", "X7", "X10"),
 }
 _ROW = re.compile(r"^\| ([A-Z]\d+) \| (.+?) \| (.+?) \|$")
 _NAMED = re.compile(r"`([^`]*)`")

@@ -8,28 +8,7 @@ import { fill } from "../core/messages.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./balance.styles.ts";
-
-interface CreditType {
-  key: string;
-  name: string;
-  unitSingular: string;
-  unitPlural: string;
-  scale: number;
-}
-
-interface Bucket {
-  amount: string;
-  expiresAt: string | null;
-}
-
-interface Balance {
-  creditType: CreditType;
-  available: string;
-  held: string;
-  version: number;
-  asOf: string;
-  buckets: Bucket[];
-}
+import { type Balance, balanceTopic, credits } from "./topic.ts";
 
 export interface BalanceEvents extends CommonEvents {
   /** `previous` and `available` are exact decimals. */
@@ -37,20 +16,10 @@ export interface BalanceEvents extends CommonEvents {
   "scrip-balance-low": { available: string; low: string; version: number };
 }
 
-const SELECTION =
-  "{creditType{key name unitSingular unitPlural scale}available held version asOf buckets{amount expiresAt}}";
-
 /** Rows that fit into the height that is kept free; the others are one press away. */
 const ROWS = 2;
 /** Digits that fit beside the word; a longer number is set smaller. */
 const LONG = 10;
-
-/**
- * By (version, asOf): what is available changes at an expiry, before there is an entry for it.
- * Instants are UTC with six decimals, so their texts sort as they do.
- */
-export const isNewer = (next: Balance, shown: Balance): boolean =>
-  next.version === shown.version ? next.asOf > shown.asOf : next.version > shown.version;
 
 /**
  * What a customer can spend, live: the available credits, and which of them expire when.
@@ -111,16 +80,9 @@ export class ScripBalance extends ScripElement<Balance> {
   #isOpen = false;
   #wasLow = false;
 
-  protected override topic(): Topic<Balance> | ScripError {
+  protected override topics(): readonly [Topic<Balance>] | ScripError {
     const creditType = this.getAttribute("credit-type");
-    if (!creditType) return new ScripError("CONFIG", "no credit-type");
-    return {
-      read: "balance",
-      args: { creditType: ["String!", creditType] },
-      selection: SELECTION,
-      live: "balanceUpdated",
-      isNewer,
-    };
+    return creditType ? [balanceTopic(creditType)] : new ScripError("CONFIG", "no credit-type");
   }
 
   protected override headline({ creditType }: Balance): string {
@@ -134,7 +96,7 @@ export class ScripBalance extends ScripElement<Balance> {
       this.emit<BalanceEvents>("scrip-balance-change", { previous: previous.available, available, version });
       const { scale } = data.creditType;
       if (floor(available, scale) !== floor(previous.available, scale)) {
-        const a = this.#credits(data, available).join(" ");
+        const a = credits(this.localeTag, data.creditType, available).join(" ");
         this.say(fill(this.texts.balance, { h: this.headline(data), a }).join(""));
         this.#flash();
       }
@@ -158,7 +120,7 @@ export class ScripBalance extends ScripElement<Balance> {
   }
 
   #figure(data: Balance): TemplateResult {
-    const [amount, unit] = this.#credits(data, data.available);
+    const [amount, unit] = credits(this.localeTag, data.creditType, data.available);
     const kind = (data.available < "0" ? "debt " : "") + (amount.length > LONG ? "long" : "");
     return html`<p><data part="value" class=${kind} value=${data.available}>${amount}</data> <span part="unit">${unit}</span></p>`;
   }
@@ -202,16 +164,11 @@ export class ScripBalance extends ScripElement<Balance> {
   }
 
   #sentence(data: Balance, { totalUnits, date, expiresAt }: Line): unknown {
-    const [amount, unit] = this.#credits(data, text(totalUnits));
+    const [amount, unit] = credits(this.localeTag, data.creditType, text(totalUnits));
     const { expiring, never } = this.texts;
     return expiresAt
       ? fill(expiring, { a: `${amount} ${unit}`, d: html`<time part="expiry" datetime=${expiresAt}>${date}</time>` })
       : fill(never, { a: amount });
-  }
-
-  /** The number and its word: "1" "credit". The words are in the catalog's language, not the page's. */
-  #credits({ creditType: { scale, unitSingular, unitPlural } }: Balance, amount: string): [string, string] {
-    return [number(this.localeTag, amount, scale), floor(amount, scale) === "1" ? unitSingular : unitPlural];
   }
 
   get #low(): string {

@@ -1,10 +1,18 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { type Mounted, mount, PATIENCE_MS, settle, turn, unmountAll } from "../../frontend_embed/testing/harness.ts";
+import { defineExpirations } from "../expirations/expirations.ts";
+import { defineLedger } from "../ledger/ledger.ts";
 import { defineProvider } from "../provider/provider.ts";
+import { defineRunway } from "../runway/runway.ts";
+import { defineUsage } from "../usage/usage.ts";
 import { defineBalance } from "./balance.ts";
 
 defineProvider();
 defineBalance();
+defineExpirations();
+defineRunway();
+defineUsage();
+defineLedger();
 
 // Timers that keep an element for some seconds run out at once.
 beforeEach(() => {
@@ -22,11 +30,16 @@ const heap_bytes = (): number => {
   return (performance as unknown as { memory: { usedJSHeapSize: number } }).memory.usedJSHeapSize;
 };
 
-async function mountAndUnmount({ provider }: Mounted, times: number): Promise<WeakRef<Element>[]> {
+async function mountAndUnmount(
+  { provider }: Mounted,
+  times: number,
+  tag = "scrip-balance",
+): Promise<WeakRef<Element>[]> {
   const gone: WeakRef<Element>[] = [];
   for (let n = 0; n < times; n++) {
-    const balance = document.createElement("scrip-balance");
+    const balance = document.createElement(tag);
     balance.setAttribute("credit-type", "ai");
+    balance.toggleAttribute("live", true);
     provider.append(balance);
     await turn();
     balance.remove();
@@ -37,19 +50,21 @@ async function mountAndUnmount({ provider }: Mounted, times: number): Promise<We
   return gone;
 }
 
-it("elements that left the page are collected", async () => {
-  const gone = await mountAndUnmount(await mount(), 100);
+const TAGS = ["balance", "expirations", "runway", "usage", "ledger"].map((name) => `scrip-${name}`);
+
+it.each(TAGS)("elements that left the page are collected: %s", async (tag) => {
+  const gone = await mountAndUnmount(await mount({ tag }), 100, tag);
   await vi.waitFor(() => {
     collect();
     expect(gone.filter((element) => element.deref()).length).toBeLessThan(3);
   }, PATIENCE_MS);
 });
 
-it("a thousand mounts leave less than 256 bytes each", async () => {
-  const mounted = await mount();
-  await mountAndUnmount(mounted, 300); // whatever is made once
+it.each(TAGS)("a thousand mounts leave less than 256 bytes each: %s", async (tag) => {
+  const mounted = await mount({ tag });
+  await mountAndUnmount(mounted, 300, tag); // whatever is made once
   const before = heap_bytes();
-  await mountAndUnmount(mounted, 1_000);
+  await mountAndUnmount(mounted, 1_000, tag);
   expect((heap_bytes() - before) / 1_000).toBeLessThan(256);
 });
 

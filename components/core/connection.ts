@@ -5,6 +5,8 @@ import type { Answer, Question } from "./graphql.ts";
 export interface Subscription extends Question {
   next(data: Record<string, unknown>): void;
   error(error: ScripError): void;
+  /** Has nothing to say until something happens: nobody waits for its first answer. */
+  isSilent?: boolean | undefined;
   /** Refusals in a row, for the back-off. */
   failures?: number;
 }
@@ -25,19 +27,19 @@ export class Connection {
   readonly token: string;
   /** When the server was last heard. */
   seen_ms = Date.now();
-  /** Once: every subscription has had its first answer. */
+  /** Once: every subscription that is due to answer has. */
   onSettled: (() => void) | undefined;
   onClosed: ((code: number) => void) | undefined;
   #socket: WebSocket;
   #subscriptions: Subscriptions;
-  #unanswered: Set<string>;
+  #unanswered = new Set<string>();
   #isReady = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(url: string, token: string, subscriptions: Subscriptions) {
     this.token = token;
     this.#subscriptions = subscriptions;
-    this.#unanswered = new Set(subscriptions.keys());
+    for (const [id, { isSilent }] of subscriptions) if (!isSilent) this.#unanswered.add(id);
     const socket = new WebSocket(url, "graphql-transport-ws");
     this.#socket = socket;
     // The token goes into the greeting: an address would end up in logs.

@@ -26,7 +26,7 @@ declare global {
 }
 
 /**
- * An element that shows one topic of the customer. It finds the session, follows language and
+ * An element that shows something of the customer. It finds the session, follows language and
  * direction, and has the states that all elements share; a subclass draws the data.
  *
  * Attributes are all that a page sets: plain pages and every framework can do that. Lit renders; its
@@ -40,8 +40,9 @@ export abstract class ScripElement<T> extends HTMLElement {
   /** The texts and the language of this moment. */
   protected texts: Messages = english.texts;
   protected localeTag = "en";
-  #session: Session | undefined;
-  #resource: Resource<T> | undefined;
+  protected pageSession: Session | undefined;
+  /** What `topics()` asks for, in its order. */
+  protected resources: Resource<unknown>[] = [];
   /** The data on the screen, and the code of the error that was told last: retries don't repeat it. */
   #shown: T | undefined;
   #told: string | undefined;
@@ -55,8 +56,8 @@ export abstract class ScripElement<T> extends HTMLElement {
     this.tree.adoptedStyleSheets = [sheetOf((this.constructor as typeof ScripElement).css)];
   }
 
-  /** What to show, by the attributes; an error when they say too little. */
-  protected abstract topic(): Topic<T> | ScripError;
+  /** What to show, by the attributes, and behind it what else is needed; an error when they say too little. */
+  protected abstract topics(): readonly [Topic<T>, ...Topic<never>[]] | ScripError;
   protected abstract headline(data: T): string;
   /** Stands beside the heading. */
   protected abstract beside(data: T): unknown;
@@ -73,7 +74,7 @@ export abstract class ScripElement<T> extends HTMLElement {
     join(this);
     this.follow();
     setTimeout(() => {
-      if (this.#session) return;
+      if (this.pageSession) return;
       this.#noSession = new ScripError("CONFIG", "there is no scrip-provider");
       this.requestUpdate();
     }, PROVIDER_MS_MAX);
@@ -104,22 +105,23 @@ export abstract class ScripElement<T> extends HTMLElement {
     type Provider = HTMLElement & { scripSession?: Session };
     const tag = "scrip-provider";
     const provider = nearest<Provider>(this, tag) ?? document.querySelector<Provider>(tag);
-    if (provider?.scripSession !== this.#session) this.#watch();
-    this.#session = provider?.scripSession;
+    if (provider?.scripSession !== this.pageSession) this.#watch();
+    this.pageSession = provider?.scripSession;
     this.requestUpdate();
   }
 
   #update(): void {
     this.localeTag = canonical(this.getAttribute("locale") || nearest(this, "[lang]")?.lang || navigator.language);
-    const spoken = messagesFor(this.localeTag, this.#session?.baseUrl);
+    const spoken = messagesFor(this.localeTag, this.pageSession?.baseUrl);
     this.texts = (spoken ?? english).texts;
 
-    const topic = this.topic();
-    const mistake = topic instanceof ScripError ? topic : undefined;
-    this.#watch(mistake ? undefined : (topic as Topic<T>));
+    const topics = this.topics();
+    const mistake = topics instanceof ScripError ? topics : undefined;
+    this.#watch(mistake ? [] : (topics as unknown as Topic<unknown>[]));
+    const [resource] = this.resources as Resource<T>[];
     // Until its texts are there, an element is still loading: nobody sees two languages.
-    const data = spoken && this.#resource?.data;
-    const error = this.#session ? spoken && (mistake ?? this.#resource?.error) : this.#noSession;
+    const data = spoken && resource?.data;
+    const error = this.pageSession ? spoken && (mistake ?? resource?.error) : this.#noSession;
 
     const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
     render(
@@ -174,7 +176,7 @@ export abstract class ScripElement<T> extends HTMLElement {
   }
 
   #stale(error: ScripError): TemplateResult {
-    const t = ago(this.localeTag, Date.now() - (this.#resource?.confirmed_ms ?? 0));
+    const t = ago(this.localeTag, Date.now() - (this.resources[0]?.confirmed_ms ?? 0));
     return html`<span part="stale"><span>${this.#problem(error)} · ${fill(this.texts.updated, { t })}</span>${this.#retry(error, "↻")}</span>`;
   }
 
@@ -185,16 +187,15 @@ export abstract class ScripElement<T> extends HTMLElement {
   #retry({ retryable }: ScripError, face: string): unknown {
     const { retry } = this.texts;
     return retryable
-      ? html`<button part="retry" aria-label=${retry} @click=${() => this.#session?.retryNow()}>${face}</button>`
+      ? html`<button part="retry" aria-label=${retry} @click=${() => this.pageSession?.retryNow()}>${face}</button>`
       : "";
   }
 
-  /** Shows this topic from now on; without one, nothing. */
-  #watch(topic?: Topic<T>): void {
-    const resource = topic && this.#session?.watchTopic(topic, this.#changed);
-    if (resource === this.#resource) return;
-    if (this.#resource) this.#session?.unwatch(this.#resource, this.#changed);
-    this.#resource = resource;
-    this.#shown = undefined;
+  /** Shows these topics from now on; without any, nothing. */
+  #watch(topics: Topic<unknown>[] = []): void {
+    const { pageSession: session, resources } = this;
+    this.resources = session ? topics.map((topic) => session.watchTopic(topic, this.#changed)) : [];
+    for (const each of resources) if (!this.resources.includes(each)) session?.unwatch(each, this.#changed);
+    if (resources[0] !== this.resources[0]) this.#shown = undefined;
   }
 }

@@ -1,17 +1,19 @@
 import { en } from "../locales/en.ts";
+import type { enLists } from "../locales/en_lists.ts";
 import { surroundingsChanged } from "./surroundings.ts";
 
 declare const SCRIP_VERSION: string;
 
 /** What elements say to people. `{a}` and the like are places for values. */
-export type Messages = typeof en;
+export type Messages = typeof en & typeof enLists;
 export interface Spoken {
   texts: Messages;
   /** The language the text is really in. */
   localeTag: string;
 }
 
-export const english: Spoken = { texts: en, localeTag: "en" };
+/** Elements that come later bring their own English along. */
+export const english: Spoken = { texts: en as unknown as Messages, localeTag: "en" };
 const spoken = new Map<string, Spoken>([["en", english]]);
 const loading = new Set<string>();
 /** Languages that come with the server as files; English is in the script. */
@@ -20,7 +22,7 @@ const LOAD_MS_MAX = 5_000;
 
 /** Adds a language, or replaces texts of one; what is left out is said in English. */
 export function registerLocale(locale: string, messages: Partial<Messages>): void {
-  spoken.set(locale.toLowerCase(), { texts: { ...en, ...messages }, localeTag: locale });
+  spoken.set(locale.toLowerCase(), { texts: { ...english.texts, ...messages }, localeTag: locale });
   surroundingsChanged();
 }
 

@@ -1,17 +1,19 @@
-import { fromFault, ScripError } from "./errors.ts";
-import { type Answer, type Question, request } from "./graphql.ts";
+import { type Fault, fromFault, ScripError } from "./errors.ts";
+import { type Answer, request } from "./graphql.ts";
 import { Live } from "./live.ts";
 import { type FetchToken, Tokens } from "./tokens.ts";
 
-/** What an element shows: one field of the customer, and the subscription that keeps it fresh. */
+/** What an element shows: where it is read, the subscription that keeps it fresh, or both. */
 export interface Topic<T> {
-  /** A field of `customer`, such as `balance`. */
-  read: string;
-  /** The subscription whose first answer is the present state; it takes the same arguments. */
-  live: string;
+  /** A field of the query's root, arguments as `$name`: `customer{balance(creditType:$creditType){…}}`. */
+  asked?: string;
+  /** A field of the subscription's root. Its first answer is the present state, unless it is silent. */
+  pushed?: string;
+  isSilent?: boolean;
   args: Record<string, readonly [type: string, value: unknown]>;
-  selection: string;
-  isNewer(next: T, shown: T): boolean;
+  /** What is known now that `next` has come, whichever way; nothing where there is no such thing. */
+  // biome-ignore lint/suspicious/noExplicitAny: it comes as the wire brings it
+  merge(next: any, shown: T | undefined): T | null | undefined;
 }
 
 /** The shared state of one topic: however many elements show it, it is read once. */
@@ -29,6 +31,9 @@ export interface Resource<T> {
 // biome-ignore lint/suspicious/noExplicitAny: topics of all types share one list, each element knows its own
 type AnyResource = Resource<any>;
 
+/** Words and what stands between them. The server takes 1,000 of its own counting, which is finer, and 20 root fields; a topic has more than 35. */
+const WORDS_MAX = 700;
+
 /** How long nobody has to look before a topic is dropped: a moved element comes back at once. */
 const LINGER_MS = 5_000;
 
@@ -37,10 +42,12 @@ const change = (resource: AnyResource, change: Partial<AnyResource>): void => {
   for (const listener of resource.listeners) listener();
 };
 
-const receive = (resource: AnyResource, next: unknown): void => {
-  const { data: shown, topic } = resource;
-  const data = shown && !topic.isNewer(next, shown) ? shown : next;
-  change(resource, { data, error: undefined, confirmed_ms: Date.now() });
+/** Something has come; the topic knows whether it is newer than what is there. */
+export const receive = (resource: AnyResource, next: unknown, fault?: Fault): void => {
+  const { topic } = resource;
+  const data = next && topic.merge(next, resource.data);
+  if (data) change(resource, { data, error: undefined, confirmed_ms: Date.now() });
+  else change(resource, { error: fault ? fromFault(fault) : new ScripError("NOT_FOUND", "no such data") });
 };
 
 /** Everything the elements under one provider share: token, socket, data. */
@@ -66,7 +73,7 @@ export class Session {
         if (!resource.error) resource.confirmed_ms = Math.max(resource.confirmed_ms, seen_ms);
         // A restart of the server is over after one try. After that HTTP tells whether anybody is
         // there, and keeps the numbers fresh where a network lets no socket through.
-        if (failures) this.#read(resource);
+        if (failures) this.readAnew(resource);
       });
     const { signal } = this.#end;
     // Offline too: the read fails at once, and the element says why.
@@ -82,7 +89,7 @@ export class Session {
       resource = { topic, confirmed_ms: 0, listeners: new Set(), stop() {} };
       this.#resources.set(key, resource);
       this.#subscribe(resource);
-      this.#read(resource);
+      this.readAnew(resource);
     }
     resource.listeners.add(listener);
     return resource;
@@ -101,7 +108,7 @@ export class Session {
   /** Somebody pressed retry, or the network is back: nothing waits any longer. */
   retryNow(): void {
     this.#wake();
-    this.#each((resource) => this.#read(resource));
+    this.#each((resource) => this.readAnew(resource));
   }
 
   close(): void {
@@ -127,69 +134,70 @@ export class Session {
     this.#each((resource) => {
       change(resource, { data: undefined, error: undefined });
       this.#subscribe(resource);
-      this.#read(resource);
+      this.readAnew(resource);
     });
   }
 
   #subscribe(resource: AnyResource): void {
-    const { declared, fields, variables } = compose([resource], "live");
+    const { pushed, isSilent } = resource.topic;
+    if (!pushed) return;
+    const { declared, fields, variables } = compose([resource], () => pushed);
     resource.stop = this.#live.openStream({
-      query: `subscription ScripLive(${declared}){${fields}}`,
+      query: `subscription ScripLive${declared}{${fields}}`,
       variables,
-      next: ({ r0 }) => receive(resource, r0),
+      isSilent,
+      next: (data) => receive(resource, data),
       error: (error) => change(resource, { error }),
     });
   }
 
-  /** Whatever the elements of a page want in one moment is one request. */
-  async #read(resource: AnyResource): Promise<void> {
+  /** Reads a topic anew. Whatever the elements of a page want in one moment is one request. */
+  async readAnew(resource: AnyResource): Promise<void> {
     const unread = this.#unread;
+    if (!resource.topic.asked || unread.add(resource).size > 1) return;
+    const token = this.tokens.get();
+    await token.catch(() => {});
+    this.#send([...unread], token);
+    unread.clear();
+  }
+
+  async #send(batch: AnyResource[], token: Promise<unknown>): Promise<void> {
     const customer = this.#customer;
-    let batch: AnyResource[] = [];
-    const take = (): void => {
-      batch = [...unread];
-      unread.clear();
-    };
-    if (unread.size) return void unread.add(resource);
-    unread.add(resource);
+    const { declared, fields, variables } = compose(batch, ({ asked }, index) => `r${index}:${asked}`);
+    const query = `query ScripRead${declared}{${fields}}`;
+    if (batch[1] && query.split(/\b/).length > WORDS_MAX) {
+      this.#send(batch.splice(batch.length / 2), token);
+      this.#send(batch, token);
+      return;
+    }
     try {
-      await this.tokens.get();
-      take();
-      const answer = await request(this.baseUrl, this.tokens, ask(batch));
+      await token;
+      const answer = await request(this.baseUrl, this.tokens, { query, variables });
       if (customer === this.#customer) share(batch, answer);
     } catch (error) {
-      if (!batch.length) take();
       for (const each of batch) change(each, { error: error as ScripError });
     }
   }
 }
 
-const ask = (batch: AnyResource[]): Question => {
-  const { declared, fields, variables } = compose(batch, "read");
-  return { query: `query ScripRead(${declared}){customer{${fields}}}`, variables };
-};
-
-/** Fields r0, r1 … with their arguments as variables: `r0:balance(creditType:$creditType0){…}`. */
-export function compose(batch: AnyResource[], kind: "read" | "live") {
+/** The topics' fields, each with its arguments as variables of its own. */
+export function compose(batch: AnyResource[], field: (topic: Topic<unknown>, index: number) => string | undefined) {
   const variables: Record<string, unknown> = {};
   const declared: string[] = [];
   const fields = batch.map(({ topic }, index) => {
-    const passed = Object.entries(topic.args).map(([name, [type, value]]) => {
+    for (const [name, [type, value]] of Object.entries(topic.args)) {
       variables[name + index] = value;
       declared.push(`$${name}${index}:${type}`);
-      return `${name}:$${name}${index}`;
-    });
-    return `r${index}:${topic[kind]}(${passed})${topic.selection}`;
+    }
+    return field(topic, index)?.replace(/\$\w+/g, (name) => name + index);
   });
-  return { declared, fields: fields.join(" "), variables };
+  return { declared: declared[0] ? `(${declared})` : "", fields: fields.join(" "), variables };
 }
 
+/** Each topic has a root of its own in the answer, so what fails one leaves the others alone. */
 function share(batch: AnyResource[], { data, errors = [] }: Answer): void {
-  const customer = data?.["customer"] as Record<string, unknown> | undefined;
   batch.forEach((resource, index) => {
-    const value = customer?.[`r${index}`];
-    if (value) receive(resource, value);
-    else
-      change(resource, { error: errors[0] ? fromFault(errors[0]) : new ScripError("NOT_FOUND", resource.topic.read) });
+    const name = `r${index}`;
+    receive(resource, data?.[name], errors.find(({ path }) => path?.[0] === name) ?? errors[0]);
   });
 }

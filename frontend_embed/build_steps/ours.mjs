@@ -4,10 +4,11 @@
  * the bundle, so a test compares them with all names of the platform.
  */
 export const OURS = `
-  acceptToken announce args arrived baseUrl beside confirmed_ms declared emit failures follow headline
-  isNewer listeners localeTag onClosed onDown onError onRenewed onSettled openStream probe renew
-  requestUpdate retryNow scripSession seen_ms selection texts tokens topic totalUnits tree unwatch wake
-  watchTopic
+  acceptToken announce args arrived asked baseUrl beside captionText confirmed_ms decimals declared emit
+  failures follow headline inCredits inDigits isFollowing isOpen isSilent listeners localeTag merge onClosed
+  onDown onError onRenewed onSettled openStream ownTopics pageSession probe propose pushed readAnew renew
+  requestUpdate resources retryNow scripSession seen_ms texts tokens topic topics totalUnits tree unwatch
+  wake watchTopic
 `
   .trim()
   .split(/\s+/);

@@ -12,7 +12,8 @@ const unique = (events) => [...new Map(events.map((event) => [event.name, event]
 async function plain(elements) {
   const tokens = await readFile(`${ROOT}/components/core/tokens.ts`, "utf8");
   const shared = tokens.match(/^export type .*;$/gm).join("\n");
-  const english = await readFile(`${ROOT}/components/locales/en.ts`, "utf8");
+  const texts = ["en.ts", "en_lists.ts"].map((name) => readFile(`${ROOT}/components/locales/${name}`, "utf8"));
+  const english = (await Promise.all(texts)).join("\n");
   const keys = [...english.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => `  ${key}: string;\n`).join("");
   const events = unique(elements.flatMap((element) => element.events));
   return `/** Types of the Scrip embed. Written by the build: don't edit. */

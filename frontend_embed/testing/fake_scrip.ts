@@ -1,24 +1,25 @@
+import {
+  at,
+  entry,
+  expirations,
+  type FakeBalance,
+  type FakeDispute,
+  type FakeEntry,
+  type FakeExpiration,
+  type FakeRunway,
+  runway,
+  usage,
+} from "./fake_data.ts";
+import { parse, select, type Variables } from "./fake_graphql.ts";
+
+export type { FakeBalance, FakeBucket, FakeDispute, FakeEntry } from "./fake_data.ts";
+
 /**
  * A Scrip of one page, for tests of elements and of the pages that embed them. It knows the wire
- * (GraphQL over POST, graphql-transport-ws, tokens) and a few balances; it has no ledger.
+ * (GraphQL over POST, graphql-transport-ws, tokens) and a customer's data; nothing is worked out.
  *
  * `install()` puts it in place of `fetch` and `WebSocket`; `serve.ts` puts the same object behind a port.
  */
-export interface FakeBucket {
-  amount: string;
-  source?: string;
-  expiresAt: string | null;
-}
-
-export interface FakeBalance {
-  creditType: { key: string; name: string; unitSingular: string; unitPlural: string; scale: number };
-  available: string;
-  held: string;
-  version: number;
-  asOf: string;
-  buckets: FakeBucket[];
-}
-
 /** The client's end of a socket, as the fake sees it. */
 export interface Wire {
   send(text: string): void;
@@ -28,14 +29,14 @@ export interface Wire {
 interface Peer {
   wire: Wire;
   token: string | undefined;
-  /** Running subscriptions: id → credit type. */
-  running: Map<string, string>;
+  /** Running subscriptions: id → what they asked for. */
+  running: Map<string, { query: string; variables: Variables }>;
 }
 
 interface Frame {
   type: string;
   id?: string;
-  payload?: { query?: string; variables?: Record<string, string>; authorization?: string };
+  payload?: { query?: string; variables?: Variables; authorization?: string };
 }
 
 type Fault = { message: string; path?: (string | number)[]; extensions?: { code: string } };
@@ -45,8 +46,22 @@ const encode = (value: unknown): string =>
 
 export class FakeScrip {
   readonly balances = new Map<string, FakeBalance>();
+  expirations: FakeExpiration[] = expirations();
+  runway: FakeRunway = runway();
+  /** Newest first. */
+  entries: FakeEntry[] = [];
+  features = [
+    { key: "input-tokens", name: "Input tokens" },
+    { key: "output-tokens", name: "Output tokens" },
+    { key: "images", name: "Images" },
+  ];
+  members = [{ key: "ada", name: "Ada Lovelace" }];
+  usage = usage;
+  /** Answers `openDispute`; a refusal has a code. */
+  disputeAnswer: Record<string, unknown> | undefined;
   /** What elements have asked, for tests to look at. */
-  readonly requests: { query: string; variables: Record<string, string>; token: string }[] = [];
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into them
+  readonly requests: { query: string; variables: Record<string, any>; token: string }[] = [];
   readonly frames: Frame[] = [];
   readonly refused = new Set<string>();
   readonly peers = new Set<Peer>();
@@ -80,8 +95,7 @@ export class FakeScrip {
       ],
     };
     const version = before.version + 1;
-    const asOf = `2027-01-10T12:00:00.${`${version}`.padStart(6, "0")}Z`;
-    const balance = { ...before, version, asOf, ...change };
+    const balance = { ...before, version, asOf: at(version), ...change };
     this.balances.set(key, balance);
     this.push(balance);
     return balance;
@@ -89,9 +103,37 @@ export class FakeScrip {
 
   /** Pushes a state as it is, also an old one. */
   push(balance: FakeBalance): void {
+    this.#publish("balanceUpdated", balance, balance.creditType.key);
+  }
+
+  /** Books an entry, as a burn does: the balance moves on, and both are pushed. */
+  book(change: Partial<FakeEntry> = {}, key = "ai"): FakeEntry {
+    const before = this.balances.get(key) as FakeBalance;
+    const booked = entry(before.version + 1, change);
+    this.entries.unshift(booked);
+    this.#publish("ledgerEntryAdded", booked, key);
+    this.set(key, { available: booked.balanceAfter });
+    return booked;
+  }
+
+  /** A dispute of these entries moves on, and is pushed. */
+  dispute(ids: string[], status: string): FakeDispute {
+    const open = this.entries.find(({ id, dispute }) => ids.includes(id) && dispute)?.dispute;
+    const timeline = [...(open?.timeline ?? []), { at: at(0) }];
+    const dispute: FakeDispute = { id: open?.id ?? `dis_${ids[0]}`, status, timeline };
+    this.entries = this.entries.map((each) => (ids.includes(each.id) ? { ...each, dispute } : each));
+    this.#publish("disputeUpdated", { ...dispute, entries: ids.map((id) => ({ id })) });
+    return dispute;
+  }
+
+  #publish(name: string, value: unknown, creditType?: string): void {
     for (const peer of this.peers) {
-      for (const [id, key] of peer.running) {
-        if (key === balance.creditType.key) this.#next(peer, id, balance);
+      for (const [id, { query, variables }] of peer.running) {
+        const [field] = parse(query);
+        const asked = Object.values(variables)[0];
+        if (!field || field.name !== name || (creditType && asked !== creditType)) continue;
+        const data = { [field.alias]: select(value, field.fields, variables) };
+        this.#send(peer, { type: "next", id, payload: { data } });
       }
     }
   }
@@ -128,11 +170,36 @@ export class FakeScrip {
       const errors = [{ message: "expired", extensions: { code: "UNAUTHENTICATED" } }];
       return { status: 401, body: { data: null, errors } };
     }
-    const customer: Record<string, unknown> = {};
-    for (const [, alias, variable] of query.matchAll(/(\w+):balance\(creditType:\$(\w+)\)/g)) {
-      customer[alias] = this.balances.get(variables[variable]) ?? null;
-    }
-    return { status: 200, body: { data: { customer } } };
+    return { status: 200, body: { data: select(this.#root(), parse(query), variables) } };
+  }
+
+  #root(): Record<string, unknown> {
+    const nodes = (of: unknown[]) => ({ edges: of.map((node) => ({ node })) });
+    return {
+      customer: {
+        balance: ({ creditType }: Variables) => this.balances.get(`${creditType}`) ?? null,
+        expirations: () => this.expirations,
+        runway: () => this.runway,
+        members: () => nodes(this.members),
+        usage: ({ from, to, interval, groupBy }: Variables) => {
+          const groups = { FEATURE: this.features.map(({ key }) => key), MEMBER: ["ada", null] }[`${groupBy}`] ?? [
+            null,
+          ];
+          return this.usage(`${from}`, `${to}`, `${interval}`, groups);
+        },
+        ledger: ({ filter, first, after }: Variables) => {
+          const { kinds } = filter as { kinds?: string[] | null };
+          const all = this.entries.filter(({ kind }) => !kinds || kinds.includes(kind));
+          const from = after ? all.findIndex(({ id }) => id === after) + 1 : 0;
+          const page = all.slice(from, from + Number(first));
+          const pageInfo = { hasNextPage: from + page.length < all.length, endCursor: page.at(-1)?.id ?? null };
+          return { ...nodes(page), pageInfo };
+        },
+      },
+      catalog: { features: this.features },
+      openDispute: ({ entries }: Variables) =>
+        this.disputeAnswer ?? { __typename: "DisputeOk", dispute: this.dispute(entries as string[], "OPEN") },
+    };
   }
 
   connect(wire: Wire): Peer {
@@ -160,15 +227,14 @@ export class FakeScrip {
         this.#send(peer, { type: "error", id, payload: [fault] });
         return;
       }
-      const key = Object.values(payload?.variables ?? {})[0] ?? "";
-      peer.running.set(id, key);
-      const balance = this.balances.get(key);
-      if (balance) this.#next(peer, id, balance);
+      const { query = "", variables = {} } = payload ?? {};
+      peer.running.set(id, { query, variables });
+      const [field] = parse(query);
+      const balance = this.balances.get(`${Object.values(variables)[0]}`);
+      if (field?.name !== "balanceUpdated" || !balance) return;
+      const data = { [field.alias]: select(balance, field.fields, variables) };
+      this.#send(peer, { type: "next", id, payload: { data } });
     }
-  }
-
-  #next(peer: Peer, id: string, balance: FakeBalance): void {
-    this.#send(peer, { type: "next", id, payload: { data: { r0: balance } } });
   }
 
   #send(peer: Peer, message: unknown): void {

@@ -2,10 +2,10 @@
 import { FakeScrip } from "./fake_scrip.ts";
 import { install } from "./install.ts";
 
-export class BalanceHarness {
-  readonly element: Element;
+export class ElementHarness {
+  readonly element: HTMLElement;
 
-  constructor(element: Element | null) {
+  constructor(element: HTMLElement | null) {
     if (!element) throw new Error("there is no such element");
     this.element = element;
   }
@@ -19,6 +19,12 @@ export class BalanceHarness {
   text(name: string): string | undefined {
     return this.part(name)?.textContent?.trim();
   }
+  get isLoading(): boolean {
+    return this.part("card")?.getAttribute("aria-busy") === "true";
+  }
+}
+
+export class BalanceHarness extends ElementHarness {
   /** The number as it is written. */
   get value(): string | undefined {
     return this.text("value");
@@ -29,9 +35,6 @@ export class BalanceHarness {
   }
   get buckets(): (string | undefined)[] {
     return this.parts("bucket").map((bucket) => bucket.querySelector("span")?.textContent?.trim());
-  }
-  get isLoading(): boolean {
-    return this.part("card")?.getAttribute("aria-busy") === "true";
   }
 }
 
@@ -58,6 +61,8 @@ export interface Mounted {
   fake: FakeScrip;
   endpoint: string;
   provider: HTMLElement & { fetchToken?: unknown };
+  /** The element that was asked for. */
+  shown: ElementHarness;
   balance: BalanceHarness;
   /** Events that left the elements, in order. */
   events: { type: string; detail: Record<string, unknown> }[];
@@ -65,7 +70,9 @@ export interface Mounted {
 
 export interface MountOptions {
   fake?: FakeScrip;
-  /** Attributes of the balance. */
+  /** The balance, when left out. */
+  tag?: string;
+  /** Its attributes. */
   attributes?: string;
   /** What stands between its tags. */
   content?: string;
@@ -76,17 +83,22 @@ export interface MountOptions {
   around?: string;
 }
 
-/** A page with one balance and a Scrip of its own. */
+const EVENTS = "load error balance-change balance-low expiring range-change entry-select export"
+  .split(" ")
+  .map((name) => `scrip-${name}`);
+
+/** A page with one element and a Scrip of its own. */
 export async function mount(options: MountOptions = {}): Promise<Mounted> {
-  const { fake = new FakeScrip(), attributes = "", content = "", locales = {}, around = "<div>" } = options;
+  const { fake = new FakeScrip(), tag = "scrip-balance", attributes = "", content = "" } = options;
+  const { locales = {}, around = "<div>" } = options;
   const endpoint = `https://scrip-${++endpoints}.test`;
   undo.push(install(fake, endpoint, locales));
   const session = options.session ?? `token="${fake.mint()}"`;
   const host = document.createElement("template");
-  host.innerHTML = `${around}<scrip-provider endpoint="${endpoint}" ${session}><scrip-balance credit-type="ai" ${attributes}>${content}</scrip-balance></scrip-provider>`;
+  host.innerHTML = `${around}<scrip-provider endpoint="${endpoint}" ${session}><${tag} credit-type="ai" ${attributes}>${content}</${tag}></scrip-provider>`;
   const shown = document.importNode(host.content, true).firstElementChild as HTMLElement;
   const events: Mounted["events"] = [];
-  for (const type of ["scrip-load", "scrip-error", "scrip-balance-change", "scrip-balance-low"]) {
+  for (const type of EVENTS) {
     shown.addEventListener(type, (event) => events.push({ type, detail: (event as CustomEvent).detail }));
   }
   document.body.append(shown);
@@ -96,7 +108,8 @@ export async function mount(options: MountOptions = {}): Promise<Mounted> {
     fake,
     endpoint,
     provider: shown.querySelector("scrip-provider") as Mounted["provider"],
-    balance: new BalanceHarness(shown.querySelector("scrip-balance")),
+    shown: new ElementHarness(shown.querySelector(tag)),
+    balance: new BalanceHarness(shown.querySelector(tag)),
     events,
   };
 }

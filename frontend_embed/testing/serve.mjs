@@ -17,6 +17,7 @@ async function loadFake() {
   await build({
     entryPoints: [`${ROOT}/frontend_embed/testing/fake_scrip.ts`],
     outfile,
+    bundle: true,
     format: "esm",
     logLevel: "error",
   });

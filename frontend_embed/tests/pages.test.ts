@@ -21,6 +21,8 @@ beforeEach(() => {
     { amount: "500", expiresAt: "2027-01-31T12:00:00.000000Z" },
     { amount: "1000", expiresAt: null },
   ];
+  host.fake.entries = [];
+  host.fake.book({ balanceAfter: "1500" });
   host.fake.set("ai", { available: "1500", buckets });
 });
 afterEach(async () => {
@@ -63,6 +65,9 @@ describe("the built bundle in a page with the policy of the documentation", () =
   it("works over real HTTP and a real socket, without one violation", async () => {
     const page = await open("/examples/strict-csp.html", {}, noIcon);
     expect(await shown(page)).toBe("1,500");
+    for (const shown of ["usage [part=bar]", "expirations [part=item]", "runway time", "ledger [part=row]"]) {
+      await page.locator(`scrip-${shown}`).first().waitFor();
+    }
     host.fake.set("ai", { available: "1234.5678" });
     await page.locator("scrip-balance data", { hasText: "1,234.567" }).nth(1).waitFor();
     await page.evaluate(() => document.documentElement.setAttribute("lang", "ar"));
@@ -181,7 +186,11 @@ describe("the ways to load it", () => {
     await load(classic, { src: "/embed/v1.js", type: "module" });
     await expect
       .poll(() => troubles)
-      .toEqual([expect.stringContaining("scrip-provider"), expect.stringContaining("scrip-balance")]);
+      .toEqual(
+        ["provider", "balance", "expirations", "runway", "usage", "ledger"].map((name) =>
+          expect.stringContaining(`scrip-${name}`),
+        ),
+      );
   });
 
   it("on a server that renders pages, where nothing happens", async () => {

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from graphql import build_schema, parse, validate
+from graphql import build_schema, parse, print_ast, separate_operations, validate
 from starlette.applications import Starlette
 
+from schema.guard import CUSTOMER_BOUNDS, check_skeleton, measure
 from server.embed import create_embed_routes, folder
 from tests.harness.tidy import REPOSITORY
 
@@ -199,3 +200,11 @@ def test_what_the_elements_ask_for_is_in_the_schema():
     document = parse((REPOSITORY / "frontend_embed" / "documents.graphql").read_text())
     assert len(document.definitions) >= 2
     assert validate(schema, document) == []
+
+
+def test_what_the_elements_ask_for_is_within_what_a_customers_token_may_ask():
+    schema = build_schema((REPOSITORY / "schema" / "schema.graphql").read_text())
+    text = (REPOSITORY / "frontend_embed" / "documents.graphql").read_text()
+    for operation in separate_operations(parse(text)).values():
+        check_skeleton(print_ast(operation), CUSTOMER_BOUNDS)
+        measure(schema, operation, CUSTOMER_BOUNDS, introspection=False, variables={"first4": 100, "first": 500})

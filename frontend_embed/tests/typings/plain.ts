@@ -17,6 +17,14 @@ document
   .querySelector("scrip-balance")
   ?.addEventListener("scrip-error", ({ detail }) => detail.retryable satisfies boolean);
 
+document.querySelector("scrip-ledger")?.addEventListener("scrip-export", (event) => {
+  const kinds: string[] | null = event.detail.kinds;
+  if (kinds) event.preventDefault();
+});
+document
+  .querySelector("scrip-usage")
+  ?.addEventListener("scrip-range-change", ({ detail }) => detail.range satisfies string);
+
 const portuguese: Partial<Messages> = { retry: "Tentar de novo" };
 registerLocale("pt", portuguese);
 

@@ -9,6 +9,14 @@ export const Credits = ({ token }: { token: string }) => (
       className="credits"
       onscrip-balance-low={({ detail }) => console.log(detail.available, detail.low)}
     />
+    <scrip-usage credit-type="ai" group-by="feature" interval="week" />
+    <scrip-ledger
+      credit-type="ai"
+      live
+      disputable
+      page-size={50}
+      onscrip-entry-select={(event) => event.preventDefault()}
+    />
   </scrip-provider>
 );
 

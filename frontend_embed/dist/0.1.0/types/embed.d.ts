@@ -7,10 +7,26 @@ export type FetchToken = (request: { reason: TokenReason; signal: AbortSignal })
 export interface ScripBalance extends HTMLElement {
 }
 
+/** What expires when, and what of it will be lost. */
+export interface ScripExpirations extends HTMLElement {
+}
+
+/** What happened to the credits, and why. */
+export interface ScripLedger extends HTMLElement {
+}
+
 /** The session of a page. */
 export interface ScripProvider extends HTMLElement {
   /** In place of `token-url`: a function that gets `{reason, signal}` and returns a token, or `{token, expiresAt}`. */
   fetchToken?: FetchToken;
+}
+
+/** How long the credits last. */
+export interface ScripRunway extends HTMLElement {
+}
+
+/** Usage over time, as a chart and as a table. */
+export interface ScripUsage extends HTMLElement {
 }
 
 /** What elements say to people; `{a}` and the like are places for values. */
@@ -28,22 +44,105 @@ export interface Messages {
   more: string;
   empty: string;
   balance: string;
+  expirations: string;
+  unused: string;
+  nothingExpires: string;
+  runway: string;
+  until: string;
+  endless: string;
+  usedUp: string;
+  daily: string;
+  suggestion: string;
+  usage: string;
+  used: string;
+  range: string;
+  table: string;
+  chart: string;
+  when: string;
+  amount: string;
+  noUsage: string;
+  others: string;
+  ledger: string;
+  filter: string;
+  all: string;
+  spent: string;
+  added: string;
+  ended: string;
+  aside: string;
+  corrected: string;
+  entry: string;
+  after: string;
+  noEntries: string;
+  loadMore: string;
+  exportCsv: string;
+  quantity: string;
+  rate: string;
+  rateOf: string;
+  from: string;
+  overdraft: string;
+  by: string;
+  reported: string;
+  returned: string;
+  notMine: string;
+  why: string;
+  send: string;
+  cancel: string;
+  refused: string;
+  PURCHASE: string;
+  RECHARGE: string;
+  PLAN: string;
+  TRIAL: string;
+  PROMOTION: string;
+  MANUAL: string;
+  REFUND: string;
+  ROLLOVER: string;
+  ADJUSTMENT: string;
+  GRANT: string;
+  BURN: string;
+  HOLD: string;
+  SETTLE: string;
+  RELEASE: string;
+  LAPSE: string;
+  EXPIRE: string;
+  UNEXPIRE: string;
+  REALLOCATE: string;
+  VOID: string;
+  REVERSE: string;
+  CLAWBACK: string;
+  ADJUST: string;
+  OPEN: string;
+  INVESTIGATING: string;
+  UPHELD: string;
+  REJECTED: string;
+  WITHDRAWN: string;
 }
 /** Adds a language, or replaces texts of one; what is left out is said in English. */
 export declare function registerLocale(locale: string, messages: Partial<Messages>): void;
 export declare const version: string;
 export declare const ScripBalance: { new (): ScripBalance };
+export declare const ScripExpirations: { new (): ScripExpirations };
+export declare const ScripLedger: { new (): ScripLedger };
 export declare const ScripProvider: { new (): ScripProvider };
+export declare const ScripRunway: { new (): ScripRunway };
+export declare const ScripUsage: { new (): ScripUsage };
 
 declare global {
   interface HTMLElementTagNameMap {
     "scrip-balance": ScripBalance;
+    "scrip-expirations": ScripExpirations;
+    "scrip-ledger": ScripLedger;
     "scrip-provider": ScripProvider;
+    "scrip-runway": ScripRunway;
+    "scrip-usage": ScripUsage;
   }
   interface GlobalEventHandlersEventMap {
     "scrip-balance-change": CustomEvent<{previous: string, available: string, version: number}>;
     "scrip-balance-low": CustomEvent<{available: string, low: string, version: number}>;
     "scrip-load": CustomEvent<null>;
     "scrip-error": CustomEvent<{code: string, message: string, retryable: boolean}>;
+    "scrip-expiring": CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>;
+    "scrip-entry-select": CustomEvent<{id: string, sequence: number, kind: string, amount: string}>;
+    "scrip-export": CustomEvent<{creditType: string, kinds: string[] | null}>;
+    "scrip-range-change": CustomEvent<{range: string, interval: string}>;
   }
 }

@@ -1,6 +1,6 @@
 /** JSX of React 19. Written by the build: don't edit. */
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ScripBalance, ScripProvider, FetchToken } from "./embed.js";
+import type { ScripBalance, ScripExpirations, ScripLedger, ScripProvider, ScripRunway, ScripUsage, FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */
@@ -25,6 +25,48 @@ export interface ScripBalanceProps {
   "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripExpirationsProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** How far to look ahead, an ISO 8601 duration; P90D when left out. */
+  within?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** What expires first is another now, or was first shown; amounts are exact decimals. */
+  "onscrip-expiring"?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripLedgerProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** Entries read at once, 1 to 100; 20 when left out. */
+  "page-size"?: number;
+  /** Kinds of entries to show, such as `BURN SETTLE`; all when left out. */
+  kinds?: string;
+  /** New entries appear, and disputes move on, as it happens. */
+  live?: boolean;
+  /** Usage can be disputed. */
+  disputable?: boolean;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  "onscrip-entry-select"?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  "onscrip-export"?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 export interface ScripProviderProps {
   /** Where Scrip answers, such as `https://credits.example.com`; the page's own origin when left out. */
   endpoint?: string;
@@ -36,11 +78,51 @@ export interface ScripProviderProps {
   fetchToken?: FetchToken;
 }
 
+export interface ScripRunwayProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripUsageProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** What a bar is: `hour`, `day` or `week`; `day` when left out. */
+  interval?: string;
+  /** How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks. */
+  range?: string;
+  /** `feature` or `member`; all in one when left out. */
+  "group-by"?: string;
+  /** `chart` or `table`; `chart` when left out. */
+  view?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody chose another period. */
+  "onscrip-range-change"?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
       "scrip-balance": DetailedHTMLProps<HTMLAttributes<ScripBalance>, ScripBalance> & ScripBalanceProps;
+      "scrip-expirations": DetailedHTMLProps<HTMLAttributes<ScripExpirations>, ScripExpirations> & ScripExpirationsProps;
+      "scrip-ledger": DetailedHTMLProps<HTMLAttributes<ScripLedger>, ScripLedger> & ScripLedgerProps;
       "scrip-provider": DetailedHTMLProps<HTMLAttributes<ScripProvider>, ScripProvider> & ScripProviderProps;
+      "scrip-runway": DetailedHTMLProps<HTMLAttributes<ScripRunway>, ScripRunway> & ScripRunwayProps;
+      "scrip-usage": DetailedHTMLProps<HTMLAttributes<ScripUsage>, ScripUsage> & ScripUsageProps;
     }
   }
 }

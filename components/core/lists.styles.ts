@@ -1,0 +1,93 @@
+/** What the elements that show lists, tables and figures have in common. */
+export const lists = /* css */ `
+  [part="card"] {
+    min-block-size: inherit;
+    gap: 0.5em;
+    container-type: inline-size;
+  }
+  .top {
+    flex-wrap: wrap;
+  }
+  .muted,
+  [part="more"] {
+    color: var(--_muted);
+  }
+  .small,
+  [part="stale"] {
+    font-size: 0.875em;
+  }
+  .row {
+    display: flex;
+    align-items: baseline;
+    justify-content: space-between;
+    gap: 0.125em 1em;
+  }
+  .row > :last-child {
+    text-align: end;
+  }
+  .whole {
+    white-space: nowrap;
+  }
+  .fill {
+    flex: 1;
+  }
+  [part="stale"] {
+    min-block-size: 1.75em;
+  }
+  ul {
+    padding: 0;
+    list-style: none;
+  }
+  time,
+  data,
+  td {
+    font-variant-numeric: tabular-nums;
+    overflow-wrap: anywhere;
+  }
+  [part="amount"] {
+    font-weight: 600;
+  }
+  [part="loss"]::before {
+    content: "";
+    display: inline-block;
+    inline-size: 0.5em;
+    block-size: 0.5em;
+    margin-inline-end: 0.5em;
+    border: 1px solid;
+    border-radius: 50%;
+  }
+  [part="loss"] {
+    color: var(--_warning);
+  }
+  select,
+  textarea {
+    padding: 0.125em 0.5em;
+    border: 1px solid var(--scrip-color-border, var(--_faint));
+    border-radius: 0.5em;
+    background: transparent;
+    color: inherit;
+    font: inherit;
+    max-inline-size: 100%;
+  }
+  option {
+    background: Canvas;
+    color: CanvasText;
+  }
+  :is(select, textarea, [tabindex]):focus-visible {
+    outline: 2px solid var(--_accent);
+    outline-offset: 2px;
+  }
+  button:disabled {
+    opacity: 0.6;
+    cursor: default;
+  }
+  .tools {
+    display: flex;
+    gap: 0.5em;
+    white-space: nowrap;
+  }
+  table {
+    inline-size: 100%;
+    border-collapse: collapse;
+  }
+`;

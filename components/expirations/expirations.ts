@@ -1,0 +1,143 @@
+import { html, type TemplateResult } from "lit/html.js";
+import { floor, units } from "../core/decimal.ts";
+import { define } from "../core/define.ts";
+import type { CommonEvents } from "../core/element.ts";
+import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
+import { until } from "../core/formats.ts";
+import { day } from "../core/intl.ts";
+import { lists } from "../core/lists.styles.ts";
+import { fill, type Messages } from "../core/messages.ts";
+import type { Topic } from "../core/session.ts";
+import { theme } from "../core/theme.styles.ts";
+import { styles } from "./expirations.styles.ts";
+
+interface Expiration {
+  amount: string;
+  expiresAt: string;
+  projectedLoss: string;
+  grant: { id: string; source: string };
+}
+
+interface Data extends Followed {
+  expirations: Expiration[];
+}
+
+export interface ExpirationsEvents extends CommonEvents {
+  /** The first to expire; amounts are exact decimals. */
+  "scrip-expiring": { amount: string; expiresAt: string; projectedLoss: string };
+}
+
+/** Rows that fit into the height that is kept free; the others are one press away. */
+const ROWS = 3;
+
+/**
+ * Which credits expire when, soonest first, and how much of them will go unused at the present rate.
+ *
+ * @summary What expires when, and what of it will be lost.
+ * @element scrip-expirations
+ * @attr {string} credit-type - Key of the credit type.
+ * @attr {string} within - How far to look ahead, an ISO 8601 duration; P90D when left out.
+ * @attr {string} locale - A language tag in place of the nearest `lang`.
+ * @attr {number} heading-level - Level of the heading, 3 when left out.
+ * @fires {CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>} scrip-expiring - What expires first is another now, or was first shown; amounts are exact decimals.
+ * @fires {CustomEvent<null>} scrip-load - The first data is on the screen.
+ * @fires {CustomEvent<{code: string, message: string, retryable: boolean}>} scrip-error - Data could not be had; what was shown stays.
+ * @slot heading - In place of the credit type's name and what this is.
+ * @slot loading - In place of the skeleton.
+ * @slot empty - In place of the sentence that nothing expires.
+ * @slot error - In place of the message and its retry, when there is nothing to show.
+ * @csspart card - The whole.
+ * @csspart heading - What this is.
+ * @csspart list - The list.
+ * @csspart item - One line of it: credits of one grant.
+ * @csspart amount - How many.
+ * @csspart when - The date, and how far away it is.
+ * @csspart source - How they came to the customer.
+ * @csspart loss - How many of them will probably go unused.
+ * @csspart more - The button that shows the rest of a long list.
+ * @csspart skeleton - A placeholder while loading.
+ * @csspart error - The message when there is nothing to show.
+ * @csspart retry - The button that tries again.
+ * @csspart stale - Why, and for how long, the numbers are old.
+ * @cssproperty --scrip-color-text - Text; the page's when left out, as all others are made from it.
+ * @cssproperty --scrip-color-muted - Secondary text.
+ * @cssproperty --scrip-color-accent - Focus.
+ * @cssproperty --scrip-color-surface - Background of the card.
+ * @cssproperty --scrip-color-border - Border of the card.
+ * @cssproperty --scrip-color-negative - Debt.
+ * @cssproperty --scrip-color-warning - What will be lost, or is old.
+ * @cssproperty --scrip-font - Font family.
+ * @cssproperty --scrip-radius - Corner radius of the card.
+ * @cssproperty --scrip-space - Padding of the card.
+ * @cssproperty --scrip-shadow - Shadow of the card.
+ */
+export class ScripExpirations extends FollowingElement<Data> {
+  static override readonly observedAttributes = [...FollowingElement.observedAttributes, "credit-type", "within"];
+  static override readonly css = theme + lists + styles;
+
+  #isOpen = false;
+
+  protected override ownTopics(creditType: string): readonly [Topic<Data>] {
+    return [
+      {
+        asked: `customer{${FOLLOWED}expirations(creditType:$creditType,within:$within){amount expiresAt projectedLoss grant{id source}}}`,
+        args: { creditType: ["String!", creditType], within: ["String", this.#within] },
+        merge: newest,
+      },
+    ];
+  }
+
+  protected override captionText(): string {
+    return this.texts.expirations;
+  }
+
+  protected override arrived({ expirations: [first] }: Data, previous: Data | undefined): void {
+    const before = previous?.expirations[0];
+    if (!first || (first.grant.id === before?.grant.id && first.expiresAt === before.expiresAt)) return;
+    const { amount, expiresAt, projectedLoss } = first;
+    this.emit<ExpirationsEvents, "scrip-expiring">("scrip-expiring", { amount, expiresAt, projectedLoss });
+  }
+
+  protected override body(data: Data | undefined, notice: unknown): unknown {
+    if (!data) return [1, 2, 3].map(() => html`<p>${bones(24, 32)}</p>`);
+    const { expirations, balance } = data;
+    const hidden = expirations.length - ROWS;
+    const shown = this.#isOpen ? expirations : expirations.slice(0, ROWS);
+    return html`${
+      shown.length
+        ? html`<ul part="list" role="list">${shown.map((each) => this.#item(each, balance.asOf))}</ul>`
+        : html`<slot name="empty"><p class="muted">${this.texts.nothingExpires}</p></slot>`
+    }<div class="fill"></div>${notice}${
+      hidden > 0 && !notice
+        ? html`<div><button part="more" class="small" aria-expanded=${this.#isOpen} @click=${() => {
+            this.#isOpen = !this.#isOpen;
+            this.requestUpdate();
+          }}>${this.#isOpen ? "−" : "+"} ${fill(this.texts.more, { n: hidden })}</button></div>`
+        : ""
+    }`;
+  }
+
+  #item({ amount, expiresAt, projectedLoss, grant }: Expiration, now: string): TemplateResult {
+    const lost = floor(projectedLoss, this.decimals);
+    return html`<li part="item"><div class="row"><data part="amount" value=${amount}>${this.inCredits(amount)}</data><time part="when" datetime=${expiresAt}>${day(this.localeTag, expiresAt, now)}</time></div><div class="row small"><span><span part="source" class="muted">${
+      this.texts[grant.source as keyof Messages] ?? grant.source
+    }</span> ${
+      units(lost) ? html`<span part="loss">${fill(this.texts.unused, { a: this.inDigits(projectedLoss) })}</span>` : ""
+    }</span><span class="muted whole far">${until(this.localeTag, expiresAt, now)}</span></div></li>`;
+  }
+
+  get #within(): string {
+    return this.getAttribute("within") || "P90D";
+  }
+}
+
+export const defineExpirations = (): void => define("scrip-expirations", ScripExpirations);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "scrip-expirations": ScripExpirations;
+  }
+  interface GlobalEventHandlersEventMap {
+    "scrip-expiring": CustomEvent<ExpirationsEvents["scrip-expiring"]>;
+  }
+}

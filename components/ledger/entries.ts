@@ -1,0 +1,94 @@
+import { isNewer } from "../balance/topic.ts";
+import type { Followed } from "../core/following.ts";
+
+export interface Dispute {
+  id: string;
+  status: string;
+  /** Grows with everything that happens to it, so its length is its version. */
+  timeline: unknown[];
+}
+
+export interface Entry {
+  id: string;
+  sequence: number;
+  kind: string;
+  amount: string;
+  heldAmount: string;
+  balanceAfter: string;
+  occurredAt: string;
+  recordedAt: string;
+  late: boolean;
+  quantity: string | null;
+  explanation: string;
+  reversedAmount: string;
+  feature: { name: string; unit: string } | null;
+  member: { name: string } | null;
+  rate: { cohort: string; version: number; perUnit: string | null } | null;
+  allocations: { amount: string; overdraft: boolean; grant: { source: string; expiresAt: string | null } | null }[];
+  dispute: Dispute | null;
+}
+
+export const ENTRY =
+  "{id sequence kind amount heldAmount balanceAfter occurredAt recordedAt late quantity explanation reversedAmount feature{name unit}member{name}rate{cohort version perUnit}allocations{amount overdraft grant{source expiresAt}}dispute{id status timeline{at}}}";
+
+interface Page {
+  edges: { node: Entry }[];
+  pageInfo: { hasNextPage: boolean; endCursor: string | null };
+}
+
+export interface Ledger extends Followed {
+  /** Newest first, without a gap down to the last. */
+  entries: Entry[];
+  pageInfo: Page["pageInfo"];
+}
+
+/** What may come: the newest page, an older one, one new entry, or a dispute that has moved on. */
+export interface News extends Partial<Followed> {
+  ledger?: Page;
+  older?: Page;
+  entry?: Entry;
+  dispute?: Dispute & { entries: { id: string }[] };
+}
+
+const latest = (next: Dispute | null, shown: Dispute | null): Dispute | null =>
+  shown && next?.id === shown.id && next.timeline.length < shown.timeline.length ? shown : next;
+
+/** Each entry once, whichever way it came and in whatever order. */
+function union(next: Entry[], shown: Entry[]): Entry[] {
+  const byId = new Map(shown.map((entry) => [entry.id, entry]));
+  for (const entry of next) {
+    byId.set(entry.id, { ...entry, dispute: latest(entry.dispute, byId.get(entry.id)?.dispute ?? null) });
+  }
+  return [...byId.values()].sort((a, b) => b.sequence - a.sequence);
+}
+
+/** What is known now. `kinds` are those that are shown; null for all. */
+export function merged(kinds: string[] | null, news: News, shown: Ledger | undefined): Ledger | null | undefined {
+  const { balance, ledger, older, entry, dispute } = news;
+  if (ledger) {
+    if (!balance) return null;
+    const entries = ledger.edges.map(({ node }) => node);
+    const { pageInfo } = ledger;
+    if (!shown) return { balance, entries, pageInfo };
+    if (!isNewer(balance as never, shown.balance as never)) return shown;
+    // Nothing in common: more has happened than a page holds, and what lies between is not known.
+    const isJoined = entries.some(({ id }) => shown.entries.some((known) => known.id === id));
+    return isJoined ? { ...shown, balance, entries: union(entries, shown.entries) } : { balance, entries, pageInfo };
+  }
+  if (!shown) return shown;
+  if (older) {
+    const entries = older.edges.map(({ node }) => node);
+    return { ...shown, entries: union(entries, shown.entries), pageInfo: older.pageInfo };
+  }
+  if (dispute) {
+    const ids = dispute.entries.map(({ id }) => id);
+    const entries = shown.entries.map((each) =>
+      ids.includes(each.id) ? { ...each, dispute: latest(dispute, each.dispute) } : each,
+    );
+    return { ...shown, entries };
+  }
+  // Only the very next one: after a gap the newest page is read anew.
+  if (entry?.sequence !== shown.balance.version + 1) return shown;
+  const entries = !kinds || kinds.includes(entry.kind) ? union([entry], shown.entries) : shown.entries;
+  return { ...shown, balance: { ...shown.balance, version: entry.sequence, available: "" }, entries };
+}

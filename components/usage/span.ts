@@ -1,0 +1,72 @@
+import { moment, once } from "../core/formats.ts";
+
+export type Interval = "hour" | "day" | "week";
+
+export interface Span {
+  interval: Interval;
+  from: string;
+  to: string;
+}
+
+/** More bars than that are no bars any more; the server would also say no at some point. */
+const BARS_MAX = 400;
+const HOURS: Record<Interval, number> = { hour: 1, day: 24, week: 168 };
+const HOURS_OF_UNIT: Record<string, number> = { D: 24, W: 168, M: 720, Y: 8760 };
+
+function hoursOf(range: string): number {
+  const [, days = "", unit = "", hours = ""] = /^P(?:(\d+)([DWMY])|T(\d+)H)$/.exec(range) ?? [];
+  return Number(hours) || Number(days) * (HOURS_OF_UNIT[unit] ?? 0);
+}
+
+/**
+ * From where to where, in whole hours, days or weeks of the visitor's place, the present one included;
+ * undefined where an attribute says what is none. Days are counted by the calendar, so that one of 23
+ * hours is one too.
+ */
+export function spanOf(interval: Interval, range: string, now?: string): Span | undefined {
+  const bars = Math.ceil(hoursOf(range) / HOURS[interval]);
+  if (!(bars > 0 && bars <= BARS_MAX)) return undefined;
+  const to = new Date(now ?? Date.now());
+  const from = new Date(to);
+  if (interval === "hour") {
+    to.setMinutes(60, 0, 0);
+    from.setTime(to.getTime() - bars * 3_600_000);
+  } else {
+    const isWeek = interval === "week";
+    const untilEnd = isWeek ? 8 - (to.getDay() || 7) : 1; // weeks begin on Mondays, as the server's do
+    to.setHours(0, 0, 0, 0);
+    to.setDate(to.getDate() + untilEnd);
+    from.setTime(to.getTime());
+    from.setDate(from.getDate() - bars * (isWeek ? 7 : 1));
+  }
+  return { interval, from: from.toISOString(), to: to.toISOString() };
+}
+
+const OFFERED: Record<Interval, string[]> = {
+  hour: ["P1D", "P2D", "P7D"],
+  day: ["P7D", "P30D", "P90D"],
+  week: ["P4W", "P13W", "P52W"],
+};
+
+/** The periods to choose from, the present one among them, each in words of a language. */
+export function spansFor(interval: Interval, chosen: string): { range: string; label(locale: string): string }[] {
+  const ranges = OFFERED[interval];
+  const all = ranges.includes(chosen) ? ranges : [...ranges, chosen].sort((a, b) => hoursOf(a) - hoursOf(b));
+  return all.map((range) => ({
+    range,
+    label(locale) {
+      const unit = range.endsWith("W") ? "week" : "day";
+      const amount = hoursOf(range) / HOURS[unit];
+      return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(amount);
+    },
+  }));
+}
+
+/** "Sat, Jan 9", "Jan 9, 14:00", "Jan 4 – 10": an hour, a day or a week. */
+export function labelOf(locale: string, interval: Interval, start: string, end: string): string {
+  const day = { month: "short", day: "numeric" } as const;
+  if (interval === "hour") return moment(locale, start, { ...day, hour: "numeric", minute: "2-digit" });
+  if (interval === "day") return moment(locale, start, { weekday: "short", ...day });
+  const format = once(`${locale} week`, () => new Intl.DateTimeFormat(locale, day));
+  return format.formatRange(new Date(start), new Date(Date.parse(end) - 1));
+}
