@@ -209,7 +209,8 @@ def _bearers(
     _, repaid = split(paid, max(0, sum(part for _, part in paid) - (overdrawn - owed)))
     moved, _ = split(_taken_over(later), overdrawn - owed - sum(part for _, part in repaid))
     rest = [(number, part) for number, part in back if number != OVERDRAFT] + moved + repaid
-    found = _as_borne_now(account, rest, later)
+    laid_again = any(each.kind is Kind.REALLOCATE for each in later)
+    found = _as_borne_now(account, rest, later) if laid_again else rest
     # What none of them bears is owed, or else was paid by who bore it first.
     missing = sum(part for _, part in back) - owed - sum(part for _, part in found)
     more = min(missing, account.overdraft - owed)
