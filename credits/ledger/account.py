@@ -35,6 +35,7 @@ class Grant:
     voided: int = 0
     clawed_back: int = 0
     given_back: int = 0
+    reversed: int = 0  # of what was given back: by reversals of burns, the rest was adjusted upwards
     actor_id: int | None = None
     reason: str | None = None
     note: str | None = None

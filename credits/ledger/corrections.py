@@ -209,8 +209,7 @@ def _bearers(
     _, repaid = split(paid, max(0, sum(part for _, part in paid) - (overdrawn - owed)))
     moved, _ = split(_taken_over(later), overdrawn - owed - sum(part for _, part in repaid))
     rest = [(number, part) for number, part in back if number != OVERDRAFT] + moved + repaid
-    laid_again = any(each.kind is Kind.REALLOCATE for each in later)
-    found = _as_borne_now(account, rest, later) if laid_again else rest
+    found = _as_borne_now(account, rest, later)
     # What none of them bears is owed, or else was paid by who bore it first.
     missing = sum(part for _, part in back) - owed - sum(part for _, part in found)
     more = min(missing, account.overdraft - owed)
@@ -221,7 +220,7 @@ def _bearers(
 
 def borne_still(grant: Grant) -> int:
     """What the grant bears and has not got back: by what was laid again since, it may be less than its entries say."""
-    return grant.burned - grant.given_back
+    return grant.burned - grant.reversed
 
 
 def _as_borne_now(account: Account, parts: list[tuple[int, int]], later: Sequence[Entry]) -> list[tuple[int, int]]:
@@ -263,6 +262,7 @@ def _give_home(account: Account, grant: Grant, part: int, *, expires_at: datetim
     if over or grant.state in ("EXPIRED", "VOIDED"):
         return _continue(account, grant, part, source="REFUND", expires_at=expires_at, now=now, cause=cause).number
     _give(account, grant, part)
+    grant.reversed += part
     return grant.number
 
 

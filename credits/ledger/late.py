@@ -128,7 +128,7 @@ def _repaid_and_got_back(account: Account, since: datetime) -> list[int]:
         if phase.until >= since:
             add(repaid, phase.repaid)
     grants = account.grants
-    return [n for n, part in repaid.items() if n and part and grants[n].given_back > grants[n].burned - part]
+    return [n for n, part in repaid.items() if n and part and grants[n].reversed > grants[n].burned - part]
 
 
 def _used_up(account: Account, begin: datetime, now: datetime) -> list[Grant]:

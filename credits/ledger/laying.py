@@ -99,10 +99,10 @@ class Sheet:
     def bind_reversed(self, spans: Sequence[Span]) -> None:
         """What was given back stays with the grants that bore it: another one that is live now takes none of it over."""
         for number, grant in self._account.grants.items():
-            if grant.given_back:
+            if grant.reversed:
                 laid = sum(span.was.get(number, 0) for span in spans)
                 laid += sum(part for span in spans if span.phase for n, part in span.phase.repaid if n == number)
-                self._bound[number] = max(0, grant.given_back - (grant.burned - laid))
+                self._bound[number] = max(0, grant.reversed - (grant.burned - laid))
 
     # ─── forward ─────────────────────────────────────────────────────────────────────────────────────────────
     def lay(self, spans: Sequence[Span]) -> None:

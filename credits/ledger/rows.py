@@ -61,6 +61,7 @@ def grant_of(row: Row) -> Grant:
         voided=row["voided"],
         clawed_back=row["clawed_back"],
         given_back=row["given_back"],
+        reversed=row["reversed"],
         actor_id=row["actor_id"],
         reason=row["reason"],
         note=row["note"],

@@ -44,7 +44,17 @@ grants = Table(
     Column("workspace_id", Integer),
     *(
         Column(name, BigInteger)
-        for name in ("amount", "remaining", "held", "burned", "expired", "voided", "clawed_back", "given_back")
+        for name in (
+            "amount",
+            "remaining",
+            "held",
+            "burned",
+            "expired",
+            "voided",
+            "clawed_back",
+            "given_back",
+            "reversed",
+        )
     ),
     *(Column(name, _AT) for name in ("effective_at", "expires_at", "created_at")),
     Column("fingerprint", BigInteger),

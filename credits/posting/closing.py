@@ -172,13 +172,14 @@ async def _write_grants(connection: HotConnection, changed: list[Account]) -> No
                         grant.voided,
                         grant.clawed_back,
                         grant.given_back,
+                        grant.reversed,
                         grant.rolled_from,
                     )
                 )
                 continue
             row = (*place, grant.remaining, grant.held, grant.burned, grant.expired, grant.open, grant.state)
             if grant.corrected:
-                corrected.append((*row, grant.voided, grant.clawed_back, grant.given_back))
+                corrected.append((*row, grant.voided, grant.clawed_back, grant.given_back, grant.reversed))
             else:
                 old.append(row)
     if new:

@@ -231,7 +231,7 @@ _ACCOUNT_COLUMNS = {
 }
 # What most accounts never see: it travels only for those that do.
 _ACCOUNT_CORRECTIONS = {"given_back": "bigint", "voided": "bigint", "clawed_back": "bigint", "adjusted": "bigint"}
-_GRANT_CORRECTIONS = {"voided": "bigint", "clawed_back": "bigint", "given_back": "bigint"}
+_GRANT_CORRECTIONS = dict.fromkeys(("voided", "clawed_back", "given_back", "reversed"), "bigint")
 _DRAWN = {"drawn": "bigint[]"}
 INSERT_ACCOUNTS = insert("accounts", _ACCOUNT_COLUMNS | _ACCOUNT_CORRECTIONS, cast=_DRAWN)
 

@@ -12,8 +12,12 @@ ALTER TABLE accounts
   ADD CONSTRAINT account_totals_not_negative CHECK (least(granted, burned, given_back, voided, clawed_back) >= 0),
   ADD CONSTRAINT account_never_gives_back_more_than_burned CHECK (given_back <= burned);
 
--- The grant that an extended or refunded part came from.
-ALTER TABLE grants ADD COLUMN rolled_from int;
+-- The grant that an extended or refunded part came from; and what of `given_back` is of reversals, the rest is of
+-- adjustments.
+ALTER TABLE grants
+  ADD COLUMN rolled_from int,
+  ADD COLUMN reversed    bigint NOT NULL DEFAULT 0,
+  ADD CONSTRAINT grant_reversed_within_given_back CHECK (reversed BETWEEN 0 AND given_back);
 
 -- The sequence of the entry that a reversal reverses, in the same account.
 ALTER TABLE entries ADD COLUMN reverses int;
