@@ -1,6 +1,6 @@
 export const styles = /* css */ `
   :host {
-    min-block-size: 13em;
+    min-block-size: 14em;
   }
   [part="date"] {
     font-size: clamp(1.25em, 8cqi, 1.75em);

@@ -63,7 +63,7 @@ describe("what it shows", () => {
     ["an error", { fake: unreachable() }],
   ])("in the room that is kept for it: %s", async (_, options) => {
     const { shown } = await mount({ tag, ...options });
-    expect(shown.element.offsetHeight).toBe(208);
+    expect(shown.element.offsetHeight).toBe(224);
   });
 });
 
@@ -98,7 +98,7 @@ describe("what happens", () => {
     await settle();
     expect(shown.text("stale")).toMatch(/^Offline · updated/);
     expect(shown.text("date")).toBe("Until Feb 15");
-    expect(shown.element.offsetHeight).toBe(208);
+    expect(shown.element.offsetHeight).toBe(224);
   });
 });
 

@@ -98,8 +98,8 @@ describe("what it shows", () => {
       [...row.cells].map((cell) => cell.textContent),
     );
     expect(rows.length).toBe(bars + 1);
-    expect(rows[0]).toEqual(["When", "Input tokens", "Output tokens", "Images", "Amount"]);
-    expect(rows[1]).toEqual(["Sun, Jan 10", "22", "11", "5", "44"]);
+    expect(rows[0]).toEqual(["When", "Amount", "Input tokens", "Output tokens", "Images"]);
+    expect(rows[1]).toEqual(["Sun, Jan 10", "44", "22", "11", "5"]);
     shown.element.setAttribute("view", "chart");
     await settle();
     expect(shown.part("table")).toBeNull();

@@ -266,15 +266,15 @@ export class ScripUsage extends FollowingElement<Data> {
 
   #table(groups: Group[]): TemplateResult {
     const { when, amount } = this.texts;
-    return html`<div part="table" class="small" tabindex="0" role="region" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th>${groups.map(
+    return html`<div part="table" class="small" tabindex="0" role="region" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th><th scope="col">${amount}</th>${groups.map(
       ({ name }) => html`<th scope="col">${name}</th>`,
-    )}<th scope="col">${amount}</th></tr></thead><tbody>${this.#buckets
+    )}</tr></thead><tbody>${this.#buckets
       .toReversed()
       .map(
         (bucket) =>
-          html`<tr><th scope="row" class="whole">${this.#label(bucket)}</th>${groups.map(
+          html`<tr><th scope="row" class="whole">${this.#label(bucket)}</th><td>${this.inDigits(bucket.amount)}</td>${groups.map(
             (_, index) => html`<td>${this.inDigits(text(bucket.parts[index]?.amount ?? 0n))}</td>`,
-          )}<td>${this.inDigits(bucket.amount)}</td></tr>`,
+          )}</tr>`,
       )}</tbody></table></div>`;
   }
 
