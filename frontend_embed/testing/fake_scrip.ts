@@ -117,13 +117,14 @@ export class FakeScrip {
   }
 
   /** A dispute of these entries moves on, and is pushed. */
-  dispute(ids: string[], status: string): FakeDispute {
+  dispute(ids: string[], status: string): FakeDispute & { entries: { id: string }[] } {
     const open = this.entries.find(({ id, dispute }) => ids.includes(id) && dispute)?.dispute;
     const timeline = [...(open?.timeline ?? []), { at: at(0) }];
     const dispute: FakeDispute = { id: open?.id ?? `dis_${ids[0]}`, status, timeline };
     this.entries = this.entries.map((each) => (ids.includes(each.id) ? { ...each, dispute } : each));
-    this.#publish("disputeUpdated", { ...dispute, entries: ids.map((id) => ({ id })) });
-    return dispute;
+    const contested = { ...dispute, entries: ids.map((id) => ({ id })) };
+    this.#publish("disputeUpdated", contested);
+    return contested;
   }
 
   #publish(name: string, value: unknown, creditType?: string): void {
