@@ -21,7 +21,7 @@ from credits.ledger.entries import Entry, chain
 from credits.ledger.links import SELECTED, End, Piece, Place, end_of, fits, pieces
 from credits.ledger.rows import entry_of
 
-SPAN = 120_000  # entries that one process reads in one view
+SPAN = 240_000  # entries that one process reads in one view
 _CHUNK = 4_000  # entries that are looked at together: a few megabytes
 _PREFETCH = 5_000
 _LAST = 2**31 - 1  # as a sequence: the end of a chain, wherever that is
