@@ -1,0 +1,2 @@
+-- Payments.
+SELECT 1;

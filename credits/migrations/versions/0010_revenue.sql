@@ -1,0 +1,2 @@
+-- Revenue.
+SELECT 1;
