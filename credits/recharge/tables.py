@@ -90,6 +90,7 @@ payment_issues = Table(
 payment_cursors = Table(
     "payment_cursors",
     metadata,
+    Column("workspace_id", Integer, primary_key=True),
     Column("provider", Text, primary_key=True),
     Column("cursor", Text),
     Column("read_at", _AT),

@@ -202,11 +202,13 @@ CREATE TABLE payment_issues (
 );
 CREATE UNIQUE INDEX issue_is_told_once ON payment_issues (workspace_id, customer_id, top_up, kind, actual) WHERE resolved_at IS NULL;
 
--- How far we have read the provider's own list of events. It is the server's: one account of the provider serves all workspaces.
+-- How far the provider's own list of events has been read for the workspace.
 CREATE TABLE payment_cursors (
-  provider text PRIMARY KEY,
-  cursor   text NOT NULL,
-  read_at  timestamptz NOT NULL
+  workspace_id int NOT NULL,
+  provider     text NOT NULL,
+  cursor       text NOT NULL,
+  read_at      timestamptz NOT NULL,
+  PRIMARY KEY (workspace_id, provider)
 );
 
 GRANT SELECT, INSERT ON money_movements, payment_events TO scrip_app;
@@ -217,7 +219,7 @@ DO $$
 DECLARE t text;
 BEGIN
   FOREACH t IN ARRAY ARRAY['money_movements', 'top_ups', 'paybacks', 'payment_customers', 'payment_methods', 'recharge_rules',
-                           'payment_events', 'payment_issues'] LOOP
+                           'payment_events', 'payment_issues', 'payment_cursors'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
     EXECUTE format('CREATE POLICY own_workspace ON %I USING (workspace_id = (SELECT scrip_workspace())) '
