@@ -108,6 +108,7 @@ class GiveGrant:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     by_hand: bool = False  # an operator's act, for the audit log; no part of the meaning
     cost_total: Decimal | None = None
+    expires_after: str | None = None  # ISO 8601, from effectiveAt on; instead of expiresAt
     companion: "Companion | None" = None  # no part of the meaning
 
     def form(self) -> InvalidInput | None:
@@ -118,6 +119,8 @@ class GiveGrant:
             return InvalidInput("must fit 32 bits", field="priority")
         if self.expires_at and self.effective_at and self.expires_at <= self.effective_at:
             return InvalidInput("must lie after effectiveAt", field="expiresAt")
+        if self.expires_at is not None and self.expires_after is not None:
+            return InvalidInput("is given as an instant or as a duration, not both", field="expiresAt")
         if self.cost_amount is not None and self.cost_total is not None:
             return InvalidInput("is given per credit or in all, not both", field="costBasis.amount")
         if min(self.cost_amount or 0, self.cost_total or 0) < 0:
@@ -134,6 +137,7 @@ class GiveGrant:
             *(self.credit_type, self.amount, self.source, self.reason, self.note, self.priority),
             *(self.effective_at, self.expires_at, self.cost_amount, self.cost_currency, self.metadata),
             *(() if self.cost_total is None else (self.cost_total,)),
+            *(() if self.expires_after is None else (durations.meaning(self.expires_after),)),
         )
 
     @property

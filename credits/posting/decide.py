@@ -268,12 +268,12 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
     effective_at = command.effective_at or book.now
     if effective_at < book.cutoff(customer):
         return InvalidInput("lies before the cutoff for late entries", field="effectiveAt")
-    expires_at = command.expires_at
-    if expires_at is None and credit_type.default_expiry:
+    expires_at, after = command.expires_at, command.expires_after or credit_type.default_expiry
+    if expires_at is None and after:
         try:
-            expires_at = durations.after(effective_at, credit_type.default_expiry)
+            expires_at = durations.after(effective_at, after)
         except ValueError as error:
-            return InvalidInput(f"by default after {credit_type.default_expiry}: {error}", field="expiresAt")
+            return InvalidInput(f"after {after}: {error}", field="expiresAt")
     if expires_at is not None and expires_at <= max(book.now, effective_at):
         return InvalidInput("must lie in the future and after effectiveAt", field="expiresAt")
     account = book.account(customer.id, credit_type)
