@@ -179,7 +179,7 @@ class Cashier:
             if isinstance(answer, Refusal):
                 return await self._not_booked(workspace_id, place, answer)
             if companion.after is not None:
-                self._tell(companion.after)
+                self.publish(companion.after)
         raise RuntimeError(f"the truth about {place} does not come to an end")
 
     async def due(self, workspace_id: int, real_now: datetime, first: int) -> list[Place]:
@@ -288,7 +288,7 @@ class Cashier:
                 later = booking.look_again(top_up, kept, telling.now, telling.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if top_up is not was:
-            self._tell(top_up)
+            self.publish(top_up)
         return top_up, moving
 
     def _mismatches(self, workspace: Workspace, seen: Seen, payment: Payment) -> tuple[Issue, ...]:
@@ -338,13 +338,14 @@ class Cashier:
                 later = booking.look_again(top_up, kept, telling.now, telling.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if doing is not None:
-            self._tell(top_up)
+            self.publish(top_up)
         return top_up
 
     def _telling(self, page: Page) -> Telling:
         return Telling(page.workspace.now, self._real_now(), self._changed)
 
-    def _tell(self, top_up: TopUp) -> None:
+    def publish(self, top_up: TopUp) -> None:
+        """Tells whoever watches that it changed, after the commit."""
         self._publish(top_up.workspace_id, top_up.customer_id, (top_up.changed_at - _EPOCH) // _MICRO)
 
 

@@ -101,6 +101,11 @@ def price_of(page: Page, bundle: Bundle, quantity: int) -> Sale | InvalidInput:
     """What so many of a bundle come to, where it is on sale and can be paid for."""
     if bundle not in page.catalog.on_sale():
         return InvalidInput(f"{bundle.key!r} is not on sale any more", field="bundle")
+    return sale_of(bundle, quantity)
+
+
+def sale_of(bundle: Bundle, quantity: int) -> Sale | InvalidInput:
+    """What so many of a bundle come to, also where it is archived: it is still valid for whoever has it."""
     unit = to_minor(bundle.price, bundle.currency)
     if bundle.price <= 0:
         return InvalidInput(f"{bundle.key!r} costs nothing: there is nothing to pay", field="bundle")

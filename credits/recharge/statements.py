@@ -72,3 +72,52 @@ KNOW_PAYER = """
 INSERT INTO payment_customers (customer_id, provider, workspace_id, provider_id) VALUES ($1, $2, scrip_workspace(), $3)
 ON CONFLICT DO NOTHING
 """
+
+# read_rule -- A recharge rule; under the customer's lock where something is decided by it.
+READ_RULE = "SELECT * FROM recharge_rules WHERE customer_id = $1 AND credit_type_id = $2"
+
+# suffer -- What became of a rule by its attempts, under the customer's lock.
+SUFFER = """
+UPDATE recharge_rules SET failures = $3, try_at = $4, suspended_at = $5, suspended_reason = $6, version = version + 1
+ WHERE customer_id = $1 AND credit_type_id = $2
+"""
+
+# forgive -- The payment method became another one: every rule of the customer goes on.
+FORGIVE = """
+UPDATE recharge_rules SET failures = 0, try_at = NULL, suspended_at = NULL, suspended_reason = NULL, version = version + 1
+ WHERE customer_id = $1 AND (failures > 0 OR suspended_at IS NOT NULL)
+"""
+
+# ahead_of -- What a rule looks at besides its account, under the customer's lock, which every top-up is written under:
+# whether a recharge is under way, what open top-ups will bring ($3: asked for since), and what recharges of this month cost.
+AHEAD_OF = """
+SELECT coalesce(bool_or(automatic AND open), false) AS attempting,
+       coalesce(sum(credits) FILTER (WHERE open AND asked_at >= $3), 0)::bigint AS pending,
+       coalesce(sum(price) FILTER (WHERE automatic AND currency = $4 AND created_at >= $5
+                                     AND status NOT IN ('FAILED', 'CANCELED')), 0)::bigint AS spent
+  FROM (SELECT *, status IN ('PENDING', 'REQUIRES_ACTION') AS open FROM top_ups
+         WHERE customer_id = $1 AND credit_type_id = $2) AS t
+"""
+
+# find_below -- Rules that may have to buy: what the sweep asks about. It reads the balances as booked; whoever then holds
+# the lock decides by the clock.
+FIND_BELOW = """
+SELECT r.customer_id, r.credit_type_id
+  FROM recharge_rules r LEFT JOIN accounts a ON (a.customer_id, a.credit_type_id) = (r.customer_id, r.credit_type_id)
+ WHERE r.workspace_id = $1 AND r.enabled AND r.suspended_at IS NULL AND (r.try_at IS NULL OR r.try_at <= $2)
+   AND coalesce(a.balance - a.held, 0) < r.threshold
+   AND NOT EXISTS (SELECT FROM top_ups t
+                    WHERE (t.customer_id, t.credit_type_id) = (r.customer_id, r.credit_type_id)
+                      AND t.automatic AND t.status IN ('PENDING', 'REQUIRES_ACTION'))
+ LIMIT $3
+"""
+
+# find_ruled -- Accounts that a rule watches.
+FIND_RULED = "SELECT customer_id, credit_type_id FROM recharge_rules WHERE workspace_id = $1 AND enabled"
+
+# find_unconfirmed -- Recharges that the customer should have confirmed at the bank, and has not in time.
+FIND_UNCONFIRMED = """
+SELECT customer_id, number FROM top_ups
+ WHERE workspace_id = $1 AND look_at IS NOT NULL AND automatic AND status = 'REQUIRES_ACTION' AND asked_at < $2
+ LIMIT $3
+"""
