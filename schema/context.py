@@ -69,6 +69,7 @@ class Services:
     watch_disputes: Callable[[int, int | None], AbstractAsyncContextManager[Watched]]
     publish_dispute: Callable[[int, int, int], None]
     dispute_sla: timedelta
+    webhook_problem: Callable[[str], Awaitable[str | None]]  # why a URL can be no webhook endpoint
 
 
 class Context:
