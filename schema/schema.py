@@ -10,6 +10,7 @@ from schema.mutations.disputes import DisputeMutations
 from schema.mutations.limits import LimitMutations
 from schema.mutations.spending import SpendingMutations
 from schema.mutations.usage import UsageMutations
+from schema.mutations.webhooks import WebhookMutations
 from schema.queries import Query
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
@@ -24,6 +25,7 @@ class Mutation(
     CustomerMutations,
     LimitMutations,
     ConfigurationMutations,
+    WebhookMutations,
 ):
     pass
 

@@ -133,6 +133,13 @@ class DisputeStatus(Enum):
     WITHDRAWN = "WITHDRAWN"
 
 
+@strawberry.enum(description="FAILED: given up, after days of attempts.")
+class WebhookDeliveryStatus(Enum):
+    WAITING = "WAITING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+
+
 @strawberry.enum(description="Why a request was refused.")
 class RefusalCode(Enum):
     INVALID_INPUT = "INVALID_INPUT"

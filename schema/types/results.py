@@ -23,6 +23,7 @@ from schema.types.refusals import (
     NotAllowed,
     NotFound,
 )
+from schema.types.webhooks import WebhookDelivery, WebhookEndpoint
 
 
 @strawberry.type
@@ -112,6 +113,16 @@ class ApiKeyOk:
 
 
 @strawberry.type
+class WebhookOk:
+    endpoint: WebhookEndpoint
+
+
+@strawberry.type
+class WebhookDeliveryOk:
+    delivery: WebhookDelivery
+
+
+@strawberry.type
 class DisputeOk:
     dispute: Dispute
 
@@ -149,6 +160,10 @@ LimitResult = Annotated[LimitOk | InvalidInput | NotFound | NotAllowed, strawber
 PolicyResult = Annotated[PolicyOk | InvalidInput | NotFound | NotAllowed, strawberry.union("PolicyResult")]
 CatalogResult = Annotated[CatalogOk | InvalidInput | NotAllowed | Conflict, strawberry.union("CatalogResult")]
 ApiKeyResult = Annotated[ApiKeyOk | InvalidInput | NotFound | NotAllowed, strawberry.union("ApiKeyResult")]
+WebhookResult = Annotated[WebhookOk | InvalidInput | NotFound | NotAllowed, strawberry.union("WebhookResult")]
+WebhookDeliveryResult = Annotated[
+    WebhookDeliveryOk | InvalidInput | NotFound | NotAllowed, strawberry.union("WebhookDeliveryResult")
+]
 ClockResult = Annotated[ClockOk | InvalidInput | NotAllowed, strawberry.union("ClockResult")]
 LateEventCutoffResult = Annotated[
     LateEventCutoffOk | InvalidInput | NotFound | NotAllowed, strawberry.union("LateEventCutoffResult")
