@@ -71,13 +71,10 @@ class Services:
     watch_disputes: Callable[[int, int | None], AbstractAsyncContextManager[Watched]]
     publish_dispute: Callable[[int, int, int], None]
     dispute_sla: timedelta
-<<<<<<< HEAD
     cashier: Cashier
     watch_top_ups: Callable[[int, int], AbstractAsyncContextManager[Watched]]
     allowed_origins: tuple[str, ...]
-=======
     webhook_problem: Callable[[str], Awaitable[str | None]]  # why a URL can be no webhook endpoint
->>>>>>> webhooks
 
 
 class Context:

@@ -17,6 +17,7 @@ from schema.context import Context
 from schema.errors import bad_request
 from schema.inputs import SpendInput, spend_of
 from schema.pages import PageInfo, cursor, page_size, position, text_position
+from schema.payments import PaymentQueries
 from schema.permission import READERS, allow, customer, staff
 from schema.proof import ProofQueries
 from schema.types.access import ApiKey, Viewer, read_viewer
@@ -52,7 +53,7 @@ class CustomerConnection:
 
 
 @strawberry.type
-class Query(ProofQueries):
+class Query(PaymentQueries, ProofQueries):
     @strawberry.field(metadata=_ANYONE)
     async def viewer(self, info: Info) -> Viewer:
         return await read_viewer(info.context)

@@ -9,6 +9,7 @@ from schema.mutations.customers import CustomerMutations
 from schema.mutations.disputes import DisputeMutations
 from schema.mutations.limits import LimitMutations
 from schema.mutations.spending import SpendingMutations
+from schema.mutations.top_ups import TopUpMutations
 from schema.mutations.usage import UsageMutations
 from schema.mutations.webhooks import WebhookMutations
 from schema.queries import Query
@@ -25,6 +26,7 @@ class Mutation(
     CustomerMutations,
     LimitMutations,
     ConfigurationMutations,
+    TopUpMutations,
     WebhookMutations,
 ):
     pass

@@ -14,14 +14,9 @@ from credits.disputes import statements
 from credits.disputes.disputes import UNDECIDED, Dispute, decided, text_form
 from credits.disputes.telling import Told, told_of
 from credits.errors import IdempotencyConflict, InvalidInput, NotFound, Refusal
-<<<<<<< HEAD
 from credits.posting.companions import Companion, Made
 from credits.posting.corrections import EntryId, ReverseTogether
-=======
-from credits.ledger.entries import Entry
-from credits.posting.corrections import Companion, EntryId, ReverseTogether
 from credits.webhooks.outbox import tell_hot
->>>>>>> webhooks
 
 _OTHER_PAYLOAD = "this idempotency key was used before with another payload"
 
@@ -67,13 +62,8 @@ class Resolution:
         await connection.execute(statements.RESOLVE_DISPUTE, *place, *resolved)
         await connection.execute(statements.FREE_ENTRIES, *place)
         await connection.execute(statements.ADD_EVENT, *place, now, self.actor_id, status.lower(), None)
-<<<<<<< HEAD
-        was = next(row["status"] for row in self._seen if row["number"] == self.number)
-        reversals = [ids.make("ent", each.customer_id, each.credit_type_id, each.sequence) for each in made.entries]
-=======
         seen = next(row for row in self._seen if row["number"] == self.number)
-        reversals = [ids.make("ent", each.customer_id, each.credit_type_id, each.sequence) for each in given]
->>>>>>> webhooks
+        reversals = [ids.make("ent", each.customer_id, each.credit_type_id, each.sequence) for each in made.entries]
         after = {"status": status, "givenBack": plain_micro(amount), "entries": reversals}
         subject = ids.make("dsp", *place)
         await record_hot(

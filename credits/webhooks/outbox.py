@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from credits.db import HotConnection
+from credits.db import HotConnection, Runs
 from credits.webhooks import statements
 from credits.webhooks.messages import Message, Wanted, packed
 
@@ -30,6 +30,14 @@ async def tell_hot(connection: HotConnection, messages: Sequence[Message]) -> No
         told = packed(messages)
         for statement in statements.TELL:
             await connection.send(statement, told)
+
+
+async def tell_along(runs: Runs, messages: Sequence[Message]) -> None:
+    """The same by either door, at once."""
+    if messages:
+        told = packed(messages)
+        for statement in statements.TELL:
+            await runs.execute(statement.sql, told)
 
 
 async def read_wanted(connection: HotConnection) -> Wanted:

@@ -22,7 +22,9 @@ from schema.types.refusals import (
     LimitReached,
     NotAllowed,
     NotFound,
+    PaymentFailed,
 )
+from schema.types.top_ups import PaymentIssue, TopUp
 from schema.types.webhooks import WebhookDelivery, WebhookEndpoint
 
 
@@ -128,6 +130,22 @@ class DisputeOk:
 
 
 @strawberry.type
+class TopUpOk:
+    top_up: TopUp
+
+
+@strawberry.type
+class PaymentSetupOk:
+    url: str | None
+    client_secret: str | None
+
+
+@strawberry.type
+class PaymentIssueOk:
+    issue: PaymentIssue
+
+
+@strawberry.type
 class ClockOk:
     now: datetime
     happened: list[str]
@@ -170,5 +188,15 @@ LateEventCutoffResult = Annotated[
 ]
 DisputeResult = Annotated[
     DisputeOk | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict, strawberry.union("DisputeResult")
+]
+TopUpResult = Annotated[
+    TopUpOk | PaymentFailed | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict,
+    strawberry.union("TopUpResult"),
+]
+PaymentSetupResult = Annotated[
+    PaymentSetupOk | InvalidInput | NotFound | NotAllowed, strawberry.union("PaymentSetupResult")
+]
+PaymentIssueResult = Annotated[
+    PaymentIssueOk | InvalidInput | NotFound | NotAllowed, strawberry.union("PaymentIssueResult")
 ]
 CheckResult = Annotated[Decision | InvalidInput | NotFound, strawberry.union("CheckResult")]

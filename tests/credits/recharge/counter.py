@@ -27,8 +27,8 @@ SOLD: dict[str, Any] = {
         {"key": "whole", "name": "Whole", "unitSingular": "unit", "unitPlural": "units", "scale": 0},
     ],
     "bundles": [
-        {"key": key, "name": key, "creditType": kind, "credits": credits, "bonus": bonus, "price": price, **more}
-        for key, kind, credits, bonus, price, more in (
+        {"key": key, "name": key, "creditType": kind, "credits": amount, "bonus": bonus, "price": price, **more}
+        for key, kind, amount, bonus, price, more in (
             (
                 "pack",
                 "ai",
