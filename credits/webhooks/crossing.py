@@ -12,7 +12,7 @@ def threshold_of(began_micro: int, rule_micro: int | None = None) -> int:
 def crossed(before_micro: int, after_micro: int, low_micro: int) -> tuple[str, ...]:
     """What is told when what is available changed: of the crossing alone, not as long as it stays there."""
     told = []
-    if after_micro < low_micro <= before_micro:
+    if after_micro < low_micro <= before_micro and low_micro > 0:  # at zero it is depleted, not low
         told.append("balance.low")
     if after_micro <= 0 < before_micro:
         told.append("balance.depleted")

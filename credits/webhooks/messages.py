@@ -57,7 +57,7 @@ class Message:
     def body(self) -> str:
         """The bytes that are signed and sent."""
         told = {"type": self.type, "timestamp": instant(self.at), "data": self.data}
-        return orjson.dumps(told, default=_instant).decode()
+        return orjson.dumps(told, default=_instant, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
 
 
 def public_id(key: UUID) -> str:

@@ -5,7 +5,7 @@ Order of locks, everywhere: endpoint, lane, delivery.
 
 from credits.db import Prepared
 
-_TOLD = """json_to_recordset($1::text::json)
+_TOLD = """json_to_recordset(CAST(CAST($1 AS text) AS json))
   AS told (position int, workspace_id int, customer_id bigint, key uuid, type text, body text)"""
 _WANTS = "e.enabled AND (told.type = ANY (e.events) OR '*' = ANY (e.events))"
 

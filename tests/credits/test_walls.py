@@ -130,6 +130,8 @@ RIGHTS = {
     **dict.fromkeys(("members", "usage_watermarks", "reconciliations"), CHANGE),
     **dict.fromkeys(("policies", "spend_limits", "limit_windows", "usage_rollups"), ALL),
     **dict.fromkeys(("audit_log", "checkpoints", "checkpoint_heads"), ADD),
+    **dict.fromkeys(("webhook_endpoints", "webhook_deliveries", "webhook_lanes", "expiry_horizons"), ALL),
+    "webhook_messages": {"SELECT", "INSERT", "DELETE"},
 }
 
 
@@ -173,6 +175,7 @@ REFUSED_TO_THE_APPLICATION = [
     "DELETE FROM rate_cards",
     "DELETE FROM disputes",
     "UPDATE dispute_events SET note = 'x'",
+    "UPDATE webhook_messages SET body = 'x'",
     "SELECT * FROM entries FOR UPDATE",
     OVERWRITE,
     "MERGE INTO entries e USING entries o ON false WHEN MATCHED THEN UPDATE SET note = 'x'",
@@ -243,6 +246,7 @@ REFUSED_TO_THE_OWNER = [
     *(f"UPDATE {table} SET workspace_id = workspace_id" for table in APPEND_ONLY),
     *(f"DELETE FROM {table}" for table in APPEND_ONLY),
     *(f"TRUNCATE {table}" for table in APPEND_ONLY if table != "rate_cards"),
+    "UPDATE webhook_messages SET body = 'x'",  # to be forgotten, once it is old, and never to say something else
     *("TRUNCATE rate_cards CASCADE", "TRUNCATE workspaces CASCADE"),
     OVERWRITE,
     "MERGE INTO entries e USING customers c ON e.customer_id = c.id WHEN MATCHED THEN DELETE",
@@ -298,6 +302,12 @@ BROKEN_LAWS = [
     ("UPDATE disputes SET status = 'REJECTED'", "dispute_closed_has_its_instant"),
     ("UPDATE disputes SET resolved_at = now()", "dispute_closed_has_its_instant"),
     ("UPDATE disputes SET status = 'MAYBE', resolved_at = now()", "dispute_status"),
+    ("UPDATE webhook_endpoints SET events = '{}'", "endpoint_wants_something"),
+    ("UPDATE webhook_endpoints SET failures = 1", "endpoint_failures_have_a_beginning"),
+    ("UPDATE webhook_endpoints SET previous_salt = salt", "endpoint_rotation_has_its_instant"),
+    ("UPDATE webhook_deliveries SET status = 'FAILED'", "delivery_closed_has_its_instant"),
+    ("UPDATE webhook_deliveries SET attempts = -1", "delivery_counts_not_negative"),
+    ("UPDATE webhook_deliveries SET status = 'MAYBE', closed_at = now()", "delivery_status"),
 ]
 
 
