@@ -33,6 +33,7 @@ from server.graphql import create_graphql_routes
 from server.jobs import for_ever, keeping_standings, rolling_up, sweeping
 from server.live import Hub
 from server.proving import Prover
+from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
 from server.tokens import minter
 
@@ -73,6 +74,7 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     app.router.routes += [http, socket]
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.router.routes += create_embed_routes()
+    app.router.routes += create_sandbox_routes(authenticator, app, settings)
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
     app.add_route("/metrics", metrics.route)
