@@ -175,7 +175,9 @@ class SandboxHttp:
         if link is None:
             raise Missing
         method = await self._save(link.workspace_id, link.customer_id, kind)
-        return self._see(f"/sandbox/setup/{given}?saved") if _wants_html(request) else JSONResponse(_shown(method))
+        if _wants_html(request):
+            return self._see(f"/sandbox/setup/{given}?saved")
+        return JSONResponse(_shown(method), headers=_HEADERS)
 
     async def _save(self, workspace_id: int, customer_id: int, kind: MethodKind) -> Method:
         method = await self._sandbox().save_method(workspace_id, customer_id, kind)

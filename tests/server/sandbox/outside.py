@@ -31,12 +31,13 @@ class Street:
     clock: datetime = field(default_factory=lambda: datetime.now(UTC))
     numbers: Any = field(default_factory=lambda: itertools.count(1))
     disk_is_full: bool = False
+    secret_key: str = SECRET
 
     def __post_init__(self) -> None:
         self.provider = Sandbox(
             self.database,
             public_url=URL,
-            secret_key=SECRET,
+            secret_key=self.secret_key,
             real_now=lambda: self.clock,
             refuse_writes=lambda: self.disk_is_full,
         )
@@ -90,10 +91,10 @@ def placed(order: Order) -> Place:
     return place
 
 
-async def open_street(database: Database, workspace_id: int, count: int = 40) -> Street:
+async def open_street(database: Database, workspace_id: int, count: int = 40, *, secret_key: str = SECRET) -> Street:
     async with database.transaction(workspace_id) as connection:
         customers = [await _customer(connection, workspace_id) for _ in range(count)]
-    return Street(database, workspace_id, customers)
+    return Street(database, workspace_id, customers, secret_key=secret_key)
 
 
 async def _customer(connection: AsyncConnection, workspace_id: int) -> Customer:
