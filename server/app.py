@@ -6,6 +6,7 @@ after each commit: the writer → the hub → subscriptions, here and in other p
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import cache
 
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from credits.posting.reader import Reader
 from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
 from credits.proof.seal import Seal
+from credits.recharge.cashier import Cashier
 from schema.context import Services
 from schema.loaders import Loaders
 from schema.schema import build
@@ -32,6 +34,7 @@ from server.events import create_events_route
 from server.graphql import create_graphql_routes
 from server.jobs import for_ever, keeping_standings, rolling_up, sweeping
 from server.live import Hub
+from server.payments import providers
 from server.proving import Prover
 from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
@@ -100,6 +103,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
+    cashier = Cashier(reader, writer, providers(settings), hub.publish_top_up, lambda: datetime.now(UTC))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(
@@ -123,6 +127,9 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         watch_disputes=hub.subscribe_disputes,
         publish_dispute=hub.publish_dispute,
         dispute_sla=settings.dispute_sla,
+        cashier=cashier,
+        watch_top_ups=hub.subscribe_top_ups,
+        allowed_origins=settings.allowed_origins,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
 
