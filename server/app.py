@@ -36,6 +36,7 @@ from server.jobs import for_ever, keeping_standings, rolling_up, sweeping
 from server.live import Hub
 from server.payments import providers
 from server.proving import Prover
+from server.sandbox.provider import open_sandbox
 from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
 from server.tokens import minter
@@ -103,7 +104,8 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
-    cashier = Cashier(reader, writer, providers(settings), hub.publish_top_up, lambda: datetime.now(UTC))
+    provider_for = providers(settings, open_sandbox(database, settings, floor.low))
+    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, lambda: datetime.now(UTC))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(

@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from credits.customers.customers import find_customer, read_customers
+from credits.customers.customers import Customer, find_customer, read_customers
 from credits.errors import Unavailable
 from credits.posting.reader import Page
 from credits.recharge.provider import Method, ProviderUnavailable
@@ -37,6 +37,7 @@ from server.auth import Authenticator, Presented, http_status
 from server.sandbox import pages, store
 from server.sandbox.payments import ACTS, DISPUTE_ACTS, METHOD_KINDS, Act, DisputeAct, MethodKind, Refused
 from server.sandbox.provider import Sandbox, open_sandbox
+from server.sandbox.setup_links import SetupLink
 from server.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -59,17 +60,14 @@ _PAGE_HEADERS = _HEADERS | {
 }
 _FILES = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
 
-Look = Callable[[int, Place], Awaitable[object]]
-Refresh = Callable[[int, int], Awaitable[object]]
-
 
 class Missing(Exception):
     """404, whatever the reason."""
 
 
 class SandboxHttp:
-    """Answers `/sandbox/…`. `services`, `look` and `refresh` are there once requests come; `base` is the path of the
-    public address. `look` takes in what became of an order, `refresh` what methods a customer has saved."""
+    """Answers `/sandbox/…`. `sandbox` and `services` are there once requests come; `base` is the path of the public
+    address."""
 
     def __init__(
         self,
@@ -77,13 +75,10 @@ class SandboxHttp:
         sandbox: Callable[[], Sandbox],
         services: Callable[[], Services],
         *,
-        look: Look,
-        refresh: Refresh,
         base: str,
     ) -> None:
         self._authenticator = authenticator
         self._sandbox, self._services = sandbox, services
-        self._look, self._refresh = look, refresh
         self._base = base
 
     def routes(self) -> list[BaseRoute]:
@@ -144,14 +139,7 @@ class SandboxHttp:
     # ─── a payment method ────────────────────────────────────────────────────────────────────────────────
     async def setup(self, request: Request) -> Response:
         token = request.path_params["token"]
-        link = self._sandbox().links.read(token, datetime.now(UTC))
-        if link is None:
-            raise Missing
-        async with self._services().reader.page(link.workspace_id) as page:
-            customer = (await read_customers(page.connection, [link.customer_id])).get(link.customer_id)
-            shop, is_test = page.workspace.name, page.workspace.test_mode
-        if customer is None or not is_test:
-            raise Missing
+        link, customer, shop = await self._link(token)
         saved = "saved" in request.query_params
         headers = dict(_PAGE_HEADERS)
         back = pages.return_address(link.return_url, "saved")
@@ -163,28 +151,38 @@ class SandboxHttp:
     async def save(self, request: Request) -> Response:
         kind: MethodKind = _one_of(METHOD_KINDS, request.path_params["kind"])
         given = request.path_params["customer"]
-        if request.headers.get("authorization") is not None:
-            caller = await self._caller(request, SAVING)
-            async with self._services().reader.page(caller.workspace_id) as page:
-                customer = await find_customer(page.connection, given)
-            if customer is None:
+        if request.headers.get("authorization") is None:
+            link, customer, _ = await self._link(given)
+            workspace_id = link.workspace_id
+        else:
+            workspace_id = (await self._caller(request, SAVING)).workspace_id
+            async with self._services().reader.page(workspace_id) as page:
+                found = await find_customer(page.connection, given)
+            if found is None:
                 raise Missing
-            method = await self._save(caller.workspace_id, customer.id, kind)
-            return JSONResponse(_shown(method), headers=_HEADERS)
-        link = self._sandbox().links.read(given, datetime.now(UTC))
-        if link is None:
-            raise Missing
-        method = await self._save(link.workspace_id, link.customer_id, kind)
+            customer = found
+        method = await self._save(workspace_id, customer, kind)
         if _wants_html(request):
             return self._see(f"/sandbox/setup/{given}?saved")
         return JSONResponse(_shown(method), headers=_HEADERS)
 
-    async def _save(self, workspace_id: int, customer_id: int, kind: MethodKind) -> Method:
-        method = await self._sandbox().save_method(workspace_id, customer_id, kind)
+    async def _link(self, token: str) -> tuple[SetupLink, Customer, str]:
+        """What a link says, its customer, and the name of its workspace."""
+        link = self._sandbox().links.read(token, datetime.now(UTC))
+        if link is None:
+            raise Missing
+        async with self._services().reader.page(link.workspace_id) as page:
+            customer = (await read_customers(page.connection, [link.customer_id])).get(link.customer_id)
+            if customer is None or not page.workspace.test_mode:
+                raise Missing
+            return link, customer, page.workspace.name
+
+    async def _save(self, workspace_id: int, customer: Customer, kind: MethodKind) -> Method:
+        method = await self._sandbox().save_method(workspace_id, customer.id, kind)
         if method is None:
             raise Missing
         try:
-            await self._refresh(workspace_id, customer_id)
+            await self._services().cashier.refresh_methods(workspace_id, customer)
         except (Unavailable, ProviderUnavailable) as error:
             _log.warning("a saved method was not taken in yet: %s", error)
         return method
@@ -207,7 +205,7 @@ class SandboxHttp:
 
     async def _looked_at(self, workspace_id: int, place: Place) -> None:
         try:
-            await self._look(workspace_id, place)
+            await self._services().cashier.look(workspace_id, place)
         except (Unavailable, ProviderUnavailable) as error:
             _log.warning("what happened to a sandbox payment was not taken in yet: %s", error)
 
@@ -300,15 +298,9 @@ def _file_route(name: str, media_type: str) -> Route:
 def create_sandbox_routes(authenticator: Authenticator, app: Any, settings: Settings) -> list[BaseRoute]:
     """The routes, for the application whose `state.services` are open."""
 
-    async def nobody_looks(*_: object) -> None:
-        """Until somebody places orders."""
-
     @cache
     def sandbox() -> Sandbox:
         return open_sandbox(app.state.services.database, settings)
 
-    base = urlsplit(settings.public_url).path
-    http = SandboxHttp(
-        authenticator, sandbox, lambda: app.state.services, look=nobody_looks, refresh=nobody_looks, base=base
-    )
+    http = SandboxHttp(authenticator, sandbox, lambda: app.state.services, base=urlsplit(settings.public_url).path)
     return http.routes()
