@@ -37,6 +37,8 @@ from server.live import Hub
 from server.outgoing import Outgoing
 from server.payments import providers
 from server.proving import Prover
+from server.sandbox.provider import open_sandbox
+from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
 from server.tokens import minter
 from server.webhooks import Sender, sending
@@ -78,6 +80,7 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     app.router.routes += [http, socket]
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.router.routes += create_embed_routes()
+    app.router.routes += create_sandbox_routes(authenticator, app, settings)
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
     app.add_route("/metrics", metrics.route)
@@ -103,7 +106,8 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
-    cashier = Cashier(reader, writer, providers(settings), hub.publish_top_up, lambda: datetime.now(UTC))
+    provider_for = providers(settings, open_sandbox(database, settings, floor.low))
+    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, lambda: datetime.now(UTC))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(

@@ -7,14 +7,13 @@ from credits.workspaces import Workspace
 from server.settings import Settings
 
 
-def providers(settings: Settings) -> Callable[[Workspace], Provider | None]:
+def providers(settings: Settings, sandbox: Provider) -> Callable[[Workspace], Provider | None]:
     """Which provider serves a workspace; None: nobody is set up to.
 
     `sandbox` serves test workspaces alone. With `stripe`, a live key serves live workspaces and leaves test ones to the
     sandbox; a test key serves all of them, in test mode.
     """
     stripe: Provider | None = None  # seam: the gateway, where settings.payments == "stripe"
-    sandbox: Provider | None = None  # seam: the sandbox
     del settings
 
     def of(workspace: Workspace) -> Provider | None:
