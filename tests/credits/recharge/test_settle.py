@@ -273,9 +273,7 @@ def test_a_failure_that_is_told_first_is_not_undone_by_the_older_truth():
 @st.composite
 def histories(draw: st.DrawFn, *, beyond: bool = False) -> list[Payment]:
     """What is true at the provider, one moment after another. `beyond`: disputes may take what is gone already."""
-    truths = [ASKED]
-    for state in draw(st.lists(st.sampled_from([ASKED, ACTING]), max_size=2)):
-        truths.append(state)
+    truths = [ASKED, *draw(st.lists(st.sampled_from([ASKED, ACTING]), max_size=2))]
     if draw(st.booleans()):
         truths.append(FAILED)
     if not draw(st.integers(0, 9)):
