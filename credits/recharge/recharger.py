@@ -23,15 +23,13 @@ from credits.recharge.orders import Sale, insert_order, sale_of
 from credits.recharge.provider import Provider
 from credits.recharge.reads import list_methods
 from credits.recharge.rules import Rule, read_rule, store_suffered
+from credits.recharge.spending import ON_ITS_WAY, read_ahead
 from credits.recharge.top_ups import TopUp
-from credits.windows import window
 from credits.workspaces import Workspace
 
 logger = logging.getLogger(__name__)
 
 CAPPED = "monthly_cap"  # the decline code of an attempt that nobody was asked to pay for
-# A checkout that somebody has left counts as on its way for so long; a recharge counts until it ends.
-_ON_ITS_WAY = timedelta(hours=1)
 CONFIRM_WITHIN = timedelta(hours=23)  # a day is what providers keep such a payment for
 
 Account = tuple[int, int]  # customer, credit type
@@ -108,7 +106,7 @@ class Recharger:
         if not isinstance(one, Sale):
             logger.error("the recharge rule of customer %s cannot buy: %s", customer.key, one.message)
             return None
-        standing, method = await self._standing(page, runs, customer, rule, provider)
+        standing, method = await self._standing(page, customer, rule, provider)
         firing: Firing = fire(rule, Pack(one.credits, one.price), standing, page.workspace.now)
         match firing:
             case Suspend():
@@ -126,24 +124,18 @@ class Recharger:
                 return None
 
     async def _standing(
-        self, page: Page, runs: Runs, customer: Customer, rule: Rule, provider: Provider
+        self, page: Page, customer: Customer, rule: Rule, provider: Provider
     ) -> tuple[Standing, str | None]:
         """What the rule looks at, and the payment method it would charge."""
-        accounts = await page.accounts(customer)
-        account = accounts.get((customer.id, rule.credit_type_id))
-        month = window("MONTH", customer.timezone, page.workspace.now)
-        place = (customer.id, rule.credit_type_id)
-        ahead = await runs.fetchrow(
-            statements.AHEAD_OF, *place, self._real_now() - _ON_ITS_WAY, rule.currency, month.start
-        )
+        account = (await page.accounts(customer)).get((customer.id, rule.credit_type_id))
+        ahead = await read_ahead(page, customer, rule, self._real_now() - ON_ITS_WAY)
         methods = await list_methods(page.connection, customer.id, provider.name)
-        assert ahead is not None  # noqa: S101 -- sums have a row
         standing = Standing(
             available=0 if account is None else account.available,
-            pending=ahead["pending"],
-            spent=ahead["spent"],
-            month_end=month.end,
-            attempting=ahead["attempting"],
+            pending=ahead.pending,
+            spent=ahead.spent,
+            month_end=ahead.month_end,
+            attempting=ahead.attempting,
             has_method=bool(methods),
         )
         return standing, methods[0].provider_id if methods else None
