@@ -18,12 +18,12 @@ START = """mutation ($input: TopUpInput!) { answer: startTopUp(input: $input) {
   ... on PaymentFailed { code message } ... on InvalidInput { code message field } ... on NotFound { code message }
   ... on NotAllowed { code message } ... on Conflict { code message } ... on IdempotencyConflict { code message } } }"""
 REFUND = """mutation ($id: ID!, $amount: MoneyInput, $key: String!) {
-  answer: refundTopUp(id: $id, amount: $amount, reason: CUSTOMER_REQUEST, idempotencyKey: $key) {
+  answer: refundTopUp(id: $id, amount: $amount, reason: GOODWILL, idempotencyKey: $key) {
   ... on TopUpOk { topUp { id status } } ... on InvalidInput { code message } ... on Conflict { code message } } }"""
 SETUP = """mutation ($customer: String!) { answer: setupPaymentMethod(customer: $customer, returnUrl: "https://shop.example/") {
   ... on PaymentSetupOk { url clientSecret } ... on NotAllowed { code message } } }"""
 TOP_UP = """query ($id: ID!) { topUp(id: $id) {
-  id status checkoutUrl failure settledAt grant { amount remaining source state } } }"""
+  id status checkoutUrl failure settledAt grant { amount remaining source } } }"""
 METHODS = "query ($key: String!) { customer(key: $key) { paymentMethods { id label expires isDefault } } }"
 WATCH = "subscription ($id: ID!) { topUpUpdated(id: $id) { status checkoutUrl } }"
 BUNDLES = [
@@ -94,7 +94,7 @@ async def buyer(client: Client, request: pytest.FixtureRequest) -> Buyer:
 
 async def test_start_pay_and_the_credits_are_there_then_refund_and_they_are_not(buyer: Buyer, server: Server):
     top_up = (await buyer.start())["topUp"]
-    assert (top_up["status"], top_up["price"]) == ("PENDING", {"amount": "36.00", "currency": "USD"})
+    assert (top_up["status"], top_up["price"]) == ("PENDING", {"amount": "36", "currency": "USD"})
     assert top_up["checkoutUrl"] == f"{server.url}/sandbox/checkout/{top_up['id']}"
     assert await buyer.available() == "0"
     paid = await buyer.post(f"/sandbox/checkout/{top_up['id']}/pay")
@@ -111,11 +111,7 @@ async def test_start_pay_and_the_credits_are_there_then_refund_and_they_are_not(
 
 
 async def test_the_same_key_finds_the_same_checkout_and_paying_it_often_grants_once(buyer: Buyer):
-    started = await asyncio.gather(*(buyer.start() for _ in range(2)), return_exceptions=True)
-    started += [await buyer.start()]
-    ids = {answer["topUp"]["id"] for answer in started if isinstance(answer, dict)}
-    assert len(ids) == 1
-    (top_up_id,) = ids
+    (top_up_id,) = {(await buyer.start())["topUp"]["id"] for _ in range(3)}
     await asyncio.gather(*(buyer.post(f"/sandbox/checkout/{top_up_id}/pay") for _ in range(8)))
     assert await buyer.available() == "800"
     assert [entry["kind"] for entry in await buyer.client.ledger(buyer.key)] == ["GRANT"]
