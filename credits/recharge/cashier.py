@@ -21,7 +21,16 @@ from credits.recharge.booking import Booking, Changed, Telling
 from credits.recharge.methods import keep_methods, know, payer_of
 from credits.recharge.moving import command_of
 from credits.recharge.orders import Wish, nobody_takes_money, place_order, unavailable
-from credits.recharge.provider import Mode, Order, Payment, Provider, ProviderRefused, ProviderUnavailable, Setup
+from credits.recharge.provider import (
+    Mode,
+    Order,
+    Payment,
+    Provider,
+    ProviderName,
+    ProviderRefused,
+    ProviderUnavailable,
+    Setup,
+)
 from credits.recharge.refunds import RefundWish
 from credits.recharge.seen import Seen, see
 from credits.recharge.settle import Issue, Step
@@ -67,6 +76,11 @@ class Cashier:
         self._real_now = real_now
         self._changed = changed
         self._methods_changed = methods_changed
+
+    def taker(self, workspace: Workspace) -> ProviderName | None:
+        """Who takes the workspace's money; None: nobody is set up to."""
+        provider = self._provider_for(workspace)
+        return None if provider is None else provider.name
 
     # ─── what people want ──────────────────────────────────────────────────────────────────────────
     async def start(self, workspace_id: int, customer: Customer, wish: Wish) -> TopUp | Refusal:

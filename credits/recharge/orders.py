@@ -124,6 +124,11 @@ def sale_of(bundle: Bundle, quantity: int) -> Sale | InvalidInput:
     return Sale(bundle, quantity, micro, price)
 
 
+def most_of(one: Sale) -> int:
+    """How many of what is sold fit into one payment."""
+    return min(bounds.TOP_UP_QUANTITY_MAX, (_MONEY_MAX - 1) // one.price, INT64_MAX // one.credits)
+
+
 async def insert_order(
     page: Page,
     customer_id: int,

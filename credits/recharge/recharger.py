@@ -5,12 +5,11 @@ by the next look at the order. What an attempt does to its rule is written with 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import IntegrityError
-
+from credits.catalog.values import Bundle
 from credits.customers.customers import Customer, lock_customer
 from credits.db import Runs, bare
 from credits.errors import Refusal
@@ -18,12 +17,23 @@ from credits.posting.reader import Page, Reader
 from credits.recharge import booking, settle, statements
 from credits.recharge.booking import Changed, Telling
 from credits.recharge.cashier import Cashier
-from credits.recharge.firing import Charge, Decline, Firing, Pack, Standing, Suspend, failed, fire, resumed, suspended
-from credits.recharge.orders import Sale, insert_order, sale_of
-from credits.recharge.provider import Provider
+from credits.recharge.firing import (
+    Charge,
+    Decline,
+    Pack,
+    Standing,
+    Suspend,
+    ailing,
+    failed,
+    fire,
+    resumed,
+)
+from credits.recharge.orders import Sale, insert_order, most_of, sale_of
+from credits.recharge.provider import Provider, ProviderRefused
 from credits.recharge.reads import list_methods
 from credits.recharge.rules import Rule, read_rule, store_suffered
 from credits.recharge.spending import ON_ITS_WAY, read_ahead
+from credits.recharge.telling import tell_suspended
 from credits.recharge.top_ups import TopUp
 from credits.workspaces import Workspace
 
@@ -44,23 +54,16 @@ class Recharger:
         cashier: Cashier,
         provider_for: Callable[[Workspace], Provider | None],
         real_now: Callable[[], datetime],
-        *,
-        changed: tuple[Changed, ...] = (),
     ) -> None:
         self._reader = reader
         self._cashier = cashier
         self._provider_for = provider_for
         self._real_now = real_now
-        self._changed = changed
 
     async def fire(self, workspace_id: int, account: Account) -> TopUp | None:
         """Buys for the account where its rule says so now; the attempt, None where there is nothing to do."""
-        try:
-            async with self._reader.changing(workspace_id) as page:
-                attempt = await self._attempt(page, *account)
-        except IntegrityError:  # somebody else was faster: one_recharge_at_a_time
-            logger.info("a recharge of %s is under way already", account)
-            return None
+        async with self._reader.changing(workspace_id) as page:
+            attempt = await self._attempt(page, *account)
         if attempt is None:
             return None
         self._cashier.publish(attempt)
@@ -75,21 +78,33 @@ class Recharger:
             rows = await (await bare(page.connection)).fetch(statements.FIND_RULED, workspace_id)
         return {(row["customer_id"], row["credit_type_id"]) for row in rows}
 
-    async def below(self, workspace_id: int, first: int) -> list[Account]:
-        """Accounts whose rule may have to buy."""
+    async def below(self, workspace_id: int, first: int, of: Collection[Account] | None = None) -> list[Account]:
+        """Accounts whose rule has to buy, as it seems without a lock: of the workspace, or `of` these alone."""
         async with self._reader.page(workspace_id) as page:
+            if self._provider_for(page.workspace) is None:
+                return []
             runs = await bare(page.connection)
-            rows = await runs.fetch(statements.FIND_BELOW, workspace_id, page.workspace.now, first)
+            asked = (workspace_id, page.workspace.now, self._real_now() - ON_ITS_WAY, first)
+            if of is None:
+                rows = await runs.fetch(statements.FIND_BELOW, *asked)
+            else:
+                customers, kinds = [each[0] for each in of], [each[1] for each in of]
+                rows = await runs.fetch(statements.FIND_BELOW_OF, *asked, customers, kinds)
         return [(row["customer_id"], row["credit_type_id"]) for row in rows]
 
     async def give_up_unconfirmed(self, workspace_id: int, first: int) -> None:
-        """Ends recharges that wait for the customer to confirm them for too long: each counts as a failure."""
+        """Ends recharges that the customer should have confirmed: for too long already, which counts as a failure, or with
+        a payment method that another one has taken the place of."""
         since = self._real_now() - CONFIRM_WITHIN
         async with self._reader.page(workspace_id) as page:
             runs = await bare(page.connection)
             rows = await runs.fetch(statements.FIND_UNCONFIRMED, workspace_id, since, first)
         for row in rows:
-            await self._cashier.cancel(workspace_id, (row["customer_id"], row["number"]))
+            place = (row["customer_id"], row["number"])
+            try:
+                await self._cashier.cancel(workspace_id, place)
+            except ProviderRefused as error:
+                logger.warning("the provider keeps the recharge %s: %s", place, error)
 
     async def _attempt(self, page: Page, customer_id: int, credit_type_id: int) -> TopUp | None:
         """Under the customer's lock: what the rule decides, written."""
@@ -102,24 +117,15 @@ class Recharger:
         bundle = None if rule is None else page.catalog.bundle(rule.bundle_id)
         if rule is None or bundle is None:
             return None
-        one = sale_of(bundle, 1)
-        if not isinstance(one, Sale):
-            logger.error("the recharge rule of customer %s cannot buy: %s", customer.key, one.message)
-            return None
         standing, method = await self._standing(page, customer, rule, provider)
-        firing: Firing = fire(rule, Pack(one.credits, one.price), standing, page.workspace.now)
-        match firing:
-            case Suspend():
-                await store_suffered(runs, suspended(rule, firing.reason, page.workspace.now))
+        match fire(rule, _pack(rule, bundle), standing, page.workspace.now):
+            case Suspend(reason):
+                await suffered(runs, page.workspace.id, rule, ailing(rule, reason, page.workspace.now))
                 return None
-            case Decline():
-                return await self._decline(page, rule, one, firing, provider)
-            case Charge():
-                sale = sale_of(bundle, firing.quantity)
-                if not isinstance(sale, Sale):
-                    logger.error("the recharge rule of customer %s cannot buy: %s", customer.key, sale.message)
-                    return None
-                return await self._order(page, rule, sale, provider, method)
+            case Decline() as decline:
+                return await self._decline(page, rule, _sale(bundle, 1), decline, provider)
+            case Charge(quantity):
+                return await self._order(page, rule, _sale(bundle, quantity), provider, method)
             case None:
                 return None
 
@@ -157,10 +163,10 @@ class Recharger:
         """An attempt that the customer sees, and for which nobody is asked for money."""
         placed = await self._order(page, rule, one, provider, None)
         runs = await bare(page.connection)
-        telling = Telling(page.workspace.now, self._real_now(), self._changed)
+        telling = Telling(page.workspace.now, self._real_now())
         step = settle.refused(placed, firing.reason, CAPPED)
         attempt, _ = await booking.write(runs, placed, [], step, telling)
-        await store_suffered(runs, replace(rule, try_at=firing.until))
+        await store_suffered(runs, replace(rule, capped_until=firing.until))
         return attempt
 
 
@@ -169,20 +175,54 @@ def suffering(attempts: int) -> Changed:
     `attempts`: failures in a row after which the rule rests until the payment method changes."""
 
     async def suffer(runs: Runs, was: TopUp, after: TopUp) -> None:
-        if not after.automatic or not was.is_open or after.is_open or after.decline_code == CAPPED:
+        paid = after.is_paid and not was.is_paid  # also what had failed, and was paid after all
+        if not after.automatic or not (paid or (was.is_open and not after.is_open)):
             return
         rule = await read_rule(runs, after.customer_id, after.credit_type_id)
         if rule is None:
             return
-        if after.is_paid:
+        if paid:
             await store_suffered(runs, resumed(rule))
-            return
-        why = after.failure or "it was not confirmed"
-        await store_suffered(runs, failed(rule, why, after.changed_at, attempts=attempts))
+        elif await _says_something(runs, after):
+            why = after.failure or "it was not confirmed"
+            now = failed(rule, why, after.changed_at, attempts=attempts)
+            await suffered(runs, after.workspace_id, rule, now)
 
     return suffer
+
+
+async def _says_something(runs: Runs, ended: TopUp) -> bool:
+    """Whether an attempt that came to nothing says anything of the payment method that the next one would be made by."""
+    if ended.decline_code == CAPPED or (ended.status == "CANCELED" and ended.payment is None):
+        return False  # nobody was asked for money
+    with_ = (ended.customer_id, ended.provider, ended.method, ended.created_at)
+    row = await runs.fetchrow(statements.OTHER_METHOD, *with_)
+    return row is None or not row["other"]
+
+
+async def suffered(runs: Runs, workspace_id: int, was: Rule, now: Rule) -> None:
+    """Writes what became of the rule, under the customer's lock, and tells that it is suspended where it now is."""
+    await store_suffered(runs, now)
+    if was.suspended_at is None and now.suspended_at is not None:
+        await tell_suspended(runs, workspace_id, now)
 
 
 async def forgive(page: Page, customer_id: int) -> None:
     """The customer's payment methods became others: every rule goes on. For the cashier to write along."""
     await (await bare(page.connection)).execute(statements.FORGIVE, customer_id)
+
+
+def _pack(rule: Rule, bundle: Bundle) -> Pack:
+    one = sale_of(bundle, 1)
+    fits = (bundle.credit_type_id, bundle.currency) == (rule.credit_type_id, rule.currency)
+    if not isinstance(one, Sale) or not fits:
+        return Pack(1, 1, fits=False)
+    return Pack(one.credits, one.price, most=most_of(one))
+
+
+def _sale(bundle: Bundle, quantity: int) -> Sale:
+    """Of a pack that fits, no more than the most of it."""
+    sale = sale_of(bundle, quantity)
+    if not isinstance(sale, Sale):
+        raise ValueError(f"{quantity} of {bundle.key!r} cannot be sold: {sale.message}")
+    return sale

@@ -17,13 +17,15 @@ from credits.db import Runs, bare
 from credits.errors import InvalidInput, NotFound
 from credits.posting.reader import Page
 from credits.recharge import statements
+from credits.recharge.orders import sale_of
 from credits.recharge.tables import recharge_rules
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`threshold` and `target` in micro-credits, `cap` in the smallest unit of `currency` for a calendar month of the
-    customer's timezone. `failures` are those in a row."""
+    customer's timezone. `failures` are those in a row; it buys nothing before `try_at` (the back-off after the last of them)
+    nor before `capped_until` (the cap left no room), nor while it is suspended."""
 
     customer_id: int
     credit_type_id: int
@@ -35,6 +37,7 @@ class Rule:
     currency: str
     failures: int
     try_at: datetime | None
+    capped_until: datetime | None
     suspended_at: datetime | None
     suspended_reason: str | None
     changed_at: datetime
@@ -58,21 +61,24 @@ class RuleWish:
 async def set_rule(
     page: Page, customer: Customer, wish: RuleWish, *, actor_id: int | None
 ) -> Rule | InvalidInput | NotFound:
-    """Makes the customer's rule for that credit type, or changes it. What it has suffered (failures, rest, suspension) stays:
-    another wish makes no better card. A cap that was reached is looked at anew."""
+    """Makes the customer's rule for that credit type, or changes it. What attempts that failed have done to it (rest,
+    suspension) stays: another wish makes no better card. Whatever else kept it from buying is looked at anew.
+
+    A bundle that is archived may stay what it is, and may not become it.
+    """
     credit_type = page.catalog.credit_type_by_key(wish.credit_type)
     if credit_type is None:
         return NotFound(f"no credit type {wish.credit_type!r} in the catalog")
-    found = _bundle(page.catalog, credit_type, wish)
+    if await lock_customer(page.connection, customer.id) is None:
+        return NotFound(f"no customer {customer.key!r}")
+    now = page.workspace.now
+    before = await read_rule(await bare(page.connection), customer.id, credit_type.id)
+    found = _bundle(page.catalog, credit_type, wish, None if before is None else before.bundle_id)
     if not isinstance(found, Bundle):
         return found
     problem = _form(credit_type, found, wish)
     if problem:
         return problem
-    if await lock_customer(page.connection, customer.id) is None:
-        return NotFound(f"no customer {customer.key!r}")
-    now = page.workspace.now
-    before = await read_rule(await bare(page.connection), customer.id, credit_type.id)
     values: dict[str, Any] = {
         "bundle_id": found.id,
         "enabled": wish.enabled,
@@ -80,12 +86,13 @@ async def set_rule(
         "target": None if wish.target is None else to_micro(wish.target),
         "cap": to_minor(wish.cap_amount, wish.cap_currency),
         "currency": wish.cap_currency,
+        "capped_until": None,
         "changed_at": now,
         "actor_id": actor_id,
         "version": 1 if before is None else before.version + 1,
     }
-    if before is not None and before.failures == 0:
-        values["try_at"] = None
+    if before is not None and before.failures == 0:  # then it is suspended for what may be otherwise now
+        values |= {"suspended_at": None, "suspended_reason": None}
     key = {"customer_id": customer.id, "credit_type_id": credit_type.id, "workspace_id": page.workspace.id}
     row = await page.connection.execute(
         insert(recharge_rules)
@@ -109,7 +116,7 @@ async def read_rule(runs: Runs, customer_id: int, credit_type_id: int) -> Rule |
 
 async def store_suffered(runs: Runs, rule: Rule) -> None:
     """Writes what became of the rule by its attempts, under the customer's lock."""
-    suffered = (rule.failures, rule.try_at, rule.suspended_at, rule.suspended_reason)
+    suffered = (rule.failures, rule.try_at, rule.capped_until, rule.suspended_at, rule.suspended_reason)
     await runs.execute(statements.SUFFER, rule.customer_id, rule.credit_type_id, *suffered)
 
 
@@ -118,15 +125,16 @@ def rule_of(row: Any) -> Rule:
     return Rule(**{each.name: row[each.name] for each in fields(Rule)})
 
 
-def _bundle(catalog: Catalog, credit_type: CreditType, wish: RuleWish) -> Bundle | InvalidInput | NotFound:
-    found = next((bundle for bundle in catalog.bundles if bundle.key == wish.bundle), None)
-    if found is None or found.archived:
+def _bundle(
+    catalog: Catalog, credit_type: CreditType, wish: RuleWish, kept: int | None
+) -> Bundle | InvalidInput | NotFound:
+    found = catalog.bundle_by_key(wish.bundle)
+    if found is None or (found not in catalog.on_sale() and found.id != kept):
         return NotFound(f"no bundle {wish.bundle!r} on sale")
     if found.credit_type_id != credit_type.id:
         return InvalidInput(f"{found.key!r} is of another credit type than {credit_type.key!r}", field="bundle")
-    if found.price <= 0:
-        return InvalidInput(f"{found.key!r} costs nothing: there is nothing to charge", field="bundle")
-    return found
+    sale = sale_of(found, 1)
+    return sale if isinstance(sale, InvalidInput) else found
 
 
 def _form(credit_type: CreditType, bundle: Bundle, wish: RuleWish) -> InvalidInput | None:

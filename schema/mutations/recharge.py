@@ -3,6 +3,7 @@
 import strawberry
 
 from credits.errors import Refusal
+from credits.recharge.orders import nobody_takes_money
 from credits.recharge.rules import RuleWish, set_rule
 from schema.acting import actor_id_of
 from schema.inputs import RechargeInput
@@ -38,6 +39,8 @@ class RechargeMutations:
             found = await visible_customer(context, page, input.customer)
             if found is None:
                 return not_found("customer")
+            if wish.enabled and context.services.cashier.taker(page.workspace) is None:
+                return refusal_of(context, nobody_takes_money())
             rule = await set_rule(page, found, wish, actor_id=await actor_id_of(context, page))
         if isinstance(rule, Refusal):
             return refusal_of(context, rule)

@@ -51,12 +51,16 @@ class RechargeRule:
     @strawberry.field(description="What is charged: a label, no card data. Null: nothing is saved.")
     async def payment_method(self, info: Info) -> str | None:
         async with info.context.page() as page:
-            saved = await reads.list_methods(page.connection, self.of.customer_id)
+            taker = info.context.services.cashier.taker(page.workspace)
+            saved = await reads.list_methods(page.connection, self.of.customer_id, taker)
         return saved[0].label if saved else None
 
-    @strawberry.field(description="Not before it, after an attempt that failed; null: at any time.")
+    @strawberry.field(
+        description="Not before it, after an attempt that failed or found too little room in the cap; null: at any time."
+    )
     def next_attempt_at(self) -> datetime | None:
-        return None if self.of.try_at is None else self.of.try_at.astimezone(UTC)
+        waits = [until for until in (self.of.try_at, self.of.capped_until) if until is not None]
+        return max(waits).astimezone(UTC) if waits else None
 
     @staticmethod
     def from_value(context: Context, of: Rule) -> "RechargeRule":
