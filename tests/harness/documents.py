@@ -29,6 +29,12 @@ REFUSAL = """fragment R on Refusal {
 }"""
 LIMIT = """fragment S on SpendLimit { id creditType { key } amount window member group feature used resetsAt }"""
 
+TOP_UP = """fragment P on TopUp {
+  id status quantity credits price { amount currency } automatic paymentIntent checkoutUrl clientSecret failure
+  createdAt settledAt
+}"""
+_TOP_UP_OK = "__typename ... on TopUpOk { topUp { ...P } } ...R"
+_TOP_UP_PARTS = f"{TOP_UP} {REFUSAL}"
 _BURN_OK = "__typename ... on BurnOk { replayed entry { ...T } balance { ...B } decision { ...D } } ...R"
 _GRANT_OK = "__typename ... on GrantOk { replayed grant { ...G } entry { ...T } balance { ...B } } ...R"
 _HOLD_OK = "__typename ... on HoldOk { replayed hold { ...H } balance { ...B } decision { ...D } } ...R"
@@ -74,6 +80,11 @@ MUTATIONS = {
     "resolveDispute": f"""mutation($id: ID!, $uphold: Boolean!, $amount: Decimal, $resolution: String!, $idempotencyKey: String!) {{
         answer: resolveDispute(id: $id, uphold: $uphold, amount: $amount, resolution: $resolution,
                                idempotencyKey: $idempotencyKey) {{ {_DISPUTE_OK} }} }} {_DISPUTE_PARTS}""",
+    "startTopUp": f"mutation($input: TopUpInput!) {{ answer: startTopUp(input: $input) {{ {_TOP_UP_OK} }} }} {_TOP_UP_PARTS}",
+    "cancelTopUp": f"mutation($id: ID!) {{ answer: cancelTopUp(id: $id) {{ {_TOP_UP_OK} }} }} {_TOP_UP_PARTS}",
+    "refundTopUp": f"""mutation($id: ID!, $amount: MoneyInput, $reason: ReasonCode!, $note: String, $idempotencyKey: String!) {{
+        answer: refundTopUp(id: $id, amount: $amount, reason: $reason, note: $note, idempotencyKey: $idempotencyKey) {{
+        {_TOP_UP_OK} }} }} {_TOP_UP_PARTS}""",
     "ingestEvents": """mutation($events: [EventInput!]!) { answer: ingestEvents(events: $events) {
         __typename accepted duplicates rejected { index id outcome message } } }""",
     "applyCatalog": """mutation($document: JSON!, $dryRun: Boolean = false) {

@@ -12,13 +12,14 @@ import pytest
 from schema.permission import root_fields
 from schema.schema import build
 from tests.harness.client import Client
-from tests.harness.world import CATALOG, give
+from tests.harness.world import CATALOG, PACK, give
 from tests.scenarios.conftest import World
 from tests.scenarios.test_proof import log
 
 MUTATIONS = {name.partition(".")[2] for name, _ in root_fields(build()) if name.startswith("Mutation.")}
 
 USAGE = "usage itself: the ledger records who, when and why, and never changes it"
+BOUGHT = "what customers buy: each top-up is kept with who asked, when, and what became of it"
 NOT_LOGGED = {
     "burn": USAGE,
     "burnMany": USAGE,
@@ -27,6 +28,10 @@ NOT_LOGGED = {
     "release": USAGE,
     "extendHold": "usage itself: moves nothing; its earlier ends are kept beside the hold",
     "ingestEvents": "usage itself: each event is kept with what became of it",
+    "startTopUp": BOUGHT,
+    "cancelTopUp": BOUGHT,
+    "setupPaymentMethod": "leads to where the customer saves it; nothing changes before that",
+    "resolvePaymentIssue": "in the log: tests/credits/recharge/test_issues.py, for which nothing here goes wrong enough",
     "createEmbedToken": "lets a customer look at what is its own, for minutes; nothing changes",
 }
 
@@ -68,6 +73,14 @@ class Scene:
         )
         edges = answer["deadLetters"]["edges"]
         return str(next(edge["node"]["id"] for edge in edges if edge["node"]["customer"] == subject))
+
+    async def bought(self) -> str:
+        """A top-up that is paid, in the sandbox."""
+        await self.client.must("applyCatalog", document={"bundles": [PACK]})
+        fields = {"customer": self.key, "bundle": "pack", "idempotencyKey": str(uuid4())}
+        top_up = str((await self.client.must("startTopUp", **fields))["topUp"]["id"])
+        assert (await self.client.post(f"/sandbox/checkout/{top_up}/pay", b"")).status == 200
+        return top_up
 
 
 # (subject, action, before, after): of both at least what is named here.
@@ -147,6 +160,13 @@ async def _discard(scene: Scene) -> Told:
     letter = await scene.letter()
     await scene.client.ask(f'mutation {{ discardDeadLetters(ids: ["{letter}"], note: "never") {{ accepted }} }}')
     return letter, "deadLetter.discarded", {"outcome": "UNKNOWN_CUSTOMER"}, {"outcome": "DISCARDED"}
+
+
+async def _refund(scene: Scene) -> Told:
+    top_up = await scene.bought()
+    arguments = f'id: "{top_up}", amount: {{amount: "2.5", currency: "EUR"}}, reason: GOODWILL, idempotencyKey: "k"'
+    await scene.ask("refundTopUp", arguments, "")
+    return top_up, "topUp.refundAsked", None, {"amount": "2.50", "currency": "EUR", "reason": "GOODWILL"}
 
 
 async def _customer(scene: Scene) -> Told:
@@ -244,6 +264,7 @@ LOGGED: dict[str, Callable[[Scene], Awaitable[Told]]] = {
     "resolveDispute": _resolve,
     "retryDeadLetters": _retry,
     "discardDeadLetters": _discard,
+    "refundTopUp": _refund,
     "upsertCustomer": _customer,
     "upsertMember": _member,
     "setLimit": _set_limit,

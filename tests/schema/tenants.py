@@ -24,7 +24,7 @@ from schema.permission import SCOPES, root_fields
 from schema.schema import build
 from tests.harness.client import Client
 from tests.harness.server import Server
-from tests.harness.world import CATALOG, build_world
+from tests.harness.world import CATALOG, PACK, build_world
 
 REAL = build()
 FIELDS = dict(root_fields(REAL))
@@ -228,6 +228,7 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
         event = {"specversion": "1.0", "source": CANARY, "id": f"{CANARY}-{number}", "type": type_}
         await admin.send_events([{**event, "subject": customer, "data": data}])
     (letter,) = await admin.dead_letters("UNKNOWN_TYPE")
+    await admin.must("applyCatalog", document={"bundles": [PACK]})
     bought = await admin.must("startTopUp", customer=customer, bundle="pack", idempotencyKey=f"{CANARY}-t")
     return {
         "customer": customer,
