@@ -105,7 +105,9 @@ async def test_many_that_end_at_one_instant_are_each_told_once_by_several_who_lo
     await desk.endpoint("grant.expiring")
     await look(till)
     ends_at = await till.now() + 35 * DAY
-    await till.many(*(till.grant("1", customer, expires_at=ends_at) for customer in ("acme", "other") for _ in range(25)))
+    await till.many(
+        *(till.grant("1", customer, expires_at=ends_at) for customer in ("acme", "other") for _ in range(25))
+    )
     await till.advance(6 * DAY)
     counts = await asyncio.gather(*(look(till) for _ in range(5)))
     while True:  # whoever found the horizon locked left it to the others
