@@ -12,6 +12,7 @@ import pytest
 from schema.permission import root_fields
 from schema.schema import build
 from tests.harness.client import Client
+from tests.harness.documents import WEBHOOKS
 from tests.harness.world import CATALOG, PACK, give
 from tests.scenarios.conftest import World
 from tests.scenarios.test_proof import log
@@ -246,6 +247,44 @@ async def _kill_switch(scene: Scene) -> Told:
     return "enforcement", "enforcement.restored", {"off": False}, {"off": False, "reason": "a drill"}
 
 
+async def _endpoint(scene: Scene, *events: str) -> str:
+    for found in (await scene.client.ask(WEBHOOKS))["webhookEndpoints"]:  # there are only so many
+        await scene.client.must("removeWebhookEndpoint", id=found["id"])
+    more = {"url": "https://8.8.8.8/T0P/path", "events": list(events or ("topup.failed",))}
+    return str((await scene.client.must("createWebhookEndpoint", **more))["endpoint"]["id"])
+
+
+async def _create_endpoint(scene: Scene) -> Told:
+    after = {"origin": "https://8.8.8.8", "events": ["topup.failed"], "enabled": True}
+    return await _endpoint(scene), "webhookEndpoint.created", None, after
+
+
+async def _rotate_secret(scene: Scene) -> Told:
+    endpoint = await _endpoint(scene)
+    await scene.client.must("rotateWebhookSecret", id=endpoint)
+    return endpoint, "webhookEndpoint.rotated", {}, {}
+
+
+async def _enable_endpoint(scene: Scene) -> Told:
+    endpoint = await _endpoint(scene)
+    await scene.client.must("enableWebhookEndpoint", id=endpoint, enabled=False)
+    return endpoint, "webhookEndpoint.disabled", {"enabled": True}, {"enabled": False}
+
+
+async def _remove_endpoint(scene: Scene) -> Told:
+    endpoint = await _endpoint(scene)
+    await scene.client.must("removeWebhookEndpoint", id=endpoint)
+    return endpoint, "webhookEndpoint.removed", {"origin": "https://8.8.8.8"}, None
+
+
+async def _replay(scene: Scene) -> Told:
+    await _endpoint(scene, "grant.created")
+    await scene.grant()
+    ((delivery,),) = [each["deliveries"] for each in (await scene.client.ask(WEBHOOKS))["webhookEndpoints"]]
+    await scene.client.must("replayWebhook", id=delivery["id"])
+    return delivery["id"], "webhookDelivery.replayed", {"status": "WAITING"}, {"message": delivery["messageId"]}
+
+
 async def _clock(scene: Scene) -> Told:
     to = datetime.fromisoformat(await scene.client.now()) + timedelta(minutes=1)
     await scene.ask("advanceClock", f'to: "{to.isoformat()}"', "")
@@ -277,6 +316,11 @@ LOGGED: dict[str, Callable[[Scene], Awaitable[Told]]] = {
     "revokeApiKey": _revoke_key,
     "killSwitch": _kill_switch,
     "advanceClock": _clock,
+    "createWebhookEndpoint": _create_endpoint,
+    "rotateWebhookSecret": _rotate_secret,
+    "enableWebhookEndpoint": _enable_endpoint,
+    "removeWebhookEndpoint": _remove_endpoint,
+    "replayWebhook": _replay,
 }
 
 

@@ -40,7 +40,7 @@ __all__ = ["owner", "tenants"]
 
 # Says the present instant, or makes something of one's own.
 PRESENT = {"Query.viewer", "Query.apiKeys", "Query.reconciliation", "Mutation.killSwitch", "Mutation.createApiKey"} | {
-    *("Mutation.upsertCustomer",),
+    *("Mutation.upsertCustomer", "Mutation.createWebhookEndpoint"),
 }
 
 
@@ -106,14 +106,8 @@ async def test_a_token_reaches_what_its_scope_opens_and_nothing_by_a_detour(tena
             assert codes <= {"FORBIDDEN"}, (name, answer)
 
 
-NOT_FOR_CUSTOMERS = {
-    "ApiKey",
-    "DeadLetter",
-    "EnforcementPolicy",
-    "CustomerConnection",
-    "Promotion",
-    "AuditEvent",
-    "WebhookEndpoint",
+NOT_FOR_CUSTOMERS = {"ApiKey", "DeadLetter", "EnforcementPolicy", "CustomerConnection", "Promotion", "AuditEvent"} | {
+    *("WebhookEndpoint", "WebhookDelivery"),
 }
 
 
@@ -230,6 +224,10 @@ FOREIGN = {  # what a foreign thing is answered with, exactly
     "Mutation.grantCredits": {"code": "NOT_FOUND", "message": "no customer '{customer}'"},
     "Mutation.createEmbedToken": {"code": "NOT_FOUND", "message": "no such customer"},
     "Mutation.revokeApiKey": {"code": "NOT_FOUND", "message": "no such key"},
+    "Mutation.removeWebhookEndpoint": {"code": "NOT_FOUND", "message": "no such webhook endpoint"},
+    "Mutation.rotateWebhookSecret": {"code": "NOT_FOUND", "message": "no such webhook endpoint"},
+    "Mutation.enableWebhookEndpoint": {"code": "NOT_FOUND", "message": "no such webhook endpoint"},
+    "Mutation.replayWebhook": {"code": "NOT_FOUND", "message": "no such webhook delivery"},
     "Mutation.removePolicy": {"code": "NOT_FOUND", "message": "no policy '{policy}'"},
     "Mutation.removeLimit": {"code": "NOT_FOUND", "message": "no limit '{limit}'"},
     "Mutation.setLimit": {"code": "NOT_FOUND", "message": "no such customer"},
