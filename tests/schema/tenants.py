@@ -339,7 +339,6 @@ async def everything_of(owner: asyncpg.Connection, tenants: Tenants) -> dict[str
         "dispute_events",
         "top_ups",
         "paybacks",
-        "payment_customers",
         "payment_methods",
         "payment_issues",
         "money_movements",
