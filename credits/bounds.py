@@ -53,3 +53,5 @@ RECONCILE_AT_ONCE_ENTRIES_MAX = 100_000  # entries that are reconciled while som
 POLICIES_MAX = 10_000  # of one workspace: every process keeps all of them in memory
 LIMITS_MAX = 1_000  # spend limits of one customer: each batch with it reads them all
 USAGE_POINTS_MAX = 10_000  # of one usage series: a year of hours
+REVENUE_ROWS_MAX = 10_000  # of one revenue report: a year of days for 27 credit types
+JOURNAL_LINES_MAX = 10_000  # of one answer; whoever needs more takes the CSV export, which has no end
