@@ -18,6 +18,7 @@ from schema.inputs import SpendInput, spend_of
 from schema.pages import PageInfo, cursor, page_size, position, text_position
 from schema.permission import READERS, allow, customer, staff
 from schema.proof import ProofQueries
+from schema.revenue import RevenueQueries
 from schema.types.access import ApiKey, Viewer, read_viewer
 from schema.types.balance import Balance, Decision
 from schema.types.catalog import Catalog
@@ -50,7 +51,7 @@ class CustomerConnection:
 
 
 @strawberry.type
-class Query(ProofQueries):
+class Query(ProofQueries, RevenueQueries):
     @strawberry.field(metadata=_ANYONE)
     async def viewer(self, info: Info) -> Viewer:
         return await read_viewer(info.context)

@@ -30,7 +30,7 @@ from server.embed import create_embed_routes
 from server.embed_token import create_embed_token_route
 from server.events import create_events_route
 from server.graphql import create_graphql_routes
-from server.jobs import for_ever, keeping_standings, rolling_up, sweeping
+from server.jobs import for_ever, keeping_standings, rolling_up, sweeping, telling_revenue
 from server.live import Hub
 from server.proving import Prover
 from server.settings import Settings
@@ -109,6 +109,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     )
     await stack.enter_async_context(for_ever(prover.run(), "prove"))
     await stack.enter_async_context(rolling_up(database, floor.low))
+    await stack.enter_async_context(telling_revenue(database, floor.low))
     return Services(
         database=database,
         reader=reader,

@@ -140,13 +140,23 @@ async def compare_told(connection: Fetches, customer_id: int, credit_type_id: in
             days[f"{row['day']} {row['currency']}: {name}"] = int(row[name])
             lines[f"{row['day']} {row['currency']}: {name}"] = int(row[f"line_{name}"])
     found = _unlike("revenue of ", wanted, days) + _unlike("revenue lines of ", wanted, lines)
+    for row in await connection.fetch(statements.READ_TIES, *place, mark):
+        for name, told in (("sold", "line_sold"), ("refunded", "line_refunded")):
+            if row[name] != row[told]:
+                what = f"revenue against money moved, {row['currency']}: {name}"
+                found.append(RevenueDifference(what, int(row[name]), int(row[told])))
+    return found + await _lots_unlike(connection, place, tail) + await _against_ledger(connection, place, mark, tail)
+
+
+async def _lots_unlike(connection: Fetches, place: tuple[int, int], tail: Tail) -> list[RevenueDifference]:
+    found = []
     stored = {row["number"]: lot_of(row) for row in await connection.fetch(statements.READ_STORED_LOTS, *place)}
     for number in sorted({*stored, *tail.fold.lots}):
         mine, kept = tail.fold.lots.get(number), stored.get(number)
         if mine != kept:
             deferred = [0 if lot is None else lot.deferred for lot in (mine, kept)]
             found.append(RevenueDifference(f"revenue of grant {number}: deferred", *deferred))
-    return found + await _against_ledger(connection, place, mark, tail)
+    return found
 
 
 async def _against_ledger(

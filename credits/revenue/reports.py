@@ -86,8 +86,10 @@ async def read_reports(
     asked = periods(span, interval)
     connection = await bare(page.connection)
     workspace_id = page.workspace.id
-    told = await _tell_tails(page, connection, credit_type_id)
-    told += await _alone(connection, workspace_id, span.instants, credit_type_id)
+    told = [
+        *await _tell_tails(page, connection, credit_type_id),
+        *await _alone(connection, workspace_id, span.instants, credit_type_id),
+    ]
     pairs = {
         (row["currency"], row["credit_type_id"]) for row in await connection.fetch(statements.READ_PAIRS, workspace_id)
     }
@@ -174,9 +176,11 @@ async def journal(page: Page, span: Span) -> AsyncIterator[Posting]:
     """Every journal line of the span, in the order in which the entries were recorded; a page at a time."""
     connection = await bare(page.connection)
     since, until = span.instants
-    told = await _tell_tails(page, connection, None)
-    told += await _alone(connection, page.workspace.id, span.instants, None)
-    told = sorted((placed for placed in told if since <= placed.line.at < until), key=lambda placed: placed.order)
+    tails = await _tell_tails(page, connection, None)
+    alone = await _alone(connection, page.workspace.id, span.instants, None)
+    told = sorted(
+        (placed for placed in (*tails, *alone) if since <= placed.line.at < until), key=lambda placed: placed.order
+    )
     names = {credit_type.id: credit_type.key for credit_type in page.catalog.credit_types}
     place = (since, -(2**63), 0, 0, "")
     while True:

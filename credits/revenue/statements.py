@@ -211,6 +211,18 @@ SELECT coalesce(d.day, l.day) AS day, coalesce(d.currency, l.currency) AS curren
 }
       FROM revenue_lines WHERE customer_id = $1 AND credit_type_id = $2 GROUP BY 1, 2) l USING (day, currency)
 """  # noqa: S608 -- no name from outside
+# read_ties -- The account's money movements up to an entry, against its lines: what was sold through top-ups, and paid back.
+READ_TIES = """
+SELECT currency, coalesce(m.sold, 0) AS sold, coalesce(m.refunded, 0) AS refunded, coalesce(l.sold, 0) AS line_sold,
+       coalesce(l.refunded, 0) AS line_refunded
+  FROM (SELECT currency, sum(minor) FILTER (WHERE kind = 'SALE') AS sold,
+               sum(CASE WHEN kind IN ('REFUND', 'CHARGEBACK') THEN minor WHEN kind = 'SALE' THEN 0 ELSE -minor END) AS refunded
+          FROM money_movements
+         WHERE customer_id = $1 AND credit_type_id = $2 AND sequence <= $3 GROUP BY 1) m
+  FULL JOIN (
+    SELECT currency, sum(sold) FILTER (WHERE NOT elsewhere) AS sold, sum(refunded) AS refunded
+      FROM revenue_lines WHERE customer_id = $1 AND credit_type_id = $2 GROUP BY 1) l USING (currency)
+"""
 READ_MARK = "SELECT sequence FROM revenue_watermarks WHERE customer_id = $1 AND credit_type_id = $2"
 READ_REMAINING = """
 SELECT number, remaining FROM grants WHERE customer_id = $1 AND credit_type_id = $2 AND number = ANY($3::int[])
