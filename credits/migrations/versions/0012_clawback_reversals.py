@@ -1,4 +1,4 @@
-"""Clawbacks that are reversed: see 0011_clawback_reversals.sql."""
+"""Clawbacks that are reversed: see 0012_clawback_reversals.sql."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from alembic import op
 from sqlalchemy.util import await_only
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:
