@@ -1,8 +1,8 @@
-import { html, render, type TemplateResult } from "lit/html.js";
 import { announce, makeRegion } from "./announce.ts";
 import { ScripError } from "./errors.ts";
 import { ago, canonical, rightToLeft } from "./intl.ts";
 import { english, fill, type Messages, messagesFor } from "./messages.ts";
+import { html, render, type Template } from "./render.ts";
 import type { Resource, Session, Topic } from "./session.ts";
 import { sheetOf } from "./sheet.ts";
 import { join, leave, nearest } from "./surroundings.ts";
@@ -163,7 +163,7 @@ export abstract class ScripElement<T> extends HTMLElement {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
 
-  #card(data: T | undefined, error: ScripError | undefined): TemplateResult {
+  #card(data: T | undefined, error: ScripError | undefined): Template {
     const card = html`<div class="top"><div id="heading" part="heading" role="heading" aria-level=${
       this.getAttribute("heading-level") ?? 3
     }><slot name="heading">${data ? this.headline(data) : this.texts.loading}</slot></div>${data && this.beside(data)}</div>${this.body(data, data && error && this.#stale(error))}`;
@@ -175,12 +175,12 @@ export abstract class ScripElement<T> extends HTMLElement {
     return code === "NETWORK" ? offline : this.#shown ? stale : failed;
   }
 
-  #stale(error: ScripError): TemplateResult {
+  #stale(error: ScripError): Template {
     const t = ago(this.localeTag, Date.now() - (this.resources[0]?.confirmed_ms ?? 0));
     return html`<span part="stale"><span>${this.#problem(error)} · ${fill(this.texts.updated, { t })}</span>${this.#retry(error, "↻")}</span>`;
   }
 
-  #failure(error: ScripError): TemplateResult {
+  #failure(error: ScripError): Template {
     return html`<div part="error"><p id="heading">${this.#problem(error)}</p>${this.#retry(error, this.texts.retry)}</div>`;
   }
 

@@ -1,4 +1,3 @@
-import { html } from "lit/html.js";
 import { type Balance, balanceTopic, type CreditType, isNewer } from "../balance/topic.ts";
 import { en } from "../locales/en.ts";
 import { enLists } from "../locales/en_lists.ts";
@@ -7,6 +6,7 @@ import { ScripElement } from "./element.ts";
 import { ScripError } from "./errors.ts";
 import { amountOf } from "./formats.ts";
 import type { Messages } from "./messages.ts";
+import { html } from "./render.ts";
 import type { Resource, Topic } from "./session.ts";
 
 Object.assign(en, enLists satisfies Partial<Messages>);

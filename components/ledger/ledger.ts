@@ -1,4 +1,3 @@
-import { html, render, type TemplateResult } from "lit/html.js";
 import { units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
@@ -8,6 +7,7 @@ import { request } from "../core/graphql.ts";
 import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill, type Messages } from "../core/messages.ts";
+import { html, render, type Template } from "../core/render.ts";
 import { type Resource, receive, type Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { csv } from "./csv.ts";
@@ -150,7 +150,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     super.requestUpdate();
   }
 
-  protected override beside(): TemplateResult {
+  protected override beside(): Template {
     const { filter, all, exportCsv } = this.texts;
     return html`<span class="tools"><select part="filter" aria-label=${filter} @change=${({ target }: Event) => {
       this.#filter = (target as HTMLSelectElement).value;
@@ -220,7 +220,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     }`;
   }
 
-  #details(entry: Entry, now: string): TemplateResult {
+  #details(entry: Entry, now: string): Template {
     const { quantity, rate, allocations, member, late, recordedAt, reversedAmount } = entry;
     const { texts } = this;
     const exact = (amount: string): string => amountOf(this.localeTag, amount, 12);

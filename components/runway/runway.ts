@@ -1,4 +1,3 @@
-import { html, type TemplateResult } from "lit/html.js";
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
@@ -6,6 +5,7 @@ import { until } from "../core/formats.ts";
 import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
+import { html, type Template } from "../core/render.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./runway.styles.ts";
@@ -107,7 +107,7 @@ export class ScripRunway extends FollowingElement<Data> {
     return fill(this.texts.until, { d: day(this.localeTag, runsOutAt, asOf) }).join("");
   }
 
-  #suggestion({ runway: { suggestedBundle } }: Data): TemplateResult {
+  #suggestion({ runway: { suggestedBundle } }: Data): Template {
     return html`<div class="row small"><span part="suggestion">${
       suggestedBundle &&
       fill(this.texts.suggestion, {

@@ -22,28 +22,11 @@ const cssLiterals = {
   },
 };
 
-/** Lit's hook for a polyfill of shadow DOM, its count of copies in a page, and its other kinds of templates: none is of use here. */
-const litAlone = {
-  name: "lit-alone",
-  setup({ onLoad }) {
-    onLoad({ filter: /lit-html[\\/]lit-html\.js$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const contents = source
-        .replace(/,\w=\w\.litHtmlPolyfillSupport;[^;]*litHtmlVersions[^;]*;/, ";")
-        .replace(/=(\w\(2\)),(\w)=(\w\(3\))/, "=/* @__PURE__ */ $1,$2=/* @__PURE__ */ $3");
-      if (/litHtml(Polyfill|Versions)/.test(contents) || !/__PURE__/.test(contents))
-        throw new Error(`${path} is not the Lit that this was written for`);
-      return { contents };
-    });
-  },
-};
-
 /** Indentation in templates is for readers, a page would get it as text nodes; so are the names of our own variables, `--_accent`. */
 const htmlLiterals = (code) => code.replace(/\n\s+/g, " ").replace(/--_(\w)\w+/g, "--_$1");
 
 /** Where there is no DOM the script can be imported, and does nothing. */
-const SERVER_SIDE =
-  "const HTMLElement=globalThis.HTMLElement??class{},document=globalThis.document??{createTreeWalker(){}};";
+const SERVER_SIDE = "const HTMLElement=globalThis.HTMLElement??class{};";
 
 /**
  * @param {{entry: string, format?: "esm" | "iife", minified?: boolean}} options
@@ -61,7 +44,7 @@ export async function bundle({ entry, format = "esm", minified = true }) {
     charset: "utf8",
     legalComments: "none",
     define: { SCRIP_VERSION: JSON.stringify(VERSION) },
-    plugins: [cssLiterals, ...(minified ? [litAlone] : [])],
+    plugins: [cssLiterals],
     ...(minified ? { minify: true, mangleProps: new RegExp(`^(${OURS.join("|")})$`) } : {}),
   });
   const code = outputFiles[0].text;
