@@ -124,13 +124,16 @@ export abstract class ScripElement<T> extends HTMLElement {
     const error = this.pageSession ? spoken && (mistake ?? resource?.error) : this.#noSession;
 
     const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
-    render(
-      html`<div part="card" role="group" aria-labelledby="heading" aria-busy=${!data && !error}
-        lang=${spoken?.localeTag ?? this.localeTag} dir=${direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")}
-        >${data || !error ? this.#card(data, error) : html`<slot name="error">${this.#failure(error)}</slot>`}</div>`,
-      this.tree,
-    );
+    const language = spoken?.localeTag ?? this.localeTag;
+    render(this.frame(data, error, language, direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")), this.tree);
     this.#tell(data, error);
+  }
+
+  /** Everything that is drawn, for these data or this error: an element that is no card draws something else. */
+  protected frame(data: T | undefined, error: ScripError | undefined, language: string, direction: string): Template {
+    return html`<div part="card" role="group" aria-labelledby="heading" aria-busy=${!data && !error} lang=${language} dir=${direction}>${
+      data || !error ? this.#card(data, error) : html`<slot name="error">${this.#failure(error)}</slot>`
+    }</div>`;
   }
 
   /** After the screen, the page: events tell of what can be seen. */

@@ -1,7 +1,7 @@
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
-import { until } from "../core/formats.ts";
+import { type Money, price, until } from "../core/formats.ts";
 import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
@@ -15,7 +15,7 @@ interface Runway {
   runsOutAt: string | null;
   projectedExpiryLoss: string;
   basis: string;
-  suggestedBundle: { name: string; credits: string; bonus: string; price: { amount: string; currency: string } } | null;
+  suggestedBundle: { name: string; credits: string; bonus: string; price: Money } | null;
 }
 
 interface Data extends Followed {
@@ -118,10 +118,6 @@ export class ScripRunway extends FollowingElement<Data> {
     }</span><span part="action"><slot name="action"></slot></span></div>`;
   }
 }
-
-/** A decimal string goes into the format as it is; a price is never rounded. */
-const price = (locale: string, { amount, currency }: { amount: string; currency: string }): string =>
-  new Intl.NumberFormat(locale, { style: "currency", currency }).format(amount as `${number}`);
 
 export const defineRunway = (): void => define("scrip-runway", ScripRunway);
 

@@ -1,0 +1,24 @@
+/** What elements in which somebody does something have in common. */
+export const actions = /* css */ `
+  [part="action"] {
+    padding: 0.375em 0.875em;
+    background: var(--scrip-color-accent, #3f58d8);
+    color: var(--scrip-color-on-accent, #fff);
+    font-weight: 600;
+    white-space: nowrap;
+  }
+  [aria-disabled="true"] {
+    opacity: 0.6;
+    cursor: default;
+  }
+  .bad {
+    color: var(--_negative);
+  }
+  a {
+    color: inherit;
+  }
+  a:focus-visible {
+    outline: 2px solid var(--_accent);
+    outline-offset: 2px;
+  }
+`;
