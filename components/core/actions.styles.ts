@@ -7,6 +7,15 @@ export const actions = /* css */ `
     font-weight: 600;
     white-space: nowrap;
   }
+  /* A page that names one of the two colours only gets the other to suit it. */
+  @supports (color: oklch(from red l 0 0)) {
+    [part="action"] {
+      color: var(
+        --scrip-color-on-accent,
+        oklch(from var(--scrip-color-accent, #3f58d8) calc((0.68 - l) * 1000) 0 0)
+      );
+    }
+  }
   [aria-disabled="true"] {
     opacity: 0.6;
     cursor: default;

@@ -11,8 +11,8 @@ export const styles = /* css */ `
     grid-template-columns: minmax(0, 1fr);
     gap: 1em;
   }
-  /* Cards of one row end together. */
-  [part="grid"] > * {
+  /* Cards of one row end together; the ledger has a height of its own, and scrolls. */
+  [part="grid"] > :not(scrip-ledger) {
     display: grid;
   }
   @container (min-width: 44em) {

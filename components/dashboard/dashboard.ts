@@ -31,7 +31,7 @@ export class ScripDashboard extends HTMLElement {
   attributeChangedCallback(): void {
     if (!this.isConnected) return;
     render(
-      html`<slot name="heading"></slot><div part="grid"><scrip-balance show-held></scrip-balance><scrip-runway></scrip-runway><scrip-usage class="wide" group-by="feature"></scrip-usage><scrip-top-up></scrip-top-up><scrip-recharge></scrip-recharge><scrip-expirations></scrip-expirations><scrip-ledger class="wide" live disputable></scrip-ledger></div>`,
+      html`<slot name="heading"></slot><div part="grid"><scrip-balance show-held></scrip-balance><scrip-runway></scrip-runway><scrip-usage class="wide" group-by="feature"></scrip-usage><scrip-top-up></scrip-top-up><scrip-recharge></scrip-recharge><scrip-expirations class="wide"></scrip-expirations><scrip-ledger class="wide" live disputable></scrip-ledger></div>`,
       this.#tree,
     );
     for (const card of this.#tree.querySelectorAll("[part=grid] > *")) {

@@ -1,6 +1,7 @@
 /** The texts of the elements with which somebody buys. */
 export const enBuying = {
   buy: "Buy credits",
+  recharge: "Auto-recharge",
   bonus: "+ {a} bonus",
   each: "{p} each",
   lasts: "valid for {t}",

@@ -1,10 +1,15 @@
 export const styles = /* css */ `
   :host {
-    min-block-size: 26em;
+    min-block-size: 29em;
+  }
+  @media (max-width: 26em) {
+    :host {
+      min-block-size: 33em;
+    }
   }
   fieldset {
     display: grid;
-    grid-template-columns: repeat(auto-fit, minmax(min(100%, 11em), 1fr));
+    grid-template-columns: repeat(2, minmax(0, 1fr));
     gap: 0.5em 1em;
     padding: 0;
     border: 0;
@@ -12,6 +17,7 @@ export const styles = /* css */ `
   }
   [part="field"] {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     gap: 0.125em;
     align-content: end;
     font-size: 0.875em;
@@ -21,9 +27,13 @@ export const styles = /* css */ `
     justify-content: start;
   }
   label.wide {
-    grid-auto-flow: column;
+    grid-template-columns: auto auto;
     align-items: center;
     gap: 0.5em;
+  }
+  select {
+    padding: 0.25em 0.5em;
+    block-size: 100%;
   }
   input {
     padding: 0.25em 0.5em;

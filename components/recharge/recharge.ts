@@ -51,7 +51,7 @@ export interface RechargeEvents extends CommonEvents {
 
 const RULE =
   "{enabled threshold target suspendedReason paymentMethod bundle{key}monthlyCap{amount currency}spentThisMonth{amount currency}attempts(first:$attempts){id status createdAt price{amount currency}failure}}";
-const ATTEMPTS = 5;
+const ATTEMPTS = 3;
 
 type Step = "" | "saving" | "saved" | "failed";
 
@@ -117,7 +117,7 @@ export class ScripRecharge extends FollowingElement<Data> {
   }
 
   protected override captionText(): string {
-    return this.texts.RECHARGE;
+    return this.texts.recharge;
   }
 
   protected override arrived({ recharge }: Data, previous: Data | undefined): void {
@@ -134,7 +134,7 @@ export class ScripRecharge extends FollowingElement<Data> {
     const { recharge, bundles } = data;
     if (!recharge && !bundles[0])
       return html`<slot name="empty"><p class="muted">${this.texts.nothingOnSale}</p></slot>${notice}`;
-    return html`${notice || this.#standing(recharge)}${this.#form(data)}${recharge?.attempts[0] ? this.#attempts(recharge) : ""}`;
+    return html`${notice || this.#standing(recharge)}${this.#form(data)}<div class="fill"></div>${recharge?.attempts[0] ? this.#attempts(recharge) : ""}`;
   }
 
   #standing(rule: Rule | null): Template {

@@ -1,6 +1,11 @@
 export const styles = /* css */ `
   :host {
-    min-block-size: 22em;
+    min-block-size: 23.5em;
+  }
+  @media (max-width: 26em) {
+    :host {
+      min-block-size: 32em;
+    }
   }
   [part="bundle"] {
     align-items: center;
@@ -17,7 +22,8 @@ export const styles = /* css */ `
   }
   [part="status"] {
     flex-wrap: wrap;
+    align-content: center;
     align-items: center;
-    min-block-size: 1.75em;
+    min-block-size: 3.5em;
   }
 `;

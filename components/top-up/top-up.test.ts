@@ -67,6 +67,15 @@ const reload = async ({ fake }: Mounted, options: MountOptions = {}): Promise<Mo
 };
 const starts = ({ fake }: Mounted) => fake.requests.filter(({ query }) => query.includes("startTopUp"));
 
+const waiting = (): FakeScrip => {
+  const fake = new FakeScrip();
+  const { topUp } = fake.payments.start({ bundle: "large", idempotencyKey: "large:1" }) as { topUp: { id: string } };
+  remembered = { key: "large:1", id: topUp.id };
+  return fake;
+};
+/** What the tab still has of before the page was loaded. */
+let remembered: object | undefined;
+
 describe("what is on sale", () => {
   it("each bundle with its credits, its bonus, what a credit costs, how long it lasts, and its price", async () => {
     const { shown } = await mount({ tag });
@@ -124,10 +133,12 @@ describe("what is on sale", () => {
   it.each<[string, MountOptions]>([
     ["data", {}],
     ["loading", { session: "" }],
+    ["a purchase that waits", { fake: waiting() }],
     ["an error", { fake: unreachable() }],
   ])("in the room that is kept for it: %s", async (_, options) => {
+    if (remembered) sessionStorage.setItem("scrip-top-up ai", JSON.stringify(remembered));
     const { shown } = await mount({ tag, ...options });
-    expect(shown.element.offsetHeight).toBe(352);
+    expect(shown.element.offsetHeight).toBe(512);
   });
 });
 

@@ -66,7 +66,11 @@ export const rule = (): FakeRule => ({
   spentThisMonth: usd("58.00"),
   suspendedReason: null,
   paymentMethod: "pm_1",
-  attempts: [attempt("top_a2", "SUCCEEDED"), attempt("top_a1", "FAILED", "card declined")],
+  attempts: [
+    attempt("top_a3", "PENDING"),
+    attempt("top_a2", "SUCCEEDED"),
+    attempt("top_a1", "FAILED", "card declined"),
+  ],
 });
 
 const attempt = (id: string, status: string, failure: string | null = null): FakeTopUp => ({

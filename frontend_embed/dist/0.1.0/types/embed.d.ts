@@ -135,6 +135,7 @@ export interface Messages {
   LIMIT_REACHED: string;
   blocked: string;
   buy: string;
+  recharge: string;
   bonus: string;
   each: string;
   lasts: string;
