@@ -55,7 +55,7 @@ const fromFirst = {
   },
 };
 
-async function join({ entry, format, minified, define = {}, mangleCache, plugins = [] }) {
+async function join({ entry, format, minified, define = {}, mangleCache = {}, plugins = [] }) {
   return build({
     entryPoints: [`${ROOT}/${entry}`],
     tsconfig: `${ROOT}/tsconfig.json`,
