@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -48,6 +48,7 @@ _MEASURE_EVERY_S = 5.0
 _FORGET_EVERY_S = 300.0
 _FORGET_ROUNDS = 50
 _REQUESTS_MAX = 256  # at once, of one process; the next look takes what is left
+_CONNECTIONS_MAX = 3  # to the database: burns need the others
 _GONE = 410
 _BECAUSE_GONE = "the receiver answered 410 Gone"
 _BECAUSE_HOPELESS = f"nothing but failures for {bounds.WEBHOOK_DISABLED_AFTER.days} days"
@@ -77,6 +78,7 @@ class Sender:
         self._under_way: Counter[int] = Counter()  # endpoint → requests
         self._tasks: dict[asyncio.Task[None], tuple[int, Lease]] = {}
         self._turn = 0
+        self._doors = asyncio.Semaphore(_CONNECTIONS_MAX)
 
     async def look(self) -> int:
         """Begins to send what is due, in every workspace; returns how many lanes were taken. Never waits for a receiver."""
@@ -109,7 +111,7 @@ class Sender:
         await asyncio.gather(*broken_off, return_exceptions=True)
         for workspace_id, lease in broken_off.values():
             try:
-                async with self._database.hot(workspace_id) as connection:
+                async with self._doors, self._database.hot(workspace_id) as connection:
                     await leave(connection, lease)
             except Exception as error:  # noqa: BLE001 -- then the lease ends by itself
                 logger.warning("a webhook's lease could not be given back: %s", error)
@@ -117,13 +119,13 @@ class Sender:
     async def _send_lane(self, workspace_id: int, lease: Lease) -> None:
         """Message after message, until one is not taken, none is left, or others have waited long enough."""
         try:
-            async with self._database.hot(workspace_id) as connection:
+            async with self._doors, self._database.hot(workspace_id) as connection:
                 outgoing = await next_of(connection, lease, self._lease)
             sent = 0
             while outgoing is not None:
                 attempt, gone = await self._attempt(outgoing)
                 sent += 1
-                async with self._database.hot(workspace_id) as connection:
+                async with self._doors, self._database.hot(workspace_id) as connection:
                     settled = await settle(connection, lease, attempt, self._lease)
                     outgoing = None
                     if settled.ours and sent < bounds.WEBHOOK_LANE_TURN and not gone:
@@ -151,7 +153,7 @@ class Sender:
             answered = await self._outgoing.post(
                 outgoing.url, outgoing.body.encode(), headers_of(outgoing, self._pepper, now)
             )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is this receiver's, and the log shows it
             problem: str | None = _say(error)
         else:
             code = answered.status
@@ -174,28 +176,37 @@ class Sender:
 
     # ─── for ever ────────────────────────────────────────────────────────────────────────────────────────────
     async def run(self) -> None:
-        """Looks, again and again."""
-        done_at = dict.fromkeys((self._tell_expiring, self._measure, self._forget), -_FORGET_EVERY_S)
-        every = {self._tell_expiring: _EXPIRING_EVERY_S, self._measure: _MEASURE_EVERY_S, self._forget: _FORGET_EVERY_S}
+        """Looks for what is to be sent, again and again."""
         while True:
-            try:
-                await self.look()
-                for job, at in done_at.items():
-                    if time.monotonic() - at >= every[job]:
-                        done_at[job] = time.monotonic()
-                        await job()
-            except Exception as error:
-                if not is_unavailable(error):
-                    logger.exception("webhooks could not be looked at; the next round tries again")
-                else:
-                    logger.warning("webhooks wait for the store: %s", error)
+            await self._try(self.look)
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def tend(self) -> None:
+        """What else is to be done again and again, beside it: nothing of it makes a message wait."""
+        every = {self._tell_expiring: _EXPIRING_EVERY_S, self.measure: _MEASURE_EVERY_S, self._forget: _FORGET_EVERY_S}
+        done_at = dict.fromkeys(every, -_FORGET_EVERY_S)
+        while True:
+            for job, after_s in every.items():
+                if time.monotonic() - done_at[job] >= after_s:
+                    done_at[job] = time.monotonic()
+                    await self._try(job)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _try(self, job: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await job()
+        except Exception as error:
+            if not is_unavailable(error):
+                logger.exception("webhooks could not be looked after; the next round tries again")
+            else:
+                logger.warning("webhooks wait for the store: %s", error)
 
     async def _tell_expiring(self) -> None:
         for workspace in [] if self._refuse_writes() else await list_workspaces(self._database):
             await tell_expiring(self._database, workspace.id)
 
-    async def _measure(self) -> None:
+    async def measure(self) -> None:
+        """How long the oldest message of any workspace has waited, for /metrics."""
         ages = [0]
         for workspace in await list_workspaces(self._database):
             async with self._database.hot(workspace.id) as connection:
@@ -213,11 +224,11 @@ class Sender:
 @asynccontextmanager
 async def sending(sender: Sender) -> AsyncIterator[None]:
     """Sends for as long as the context lasts."""
-    async with for_ever(sender.run(), "webhooks"):
-        try:
+    try:
+        async with for_ever(sender.tend(), "webhooks kept"), for_ever(sender.run(), "webhooks sent"):
             yield
-        finally:
-            await sender.close()
+    finally:
+        await sender.close()
 
 
 def headers_of(outgoing: Outgoing, pepper: str, now: datetime) -> dict[str, str]:
