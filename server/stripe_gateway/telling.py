@@ -6,12 +6,11 @@ events come in and however often. Then, and only then, the event is kept as told
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
-from credits.recharge.booking import tell
 from credits.recharge.settle import Issue
 
 from credits.db import Database
@@ -34,16 +33,26 @@ class Looks(Protocol):
     """What of the cashier is needed here."""
 
     async def look(self, workspace_id: int, place: Place) -> TopUp | None: ...
-    async def refresh_methods(self, workspace_id: int, customer_id: int) -> None: ...
+    async def report(self, workspace_id: int, issue: Issue, place: Place | None = None) -> None: ...
+
+
+Refresh: TypeAlias = Callable[[int, int], Awaitable[None]]  # workspace, customer: their saved methods are read again
 
 
 class Teller:
     """Acts upon events. One per process."""
 
     def __init__(
-        self, database: Database, cashier: Looks, asker: Asker, *, live: bool, real_now: Callable[[], datetime]
+        self,
+        database: Database,
+        cashier: Looks,
+        asker: Asker,
+        *,
+        refresh: Refresh,
+        live: bool,
+        real_now: Callable[[], datetime],
     ) -> None:
-        self._database, self._cashier, self._asker = database, cashier, asker
+        self._database, self._cashier, self._asker, self._refresh = database, cashier, asker, refresh
         self._live, self._real_now = live, real_now
         self._workspaces: dict[int, WorkspaceName] = {}
         self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
@@ -95,7 +104,7 @@ class Teller:
         """Has it looked at."""
         if ours.order_id is None:
             if ours.customer_id is not None:
-                await self._cashier.refresh_methods(ours.workspace_id, ours.customer_id)
+                await self._refresh(ours.workspace_id, ours.customer_id)
             return "done"
         place = ours.place
         found = None if place is None else await self._cashier.look(ours.workspace_id, place)
@@ -103,13 +112,13 @@ class Teller:
             return "done"
         logger.error("Stripe was paid, or asked to be, for %s, which is not here (%s)", ours.order_id[:100], event_id)
         message = "Stripe knows an order of ours that is not here: was an older backup restored?"
-        await self._tell(ours, Issue("UNKNOWN_ORDER", message, None, ours.order_id[:100], event_id))
+        await self._cashier.report(ours.workspace_id, Issue("UNKNOWN_ORDER", message, None, ours.order_id[:100], event_id))
         return "unknown"
 
     async def tell_failed(self, ours: Ours, event_id: str, kind: str) -> None:
         """An operator is told of what cannot be acted upon."""
         message = "what Stripe told of this could not be acted upon; see the log"
-        await self._tell(ours, Issue("EVENT_FAILED", message, None, f"{kind}, {(ours.order_id or '')[:100]}", event_id))
+        await self._cashier.report(ours.workspace_id, Issue("EVENT_FAILED", message, None, f"{kind}, {(ours.order_id or '')[:100]}", event_id))
 
     async def _foreign(self, event: Json) -> Outcome:
         """Well signed, and not for us: somebody has mixed up endpoints, or has our secret."""
@@ -122,12 +131,8 @@ class Teller:
             kind = "ACCOUNT" if account else "MODE"
             expected = "live mode" if self._live else "test mode"
             told = f"{str(account)[:50] if account else live + ' mode'}, {(ours.order_id or '')[:100]}"
-            await self._tell(ours, Issue(kind, message, expected, told, event["id"]))
+            await self._cashier.report(ours.workspace_id, Issue(kind, message, expected, told, event["id"]))
         return "foreign"
-
-    async def _tell(self, ours: Ours, issue: Issue) -> None:
-        async with self._database.hot(ours.workspace_id) as connection:
-            await tell(connection, issue, None, self._real_now())
 
     async def _workspace(self, workspace_id: int) -> WorkspaceName | None:
         if workspace_id not in self._workspaces:  # they come, and never go
