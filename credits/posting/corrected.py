@@ -12,7 +12,7 @@ from credits.ledger.holds import split
 from credits.ledger.rows import entry_of
 from credits.posting import statements
 from credits.posting.book import Book, Reversible
-from credits.posting.commands import Command
+from credits.posting.commands import Command, GiveGrant
 from credits.posting.corrections import (
     Adjust,
     Clawback,
@@ -22,6 +22,7 @@ from credits.posting.corrections import (
     ReverseTogether,
     VoidGrant,
 )
+from credits.posting.locking import whose
 
 Place = tuple[int, int, int]  # customer, credit type, number or sequence
 
@@ -39,7 +40,6 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
                 entries.add(command.entry.place)
             case ReverseTogether():
                 entries.update(entry.place for entry in command.entries)
-                await command.companion.look(connection)
             case VoidGrant() | ExtendGrant() | Adjust() | Clawback():
                 grants.add((command.grant.customer_id, command.grant.credit_type_id, command.grant.number))
     if entries:
@@ -48,6 +48,14 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
     await _read_grants(connection, book, grants)
     if taken_over := _taken_over(book, entries):
         await _read_grants(connection, book, await _read_since(connection, book, taken_over))
+
+
+async def read_companions(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
+    """Has the companions look, now that their customers are locked."""
+    for command in commands:
+        companion = command.companion if isinstance(command, GiveGrant | Clawback | ReverseTogether) else None
+        if companion is not None and book.customer(whose(command)) is not None:
+            await companion.look(connection)
 
 
 async def _read_grants(connection: HotConnection, book: Book, places: set[Place]) -> None:

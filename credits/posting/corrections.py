@@ -3,18 +3,17 @@
 Each names what it corrects by its place, because it exists already; the rest is as in `commands.py`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from credits.amount import from_micro
 from credits.canonical import fingerprint
-from credits.db import HotConnection
-from credits.errors import InvalidInput, Refusal
-from credits.ledger.entries import Entry
-from credits.posting.commands import amount_form, key_form, note_form
+from credits.errors import InvalidInput
+from credits.posting.commands import amount_form, note_form
+from credits.posting.companions import Companion
+from credits.posting.keys import key_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +117,7 @@ class Clawback(_OfGrant):
     grant, the rest as overdraft whatever the limit. Refused with GRANT_NOT_ACTIVE before the grant has begun."""
 
     amount_micro: int
+    companion: Companion | None = None  # no part of the meaning
 
     def form(self) -> InvalidInput | None:
         if self.amount_micro <= 0:
@@ -152,29 +152,6 @@ class ReverseBurn(Correction):
             "reason": self.reason,
             "note": self.note,
         }
-
-
-class Companion(Protocol):
-    """What else changes in the database transaction of a reversal, for whoever builds on the ledger.
-
-    `look` reads it under the customer's lock, `decide` says by that alone whether it may happen, `write` writes it.
-    """
-
-    @property
-    def place(self) -> tuple[Any, ...]:
-        """What it is about: two of one batch know of each other."""
-        ...
-
-    async def look(self, connection: HotConnection) -> None: ...
-
-    def decide(self, now: datetime, earlier: "Companion | None") -> Refusal | bool:
-        """Why not; or whether it has happened before, under this key. `earlier`: the one of the same place that went
-        before in this batch."""
-        ...
-
-    async def write(self, connection: HotConnection, now: datetime, given: Sequence[Entry]) -> None:
-        """`given` are the reversals that go with it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from credits.posting.book import Book, LockedCustomer, SeenEvent
 from credits.posting.columns import column
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
 from credits.posting.configuration import Configuration
-from credits.posting.corrected import read_corrected
+from credits.posting.corrected import read_companions, read_corrected
 from credits.posting.limits import read_limits
 from credits.posting.locking import CustomerIds, lock, whose
 from credits.posting.outcomes import EventOutcome, UsedKey
@@ -47,6 +47,7 @@ async def open_book(
         await _read_holds(connection, book, commands)
         await read_past(connection, book, commands)
         await read_corrected(connection, book, commands)
+    await read_companions(connection, book, commands)
     if any(customer.limited for customer in book.customers.values()):
         await read_limits(connection, book, commands)
     await _read_events(connection, book, commands)

@@ -13,6 +13,7 @@ from credits import bounds, ids
 from credits.amount import from_micro
 from credits.ledger import account, entries
 from credits.ledger.explanation import sentence
+from credits.posting.keys import given_key
 from schema.context import Context
 from schema.pages import PageInfo
 from schema.permission import READERS, allow, customer, staff
@@ -278,7 +279,7 @@ class LedgerEntry:
 
     @strawberry.field
     def idempotency_key(self) -> str | None:
-        return self.of.cause.key
+        return given_key(self.of.cause.key)
 
     @strawberry.field(
         description="One sentence a customer understands: which feature, how much of it, at which rate, from which credits."
