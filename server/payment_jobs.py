@@ -14,7 +14,7 @@ from typing import Protocol
 
 from credits.db import Database, is_unavailable
 from credits.recharge.provider import ProviderRefused, ProviderUnavailable
-from credits.recharge.reads import count_open
+from credits.recharge.told import count_open
 from credits.recharge.top_ups import Place, TopUp
 from credits.workspaces import WorkspaceName, list_workspaces
 from server import metrics
@@ -73,8 +73,8 @@ class Reconciler:
         still_open = 0
         for workspace in await list_workspaces(self._database):
             await self._looks(workspace)
-            async with self._database.transaction(workspace.id) as connection:
-                still_open = still_open + await count_open(connection)
+            waiting = await count_open(self._database, workspace.id)
+            still_open += waiting
         metrics.OPEN_TOP_UPS.set(still_open)
         if self._events is not None:
             await self._events.read()

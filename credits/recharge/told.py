@@ -6,12 +6,12 @@ An event is kept after what it made happen has been committed: who dies in betwe
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import literal, or_, select, update
+from sqlalchemy import func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from credits.db import Database
 from credits.recharge.provider import ProviderName
-from credits.recharge.tables import payment_cursors, payment_events
+from credits.recharge.tables import payment_cursors, payment_events, top_ups
 
 
 async def told_before(
@@ -44,6 +44,13 @@ async def keep_told(
     if rows:
         async with database.transaction(workspace_id) as connection:
             await connection.execute(insert(payment_events).on_conflict_do_nothing(), rows)
+
+
+async def count_open(database: Database, workspace_id: int) -> int:
+    """How many top-ups of the workspace nobody has paid yet, and may still. Raises `Unavailable`."""
+    waiting = select(func.count()).where(top_ups.c.workspace_id == workspace_id, top_ups.c.look_at.is_not(None))
+    async with database.transaction(workspace_id) as connection:
+        return int((await connection.execute(waiting)).scalar_one())
 
 
 async def claim_list(

@@ -58,7 +58,7 @@ async def _asked(asker: Asker, settings: Settings, currencies: Collection[str]) 
 async def _account(asker: Asker) -> Json | None:
     """None where a restricted key may not read it."""
     try:
-        return await asker.ask(lambda: asker.v1.accounts.retrieve_current_async())
+        return await asker.ask(asker.v1.accounts.retrieve_current_async)
     except (ProviderRefused, ProviderUnavailable):
         return None
 

@@ -65,7 +65,9 @@ class EventList:
         first = str(int((now - FIRST).timestamp()))
         for workspace in await list_workspaces(self._database):
             # A little less than our own round: the next one must not find its own claim still fresh.
-            cursor = await claim_list(self._database, workspace.id, PROVIDER, now, every=self._every * 3 / 4, first=first)
+            cursor = await claim_list(
+                self._database, workspace.id, PROVIDER, now, every=self._every * 3 / 4, first=first
+            )
             if cursor is not None:
                 claimed[workspace.id] = datetime.fromtimestamp(int(cursor), now.tzinfo)
         return claimed

@@ -161,7 +161,7 @@ def set_up_checkout(payer: Payer, customer: str, return_url: str) -> Json:
     return {
         "mode": "setup",
         "customer": customer,
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "metadata": metadata,
         "setup_intent_data": {"metadata": metadata},
         "success_url": _with(return_url, scrip_setup="success"),
@@ -174,7 +174,7 @@ def set_up_element(payer: Payer, customer: str) -> Json:
     return {
         "customer": customer,
         "usage": "off_session",
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "metadata": payer_metadata(payer),
     }
 

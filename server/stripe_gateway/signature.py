@@ -43,7 +43,7 @@ def read_event(
 
 def _signed(text: str, header: str, secret: str) -> bool:
     try:
-        return WebhookSignature.verify_header(text, header, secret, TOLERANCE_S)
+        return bool(WebhookSignature.verify_header(text, header, secret, TOLERANCE_S))
     except (SignatureVerificationError, ValueError, OverflowError):
         return False
 

@@ -11,10 +11,9 @@ from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 from weakref import WeakValueDictionary
 
-from credits.recharge.settle import Issue
-
 from credits.db import Database
 from credits.recharge.provider import ProviderName
+from credits.recharge.settle import Issue
 from credits.recharge.told import keep_told, told_before
 from credits.recharge.top_ups import Place, TopUp
 from credits.workspaces import WorkspaceName, list_workspaces
@@ -112,13 +111,17 @@ class Teller:
             return "done"
         logger.error("Stripe was paid, or asked to be, for %s, which is not here (%s)", ours.order_id[:100], event_id)
         message = "Stripe knows an order of ours that is not here: was an older backup restored?"
-        await self._cashier.report(ours.workspace_id, Issue("UNKNOWN_ORDER", message, None, ours.order_id[:100], event_id))
+        await self._cashier.report(
+            ours.workspace_id, Issue("UNKNOWN_ORDER", message, None, ours.order_id[:100], event_id)
+        )
         return "unknown"
 
     async def tell_failed(self, ours: Ours, event_id: str, kind: str) -> None:
         """An operator is told of what cannot be acted upon."""
         message = "what Stripe told of this could not be acted upon; see the log"
-        await self._cashier.report(ours.workspace_id, Issue("EVENT_FAILED", message, None, f"{kind}, {(ours.order_id or '')[:100]}", event_id))
+        await self._cashier.report(
+            ours.workspace_id, Issue("EVENT_FAILED", message, None, f"{kind}, {(ours.order_id or '')[:100]}", event_id)
+        )
 
     async def _foreign(self, event: Json) -> Outcome:
         """Well signed, and not for us: somebody has mixed up endpoints, or has our secret."""

@@ -1,0 +1,482 @@
+"""Stripe as a provider, against the fake over HTTP by the official library: every verb, every way it may break off."""
+
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from credits.recharge.provider import Payback, ProviderRefused, ProviderUnavailable
+from server.stripe_gateway.asking import Asker
+from server.stripe_gateway.gateway import StripeGateway
+from tests.server.stripe_gateway.conftest import a_payer, an_order, gateway_to, later, saved_card
+
+
+def known(order, payment):
+    """The order with the ids that the payment has told."""
+    return replace(
+        order,
+        session=payment.session,
+        payment=payment.payment,
+        payer=replace(order.payer, provider_id=payment.payer_id),
+    )
+
+
+KINDS = {"cs": "checkout.session", "pi": "payment_intent", "cus": "customer", "ch": "charge"}
+
+
+def get(fake, identity):
+    """The object of that id, as the fake has it."""
+    return next(each for each in fake.objects(KINDS[identity.split("_")[0]]) if each["id"] == identity)
+
+
+def payback_of(order):
+    """Our id of the order's refund."""
+    return order.id.replace("top", "pbk") + "_1"
+
+
+def money(fake, order):
+    return fake.money("scrip_top_up").get(order.id)
+
+
+def objects(fake, kind, order):
+    """What there is of the kind that names the order."""
+    return [each for each in fake.objects(kind) if (each.get("metadata") or {}).get("scrip_top_up") == order.id]
+
+
+# ─── a checkout ──────────────────────────────────────────────────────────────────────────────────────────
+async def test_a_checkout_is_started_paid_and_read(fake, gateway):
+    order = an_order()
+    started = await gateway.start(order)
+    assert (started.state, started.order_id, started.subtotal, started.paid, started.currency, started.live) == (
+        "PENDING",
+        order.id,
+        1000,
+        None,
+        "USD",
+        False,
+    )
+    assert started.checkout_url
+    assert started.checkout_url.startswith(fake.url)
+    fake.pay(started.session)
+    paid = await gateway.read(known(order, started))
+    assert (paid.state, paid.subtotal, paid.paid, paid.order_id, paid.checkout_url) == (
+        "SUCCEEDED",
+        1000,
+        1000,
+        order.id,
+        None,
+    )
+    assert paid.payment.startswith("pi_")
+    assert paid.receipt_url
+    assert paid.payer_id == started.payer_id
+
+
+async def test_whoever_starts_it_again_finds_the_same_checkout(fake, gateway):
+    order = an_order()
+    first = await gateway.start(order)
+    again = await gateway.start(replace(order, payer=replace(order.payer, provider_id=first.payer_id)))
+    assert first.session == again.session == (await gateway.start(known(order, first))).session
+    assert len(objects(fake, "checkout.session", order)) == 1
+
+
+async def test_a_changed_name_finds_the_same_checkout_too(gateway):
+    order = an_order()
+    first = await gateway.start(order)
+    renamed = replace(order, name="Another name", payer=replace(order.payer, locale="fr", email="new@example.com"))
+    assert (await gateway.start(renamed)).session == first.session
+
+
+async def test_the_way_back_says_which_order_and_keeps_the_page_s_own_query(fake, gateway):
+    order = an_order()
+    session = get(fake, (await gateway.start(order)).session)
+    for name, result in (("success_url", "success"), ("cancel_url", "canceled")):
+        parts = urlsplit(session[name])
+        assert (parts.netloc, parts.path) == ("shop.example", "/credits")
+        assert parse_qs(parts.query) == {"tab": ["1"], "scrip_top_up": [order.id], "scrip_result": [result]}
+    elsewhere = get(fake, (await gateway.start(an_order(return_url=None))).session)
+    assert elsewhere["success_url"].startswith("https://scrip.example/payments/done?scrip_top_up=top_")
+
+
+async def test_everything_of_an_order_names_it(fake, gateway):
+    order = an_order()
+    started = await gateway.start(order)
+    fake.pay(started.session)
+    session = get(fake, started.session)
+    intent = get(fake, session["payment_intent"])
+    for item in (session, intent):
+        assert item["metadata"] == {
+            "scrip_top_up": order.id,
+            "scrip_workspace": "1",
+            "scrip_customer": f"cus_{order.id.split('_')[1]}",
+        }
+    assert session["client_reference_id"] == order.id
+    assert session["locale"] == "de"
+
+
+async def test_with_tax_the_subtotal_is_the_price_and_more_is_paid(fake):
+    taxing = gateway_to(fake, tax=True)
+    fake.tax(2000)
+    order = an_order()
+    started = await taxing.start(order)
+    assert started.subtotal == 1000
+    fake.pay(started.session)
+    paid = await taxing.read(known(order, started))
+    assert (paid.subtotal, paid.paid) == (1000, 1200)
+    await taxing.close()
+
+
+async def test_yen_are_charged_in_yen(fake, gateway):
+    order = an_order(currency="JPY", unit_price=500, price=1000)
+    started = await gateway.start(order)
+    fake.pay(started.session)
+    paid = await gateway.read(known(order, started))
+    assert (paid.currency, paid.paid) == ("JPY", 1000)
+
+
+async def test_a_decline_on_the_page_is_told_and_the_checkout_stays_open(fake, gateway):
+    order = an_order()
+    started = await gateway.start(order)
+    fake.pay(started.session, "pm_card_chargeDeclinedInsufficientFunds")
+    read = await gateway.read(known(order, started))
+    assert (read.state, read.decline_code, read.failure) == (
+        "PENDING",
+        "insufficient_funds",
+        "Your card has insufficient funds.",
+    )
+    assert read.checkout_url
+    fake.pay(started.session)
+    assert (await gateway.read(known(order, started))).failure is None
+
+
+async def test_a_method_that_takes_days_is_paid_when_it_is_paid(fake, gateway):
+    """S20: complete is not paid."""
+    order = an_order()
+    started = await gateway.start(order)
+    fake.pay(started.session, "pm_usBankAccount_success")
+    waiting = await gateway.read(known(order, started))
+    assert (waiting.state, waiting.paid) == ("PENDING", None)
+    fake.finish_later(started.session, paid=True)
+    assert (await gateway.read(known(order, started))).state == "SUCCEEDED"
+
+
+async def test_a_method_that_fails_after_days_has_failed(fake, gateway):
+    order = an_order()
+    started = await gateway.start(order)
+    fake.pay(started.session, "pm_usBankAccount_insufficientFunds")
+    fake.finish_later(started.session, paid=False)
+    failed = await gateway.read(known(order, started))
+    assert (failed.state, failed.decline_code, failed.paid) == ("FAILED", "insufficient_funds", None)
+
+
+async def test_a_canceled_checkout_cannot_be_paid_any_more(fake, gateway):
+    order = an_order()
+    started = await gateway.start(order)
+    assert (await gateway.cancel(known(order, started))).state == "CANCELED"
+    assert get(fake, started.session)["status"] == "expired"
+
+
+async def test_what_was_paid_stays_so_when_it_is_canceled(fake, gateway):
+    order = an_order()
+    started = await gateway.start(order)
+    fake.pay(started.session)
+    canceled = await gateway.cancel(known(order, started))
+    assert (canceled.state, canceled.paid) == ("SUCCEEDED", 1000)
+
+
+# ─── an element ──────────────────────────────────────────────────────────────────────────────────────────
+async def test_an_element_is_given_its_secret_and_pays(fake, gateway):
+    order = an_order(mode="ELEMENT")
+    started = await gateway.start(order)
+    assert (started.state, started.subtotal, started.checkout_url) == ("PENDING", 1000, None)
+    assert started.client_secret.startswith(started.payment)
+    await fake.client().v1.payment_intents.confirm_async(started.payment, {"payment_method": "pm_card_visa"})
+    paid = await gateway.read(known(order, started))
+    assert (paid.state, paid.paid, paid.client_secret) == ("SUCCEEDED", 1000, None)
+
+
+async def test_an_element_is_canceled(gateway):
+    order = an_order(mode="ELEMENT")
+    started = await gateway.start(order)
+    assert (await gateway.cancel(known(order, started))).state == "CANCELED"
+
+
+# ─── with nobody there ───────────────────────────────────────────────────────────────────────────────────
+async def test_a_saved_card_is_charged_with_nobody_there(fake, gateway):
+    payer, method = await saved_card(fake, gateway, a_payer())
+    order = an_order(payer, mode="OFF_SESSION", method=method)
+    charged = await gateway.charge(order)
+    assert (charged.state, charged.paid, charged.order_id) == ("SUCCEEDED", 1000, order.id)
+    assert (await gateway.charge(order)).payment == charged.payment
+    assert money(fake, order)["charges"] == 1
+
+
+@pytest.mark.parametrize("behaviour", ["insufficient_funds", "generic_decline", "expired_card", "stolen_card"])
+async def test_a_decline_with_nobody_there_has_failed_and_says_why(fake, gateway, behaviour):
+    payer, method = await saved_card(fake, gateway, a_payer())
+    fake.card_behaves(method, behaviour)
+    order = an_order(payer, mode="OFF_SESSION", method=method)
+    told = await gateway.charge(order)
+    assert (told.state, told.decline_code, told.paid) == ("FAILED", behaviour, None)
+    assert told.failure.startswith("Your card")
+    assert (await gateway.read(known(order, told))).state == "FAILED"
+
+
+async def test_a_card_that_wants_authentication_asks_for_it(fake, gateway):
+    """S17: 3DS with nobody there: the customer is told, and has what to confirm with."""
+    payer, method = await saved_card(fake, gateway, a_payer())
+    fake.card_behaves(method, "authenticates")
+    order = an_order(payer, mode="OFF_SESSION", method=method)
+    told = await gateway.charge(order)
+    assert (told.state, told.decline_code) == ("REQUIRES_ACTION", "authentication_required")
+    assert told.client_secret.startswith(told.payment)
+    assert told.failure == "Your bank asks you to confirm this payment."
+    again = await gateway.read(known(order, told))
+    assert (again.state, again.client_secret) == ("REQUIRES_ACTION", told.client_secret)
+    await fake.client().v1.payment_intents.confirm_async(told.payment, {"payment_method": method})
+    fake.authenticate(told.payment)
+    assert (await gateway.read(known(order, told))).state == "SUCCEEDED"
+
+
+async def test_a_card_that_is_gone_is_no_fault_of_the_order(fake, gateway):
+    payer = a_payer(provider_id=await gateway.know(a_payer()))
+    told = await gateway.charge(an_order(payer, mode="OFF_SESSION", method="pm_that_is_gone"))
+    assert told.state == "FAILED"
+    assert "Add another one" in told.failure
+
+
+# ─── what breaks off ─────────────────────────────────────────────────────────────────────────────────────
+LOST = {
+    "the answer is lost": ("reset_after_effect", {}),
+    "the answer never comes": ("timeout_after_effect", {"seconds": 3.0}),
+    "an error although it happened": ("error_after_effect", {}),
+    "the connection is lost before": ("reset", {}),
+    "too many requests": ("rate_limited", {}),
+    "an error before": ("error_before_effect", {"stored": False}),
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+async def test_whatever_is_lost_of_a_charge_it_is_made_once(fake, what):
+    """S1, S19: the same key finds the same payment intent."""
+    gateway = gateway_to(fake, patience_s=2.0)
+    payer, method = await saved_card(fake, gateway, a_payer())
+    order = an_order(payer, mode="OFF_SESSION", method=method)
+    knob, options = LOST[what]
+    fake.turn(knob, only="payment_intents.create", times=2, **options)
+    for _ in range(5):
+        try:
+            charged = await gateway.charge(order)
+            break
+        except ProviderUnavailable:
+            continue
+    assert (charged.state, charged.paid) == ("SUCCEEDED", 1000)
+    assert money(fake, order)["charges"] == 1
+    await gateway.close()
+
+
+@pytest.mark.parametrize("what", LOST)
+async def test_whatever_is_lost_of_a_checkout_there_is_one(fake, what):
+    gateway = gateway_to(fake, patience_s=2.0)
+    order = an_order()
+    knob, options = LOST[what]
+    fake.turn(knob, only="checkout.sessions.create", times=2, **options)
+    for _ in range(5):
+        try:
+            started = await gateway.start(order)
+            break
+        except ProviderUnavailable:
+            continue
+    assert started.checkout_url
+    assert len(objects(fake, "checkout.session", order)) == 1
+    await gateway.close()
+
+
+async def test_an_order_that_nobody_wrote_the_ids_of_is_read(fake, gateway):
+    """K3: killed between Stripe's answer and our record."""
+    fake.search_lag(60)
+    payer, method = await saved_card(fake, gateway, a_payer())
+    charge, hosted, element = (
+        an_order(payer, mode="OFF_SESSION", method=method),
+        an_order(payer),
+        an_order(payer, mode="ELEMENT"),
+    )
+    await gateway.charge(charge)
+    fake.pay((await gateway.start(hosted)).session)
+    await gateway.start(element)
+    assert [(await gateway.read(order)).state for order in (charge, hosted, element)] == [
+        "SUCCEEDED",
+        "SUCCEEDED",
+        "PENDING",
+    ]
+
+
+async def test_nor_does_it_matter_that_nobody_wrote_down_the_customer(fake, gateway):
+    fake.search_lag(60)
+    order = an_order()
+    started = await gateway.start(order)
+    fake.pay(started.session)
+    assert (await gateway.read(order)).state == "SUCCEEDED"
+    assert len([each for each in fake.objects("customer") if each["id"] == started.payer_id]) == 1
+
+
+async def test_what_nobody_asked_for_is_not_there(gateway):
+    assert await gateway.read(an_order()) is None
+
+
+@pytest.mark.parametrize("mode", ["HOSTED", "ELEMENT", "OFF_SESSION"])
+async def test_after_the_key_is_forgotten_the_order_is_found_and_not_asked_for_again(own_fake, mode):
+    """S2: a crash, and a retry a day later."""
+    gateway = gateway_to(own_fake)
+    payer, method = await saved_card(own_fake, gateway, a_payer())
+    order = an_order(payer, mode=mode, method=method if mode == "OFF_SESSION" else None)
+    verb = gateway.charge if mode == "OFF_SESSION" else gateway.start
+    first = await verb(order)
+    own_fake.advance(25 * 3600)
+    a_day_later = gateway_to(own_fake, real_now=lambda: later(hours=25))
+    again = await (a_day_later.charge if mode == "OFF_SESSION" else a_day_later.start)(order)
+    assert (again.session, again.payment) == (first.session, first.payment)
+    kinds = ("checkout.session", "payment_intent")
+    assert sum(len(objects(own_fake, kind, order)) for kind in kinds) == 1
+    for each in (gateway, a_day_later):
+        await each.close()
+
+
+async def test_after_the_key_is_forgotten_what_was_never_made_is_charged_once(own_fake):
+    payer, method = await saved_card(
+        own_fake, gateway := gateway_to(own_fake, real_now=lambda: later(hours=25)), a_payer()
+    )
+    order = an_order(payer, mode="OFF_SESSION", method=method)
+    first, second = await gateway.charge(order), await gateway.charge(order)
+    assert (first.state, first.payment) == ("SUCCEEDED", second.payment)
+    assert money(own_fake, order)["charges"] == 1
+    await gateway.close()
+
+
+async def test_what_stripe_refuses_is_refused_and_what_it_cannot_answer_is_unknown(fake, gateway):
+    with pytest.raises(ProviderRefused):
+        await gateway.start(an_order(unit_price=1, price=2))  # below what Stripe charges
+    nobody = StripeGateway(
+        Asker("sk_test_fake", "http://127.0.0.1:9", patience_s=2.0), live=False, done_url="http://x/"
+    )
+    with pytest.raises(ProviderUnavailable):
+        await nobody.start(an_order())
+    await nobody.close()
+    revoked = StripeGateway(Asker("rk_test_unknown_to_it", fake.url), live=False, done_url="http://x/")
+    fake.revoke("rk_test_unknown_to_it")
+    with pytest.raises(ProviderUnavailable):  # a key that was rolled is no reason to give an order up
+        await revoked.read(an_order(session="cs_test_1"))
+    await revoked.close()
+
+
+# ─── money back ──────────────────────────────────────────────────────────────────────────────────────────
+async def paid_order(fake, gateway):
+    order = an_order()
+    started = await gateway.start(order)
+    fake.pay(started.session)
+    return known(order, await gateway.read(known(order, started)))
+
+
+async def test_a_refund_is_made_once_however_often_it_is_asked_for(fake, gateway):
+    order = await paid_order(fake, gateway)
+    first = await gateway.refund(order, payback_of(order), 300, "GOODWILL")
+    again = await gateway.refund(order, payback_of(order), 300, "GOODWILL")
+    assert first.paybacks == again.paybacks
+    (payback,) = first.paybacks
+    assert (payback.kind, payback.state, payback.amount, payback.ours) == ("REFUND", "DONE", 300, payback_of(order))
+    assert money(fake, order)["refunded"] == 300
+
+
+async def test_a_refund_is_made_once_also_after_its_key_is_forgotten(own_fake):
+    gateway = gateway_to(own_fake)
+    order = await paid_order(own_fake, gateway)
+    await gateway.refund(order, payback_of(order), 300, "GOODWILL")
+    own_fake.advance(25 * 3600)
+    await gateway.refund(order, payback_of(order), 300, "GOODWILL")
+    assert money(own_fake, order)["refunded"] == 300
+    await gateway.close()
+
+
+@pytest.mark.parametrize("knob", ["error_after_effect", "reset_after_effect"])
+async def test_a_refund_whose_answer_is_lost_is_made_once(fake, gateway, knob):
+    order = await paid_order(fake, gateway)
+    fake.turn(knob, only="refunds.create", times=1)
+    for _ in range(3):
+        try:
+            told = await gateway.refund(order, payback_of(order), 300, "GOODWILL")
+            break
+        except ProviderUnavailable:
+            continue
+    assert [each.amount for each in told.paybacks] == [300]
+    assert money(fake, order)["refunded"] == 300
+
+
+async def test_more_than_was_paid_is_not_refunded(fake, gateway):
+    order = await paid_order(fake, gateway)
+    with pytest.raises(ProviderRefused):
+        await gateway.refund(order, payback_of(order), 1001, "GOODWILL")
+
+
+async def test_a_refund_counts_while_it_is_pending_and_not_once_it_failed(fake, gateway):
+    fake.refunds_wait(True)
+    order = await paid_order(fake, gateway)
+    (payback,) = (await gateway.refund(order, payback_of(order), 300, "GOODWILL")).paybacks
+    assert payback.state == "DONE"
+    fake.end_refund(payback.provider_id, "failed")
+    assert [each.state for each in (await gateway.read(order)).paybacks] == ["FAILED"]
+
+
+async def test_refunds_of_the_dashboard_are_told_all_of_them(fake, gateway):
+    order = await paid_order(fake, gateway)
+    charge = get(fake, order.payment)["latest_charge"]
+    for _ in range(12):  # more than an object shows of them by itself
+        fake.refund(charge, 10)
+    told = (await gateway.read(order)).paybacks
+    assert (len(told), {each.ours for each in told}) == (12, {None})
+
+
+@pytest.mark.parametrize(("won", "state"), [(True, "FAILED"), (False, "DONE")])
+async def test_a_payment_dispute_counts_until_it_is_won(fake, gateway, won, state):
+    order = await paid_order(fake, gateway)
+    dispute = fake.dispute(get(fake, order.payment)["latest_charge"], 700)["id"]
+    assert (await gateway.read(order)).paybacks == (Payback(dispute, "CHARGEBACK", "DONE", 700),)
+    fake.close_dispute(dispute, won=won)
+    assert (await gateway.read(order)).paybacks == (Payback(dispute, "CHARGEBACK", state, 700),)
+
+
+# ─── customers ───────────────────────────────────────────────────────────────────────────────────────────
+async def test_a_customer_is_made_once_and_told_by_what_it_is_called(fake, gateway):
+    payer = a_payer()
+    first = await gateway.know(payer)
+    again = await gateway.know(replace(payer, name="Countess", email=None))
+    assert first == again
+    customer = get(fake, first)
+    assert (customer["name"], customer["email"]) == ("Countess", "ada@example.com")
+
+
+async def test_saved_cards_are_listed_by_a_label_with_the_newest_or_chosen_as_default(fake, gateway):
+    payer, first = await saved_card(fake, gateway, a_payer())
+    _, second = await saved_card(fake, gateway, payer, "pm_card_mastercard")
+    found = {each.provider_id: each for each in await gateway.methods(payer)}
+    assert (found[first].label, found[first].expires) == ("Visa •••• 4242", "2034-12")
+    assert found[second].label == "Mastercard •••• 4444"
+    assert sum(each.is_default for each in found.values()) == 1
+    await fake.client().v1.customers.update_async(
+        payer.provider_id, {"invoice_settings": {"default_payment_method": first}}
+    )
+    assert [each.provider_id for each in await gateway.methods(payer) if each.is_default] == [first]
+
+
+async def test_a_card_is_saved_on_a_page_of_stripes_or_by_its_element(fake, gateway):
+    payer = a_payer()
+    page = await gateway.set_up(payer, "HOSTED", "https://shop.example/")
+    assert page.url.startswith(fake.url)
+    payer = replace(payer, provider_id=await gateway.know(payer))
+    session = next(each for each in fake.objects("checkout.session") if each["url"] == page.url)
+    fake.pay(session["id"])
+    assert [each.label for each in await gateway.methods(payer)] == ["Visa •••• 4242"]
+    element = await gateway.set_up(payer, "ELEMENT", None)
+    assert (element.url, element.client_secret.startswith("seti_")) == (None, True)
+
+
+async def test_a_customer_without_an_id_has_no_cards(gateway):
+    assert await gateway.methods(a_payer()) == ()
