@@ -6,6 +6,7 @@ after each commit: the writer → the hub → subscriptions, here and in other p
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import cache
 
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from credits.posting.reader import Reader
 from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
 from credits.proof.seal import Seal
+from credits.recharge.cashier import Cashier
 from schema.context import Services
 from schema.loaders import Loaders
 from schema.schema import build
@@ -32,8 +34,12 @@ from server.events import create_events_route
 from server.graphql import create_graphql_routes
 from server.jobs import for_ever, keeping_standings, rolling_up, sweeping
 from server.live import Hub
+from server.payments import providers
 from server.proving import Prover
+from server.sandbox.provider import open_sandbox
+from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
+from server.stripe_gateway.wiring import Hearing, create_stripe_routes, open_gateway
 from server.tokens import minter
 
 
@@ -60,7 +66,7 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            services = await _open(settings, floor, stack)
+            services = await _open(app, settings, floor, stack)
             app.state.services = services
             yield
 
@@ -73,13 +79,15 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     app.router.routes += [http, socket]
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.router.routes += create_embed_routes()
+    app.router.routes += create_sandbox_routes(authenticator, app, settings)
+    app.router.routes += create_stripe_routes(app, settings)
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
     app.add_route("/metrics", metrics.route)
     return app
 
 
-async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
+async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
     """Opens everything a request needs, in the order in which it is needed; the stack closes it the other way round."""
     database = await Database.connect(settings.database_url)
     stack.push_async_callback(database.close)
@@ -98,6 +106,14 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
+    stripe = open_gateway(settings)
+    if stripe is not None:
+        stack.push_async_callback(stripe.close)
+    provider_for = providers(stripe, open_sandbox(database, settings, floor.low))
+    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, lambda: datetime.now(UTC))
+    payments = Hearing(stripe, database, reader, cashier, settings=settings, refuse_writes=floor.low)
+    app.state.stripe_teller = payments.teller
+    await stack.enter_async_context(for_ever(payments.reconciler.run(), "payments"))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(
@@ -121,6 +137,9 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         watch_disputes=hub.subscribe_disputes,
         publish_dispute=hub.publish_dispute,
         dispute_sla=settings.dispute_sla,
+        cashier=cashier,
+        watch_top_ups=hub.subscribe_top_ups,
+        allowed_origins=settings.allowed_origins,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
 

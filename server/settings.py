@@ -70,6 +70,16 @@ def _secrets(value: object) -> object:
     return found
 
 
+def _address(value: object) -> object:
+    """`https://credits.example.com`, or with a path; without a slash at its end."""
+    if not isinstance(value, str) or not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
+        raise ValueError(f"{value!r} is not an address such as https://credits.example.com")
+    return value.rstrip("/")
+
+
 class Settings(BaseSettings):
     """What the operator decides. `load` reads and checks them; `server.serve` then fills in what the start finds out."""
 
@@ -126,6 +136,9 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=(), description="web origins that may call us besides our own, with commas"
     )
+    public_url: Annotated[str, BeforeValidator(_address)] = Field(
+        default="", description="where browsers reach this server; empty: where it listens"
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="one line per record, or one JSON object")
 
     _embedded: bool = PrivateAttr(default=False)
@@ -138,9 +151,10 @@ class Settings(BaseSettings):
         """We run the database ourselves; stays true when `running_on` has filled in its URL."""
         return self._embedded
 
-    def running_on(self, database_url: str, broadcast_url: str) -> Self:
-        """These settings, complete: what the start found out filled in."""
-        return self.model_copy(update={"database_url": database_url, "broadcast_url": broadcast_url})
+    def running_on(self, database_url: str, broadcast_url: str, address: str = "") -> Self:
+        """These settings, complete: what the start found out filled in. `address` is where it listens."""
+        found = {"database_url": database_url, "broadcast_url": broadcast_url}
+        return self.model_copy(update=found | {"public_url": self.public_url or address})
 
     @property
     def development(self) -> bool:

@@ -34,6 +34,7 @@ RETRIES = 2
 _LIMITED_RETRIES = 3
 _LIMITED_S = 0.4
 _PAGE = 100
+_REPLAYED = "idempotent-replayed"
 _AT_ONCE = 20  # questions of one process: Stripe takes 25 a second in test mode, 100 in live mode
 
 stripe.enable_telemetry = False  # it would keep an id on the disk, and tell Stripe how long our requests took
@@ -87,6 +88,18 @@ class Asker:
 
     async def close(self) -> None:
         await self._http.close_async()  # type: ignore[no-untyped-call]
+
+    async def ask_new(self, question: Callable[[], Awaitable[StripeObject]]) -> tuple[Json, bool]:
+        """As `ask`; and whether the answer is an old one, which an idempotency key keeps: things may be otherwise now."""
+        old: list[bool] = []
+
+        async def noted() -> StripeObject:
+            answer = await question()
+            headers = {} if answer.last_response is None else dict(answer.last_response.headers)
+            old.append(any(name.lower() == _REPLAYED and value == "true" for name, value in headers.items()))
+            return answer
+
+        return await self.ask(noted), old[-1]
 
     async def ask(self, question: Callable[[], Awaitable[StripeObject]]) -> Json:
         """The answer as JSON. Raises `ProviderUnavailable`, `KeyUseless`, `Refused` or `Declined`."""

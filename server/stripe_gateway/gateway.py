@@ -25,7 +25,7 @@ from credits.recharge.provider import (
 )
 from server.stripe_gateway import finding, params
 from server.stripe_gateway.asking import V1, VERB_S, Asker, Declined, Json, KeyUseless, Refused, within
-from server.stripe_gateway.truth import REFUND, UNUSABLE, declined, methods_of, payment_of
+from server.stripe_gateway.truth import REFUND, declined, identity, methods_of, payment_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,12 +73,12 @@ class StripeGateway:
             found = await self._make(
                 lambda v1, options: v1.customers.create_async(asked, options), f"{customer_id}/customer"
             )
-        identity = str(found["id"])
+        known_as = str(found["id"])
         try:
-            await self.asker.ask(lambda: self.asker.v1.customers.update_async(identity, params.about_payer(payer)))
+            await self.asker.ask(lambda: self.asker.v1.customers.update_async(known_as, params.about_payer(payer)))
         except Refused as refused:  # an address that Stripe does not take stops nobody from buying
             logger.warning("Stripe does not take what is known of customer %s: %s", customer_id, refused.param)
-        return identity
+        return known_as
 
     async def set_up(self, payer: Payer, mode: Mode, return_url: str | None) -> Setup:
         customer = await self.know(payer)
@@ -92,14 +92,15 @@ class StripeGateway:
         return Setup(url=session["url"], client_secret=None)
 
     async def methods(self, payer: Payer) -> tuple[Method, ...]:
-        identity = payer.provider_id
-        if identity is None:
-            return ()
-        v1 = self.asker.v1
-        customer = await self.asker.find(lambda: v1.customers.retrieve_async(identity))
+        v1, known_as = self.asker.v1, payer.provider_id
+        if known_as is None:
+            customer_id = params.customer_id_of(payer)
+            customer = await finding.customer_by_metadata(self.asker, payer.workspace_id, customer_id)
+        else:
+            customer = await self.asker.find(lambda: v1.customers.retrieve_async(known_as))
         if customer is None or customer.get("deleted"):
             return ()
-        listed = self.asker.pages(lambda page: v1.customers.payment_methods.list_async(identity, page), {})
+        listed = self.asker.pages(lambda page: v1.customers.payment_methods.list_async(customer["id"], page), {})
         return methods_of([method async for method in listed], customer)
 
     # ─── orders ──────────────────────────────────────────────────────────────────────────────────────────
@@ -157,21 +158,10 @@ class StripeGateway:
                 order, customer, "charge", lambda v1, options: v1.payment_intents.create_async(asked, options)
             )
         except Declined as refusal:
-            return declined(order.mode, refusal.error, order.id, customer, live=self.live)
-        except Refused as refused:
-            if refused.param != "payment_method":
-                raise
-            return Payment(
-                "FAILED",
-                order.id,
-                None,
-                None,
-                None,
-                customer,
-                self.live,
-                failure=UNUSABLE,
-                decline_code=refused.code or "payment_method_unusable",
-            )
+            # It may be an old answer, too: somebody may have confirmed the payment since.
+            intent_id = identity(refusal.error.get("payment_intent"))
+            found = None if intent_id is None else await self._read(_with_ids(order, None, intent_id), customer)
+            return found or declined(order.mode, refusal.error, order.id, customer, live=self.live)
         return intent if isinstance(intent, Payment) else payment_of(order.mode, None, intent)
 
     async def _cancel(self, order: Order) -> Payment | None:
@@ -179,11 +169,11 @@ class StripeGateway:
         v1 = self.asker.v1
         try:
             if session is not None and session["status"] == "open":
-                identity = session["id"]
-                await self.asker.ask(lambda: v1.checkout.sessions.expire_async(identity))
+                open_session = session["id"]
+                await self.asker.ask(lambda: v1.checkout.sessions.expire_async(open_session))
             elif session is None and intent is not None and intent["status"] not in ("succeeded", "canceled"):
-                identity = intent["id"]
-                await self.asker.ask(lambda: v1.payment_intents.cancel_async(identity))
+                open_intent = intent["id"]
+                await self.asker.ask(lambda: v1.payment_intents.cancel_async(open_intent))
         except Refused as refused:  # it was paid, or ended, just now
             logger.info("%s cannot be canceled at Stripe: %s", order.id, refused.code)
         known = (session or {}).get("id") or order.session, (intent or {}).get("id") or order.payment
@@ -226,15 +216,26 @@ class StripeGateway:
         return self._real_now() - order.created_at > params.KEYS_LIVE
 
     async def _made(self, order: Order, customer: str, purpose: str, request: _Request) -> Json | Payment:
-        """The object that the request made. Where its answer says nothing, because the key was used with other words or
-        keeps an error, whatever was made is found, as the truth about the order."""
+        """The object that the request made, new; or the truth about the order, where it was asked for before: the key
+        answers what was so then, was used with other words, or keeps an error."""
         try:
-            return await self._make(request, f"{order.id}/{purpose}")
+            made, old = await self.asker.ask_new(
+                lambda: request(self.asker.v1, {"idempotency_key": f"{order.id}/{purpose}"})
+            )
+            if not old:
+                return made
+            is_session = made["object"] == "checkout.session"
+            asked_before = _with_ids(order, made["id"] if is_session else None, None if is_session else made["id"])
+            found = await self._read(asked_before, customer)
         except KeyUseless:
             found = await self._read(order, customer)
             if found is None:
                 raise
-            return found
+        if found is None:
+            raise ProviderUnavailable(f"{order.id} was there a moment ago")
+        if found.subtotal is not None and found.subtotal != order.price:
+            raise ProviderRefused(f"{order.id} was asked for before at another price")
+        return found
 
     async def _make(self, request: _Request, key: str) -> Json:
         return await self.asker.ask(lambda: request(self.asker.v1, {"idempotency_key": key}))

@@ -22,7 +22,6 @@ TOP_UP, WORKSPACE, CUSTOMER, REFUND = "scrip_top_up", "scrip_workspace", "scrip_
 
 AUTHENTICATE = "Your bank asks you to confirm this payment."
 DECLINED = "The payment was declined. Try another payment method."
-UNUSABLE = "The saved payment method cannot be used any more. Add another one."
 _SENTENCE_MAX = 300
 
 _REFUND: dict[str, PaybackState] = {
@@ -153,7 +152,8 @@ def _needs_authentication(error: Json) -> bool:
 
 
 def _sentence(error: Json) -> tuple[str, str | None]:
-    code = error.get("decline_code") or error.get("code")
+    reason = error.get("decline_code")
+    code = reason if reason and reason != "generic_decline" else error.get("code")
     if _needs_authentication(error):
         return AUTHENTICATE, "authentication_required"
     # The message of a card error is written for whoever pays; that of any other is for developers.

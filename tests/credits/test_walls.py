@@ -29,6 +29,7 @@ async def test_every_table_is_fenced_and_forced_also_the_one_that_comes_next(two
     assert {name: names for name, names in more.items() if names} == {
         "api_keys": {"owner_looks_up"},
         "workspaces": {"owner_looks_up"},
+        "sandbox_payments": {"owner_looks_up"},
     }
 
 
@@ -53,7 +54,7 @@ async def test_nothing_else_runs_with_the_owners_rights(two: Two):
              FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace"""
     )
     definers = {row["proname"]: row for row in functions if row["definer"]}
-    assert set(definers) == {"find_api_key", "list_workspaces", "create_workspace"}
+    assert set(definers) == {"find_api_key", "list_workspaces", "create_workspace", "find_sandbox_payment"}
     for name, row in definers.items():
         assert any(setting.startswith("search_path=") for setting in row["settings"]), name
         assert (row["app"], row["anybody"]) == (True, False), name
@@ -127,6 +128,8 @@ RIGHTS = {
     **dict.fromkeys(("payment_issues", "payment_cursors"), CHANGE),
     **dict.fromkeys(("money_movements", "payment_events"), ADD),
     "payment_methods": ALL,
+    **dict.fromkeys(("sandbox_payments", "sandbox_paybacks"), CHANGE),
+    "sandbox_methods": ADD,
     **dict.fromkeys(("members", "usage_watermarks", "reconciliations"), CHANGE),
     **dict.fromkeys(("policies", "spend_limits", "limit_windows", "usage_rollups"), ALL),
     **dict.fromkeys(("audit_log", "checkpoints", "checkpoint_heads"), ADD),

@@ -27,9 +27,26 @@ OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts"
     *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events", "standings", "hold_ends"),
     *("audit_log", "checkpoints", "checkpoint_heads", "reconciliations"),
     *("disputes", "dispute_entries", "dispute_events"),
+    *("sandbox_payments", "sandbox_paybacks", "sandbox_methods"),
     *("members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
+
+
+# A payment in the sandbox that was refunded, and the card that it was made by.
+_SANDBOX = """
+WITH paid AS (
+  INSERT INTO sandbox_payments (customer_id, number, workspace_id, subtotal, paid_back, created_at, changed_at, expires_at,
+                                quantity, version, state, mode, name, currency)
+  SELECT id, 1, workspace_id, 100, 100, now(), now(), now(), 1, 1, 'SUCCEEDED', 'HOSTED', 'b', 'EUR' FROM customers LIMIT 1
+  RETURNING customer_id, number, workspace_id
+), refunded AS (
+  INSERT INTO sandbox_paybacks (customer_id, number, position, workspace_id, amount, created_at, kind, state, ours)
+  SELECT customer_id, number, 1, workspace_id, 100, now(), 'REFUND', 'DONE', 'r' FROM paid
+)
+INSERT INTO sandbox_methods (customer_id, number, workspace_id, saved_at, kind)
+SELECT customer_id, 1, workspace_id, now(), 'ok' FROM paid
+"""
 
 
 async def fill(till: Till) -> None:
@@ -43,6 +60,7 @@ async def fill(till: Till) -> None:
             text("""INSERT INTO bundles (workspace_id, key, name, credit_type_id, amount, bonus, price, currency)
                     SELECT workspace_id, 'b', 'B', id, 1, 0, 1, 'EUR' FROM credit_types LIMIT 1""")
         )
+        await connection.execute(text(_SANDBOX))
     await till.policy("SOFT", customer="acme")
     await till.must(till.grant("100"))
     burned = await till.must(till.burn("1"))
