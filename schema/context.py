@@ -74,6 +74,7 @@ class Services:
     cashier: Cashier
     watch_top_ups: Callable[[int, int], AbstractAsyncContextManager[Watched]]
     allowed_origins: tuple[str, ...]
+    webhook_problem: Callable[[str], Awaitable[str | None]]  # why a URL can be no webhook endpoint
 
 
 class Context:

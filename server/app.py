@@ -34,6 +34,7 @@ from server.events import create_events_route
 from server.graphql import create_graphql_routes
 from server.jobs import for_ever, keeping_standings, rolling_up, sweeping
 from server.live import Hub
+from server.outgoing import Outgoing
 from server.payments import providers
 from server.proving import Prover
 from server.sandbox.provider import open_sandbox
@@ -41,6 +42,7 @@ from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
 from server.stripe_gateway.wiring import Hearing, create_stripe_routes, open_gateway
 from server.tokens import minter
+from server.webhooks import Sender, sending
 
 
 class Application(FastAPI):
@@ -125,6 +127,17 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
     )
     await stack.enter_async_context(for_ever(prover.run(), "prove"))
     await stack.enter_async_context(rolling_up(database, floor.low))
+    outgoing = Outgoing(settings.webhook_private_addresses)
+    stack.push_async_callback(outgoing.close)
+    sender = Sender(
+        database,
+        outgoing,
+        pepper=settings.secret_key,
+        schedule=settings.webhook_retries,
+        config_changed=hub.publish_config,
+        refuse_writes=floor.low,
+    )
+    await stack.enter_async_context(sending(sender))
     return Services(
         database=database,
         reader=reader,
@@ -140,6 +153,7 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
         cashier=cashier,
         watch_top_ups=hub.subscribe_top_ups,
         allowed_origins=settings.allowed_origins,
+        webhook_problem=outgoing.problem_of,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
 

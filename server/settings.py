@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credits import bounds, durations
+from credits.webhooks.addresses import Network, networks
 from server.operator_error import OperatorError
 
 PREFIX = "SCRIP_"
@@ -46,6 +47,21 @@ def _duration(value: object) -> object:
 def _interval(value: object) -> object:
     """As `_duration`, and zero for never."""
     return timedelta(0) if value == "PT0S" else _duration(value)
+
+
+def _durations(value: object) -> object:
+    """`PT5S, PT5M` to a tuple."""
+    return tuple(_duration(part.strip()) for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _networks(value: object) -> object:
+    """`10.0.0.0/8, fd00::/8` to a tuple."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return networks(part.strip() for part in value.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; give networks such as 10.0.0.0/8 (several: with commas)") from error
 
 
 def _origins(value: object) -> object:
@@ -131,6 +147,14 @@ class Settings(BaseSettings):
     stripe_tax: bool = Field(default=False, description="Checkout computes tax by Stripe Tax, on top of the price")
     payments_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
         default=timedelta(seconds=20), description="payments reconciled with their providers; ISO 8601"
+    )
+    webhook_private_addresses: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        default=(),
+        description="networks that webhooks may call though they are not public, http:// too; CIDRs, with commas",
+    )
+    webhook_retries: Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_durations)] = Field(
+        default=bounds.WEBHOOK_RETRIES,
+        description="the longest waits between attempts at a webhook; ISO 8601, with commas",
     )
     environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(

@@ -18,6 +18,7 @@ from credits.ledger.entries import Entry
 from credits.ledger.laying import LateBurn
 from credits.posting.commands import Keyed, TakeEvent
 from credits.posting.outcomes import EventOutcome, Replay, UsedKey
+from credits.webhooks.messages import NOTHING_WANTED, Wanted
 
 if TYPE_CHECKING:
     from credits.posting.companions import Companion, Made
@@ -106,6 +107,9 @@ class Book:
     reversible: dict[tuple[int, int, int], Reversible] = field(default_factory=dict)
     refund_lifetime: timedelta = bounds.REFUND_LIFETIME
     limits: dict[int, Limits] = field(default_factory=dict)  # of the customers that have any
+    wanted: Wanted = NOTHING_WANTED  # what webhooks are to tell of
+    # Below what a balance is low, in micro-credits, by customer and credit type: of those that have a rule of their own.
+    low_thresholds: dict[tuple[int, int], int] = field(default_factory=dict)
     # What the commands did, besides what the accounts carry.
     companions: list[tuple["Companion", "Made"]] = field(default_factory=list)  # in order
     new_events: list[NewEvent] = field(default_factory=list)

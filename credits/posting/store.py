@@ -59,6 +59,7 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
     if row is None:
         raise LookupError(f"there is no workspace {workspace_id}")
     catalog, policies = await configuration.read_hot(connection, workspace_id, row["config_version"])
+    wanted = await configuration.read_wanted(connection, workspace_id, row["config_version"])
     cutoff = row["late_cutoff_s"]
     columns = (row[name] or () for name in _CUSTOMER)
     customers = {values[0]: LockedCustomer(*values) for values in zip(*columns, strict=True)}
@@ -71,6 +72,7 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         customers=customers,
         customer_ids={customer.key: customer.id for customer in customers.values()},
         refund_lifetime=configuration.refund_lifetime,
+        wanted=wanted,
     )
     for found in row["accounts"] or ():
         account = account_of(found, book.credit_type(found["credit_type_id"]).burn_order)

@@ -11,6 +11,7 @@ from credits.posting.companions import Companion, Made
 from credits.recharge import statements
 from credits.recharge.provider import Payment
 from credits.recharge.settle import Give, GiveBack, Issue, Step, Take, next_step
+from credits.recharge.telling import tell_of
 from credits.recharge.top_ups import KeptPayback, Place, TopUp, payback_of, top_up_of
 
 LOOK_SOON = timedelta(seconds=5)
@@ -83,6 +84,7 @@ async def write(  # noqa: PLR0917 -- what is, what becomes of it, and how
         await add_movement(runs, Movement(*place, sequence, kind, minor, after.currency, after.id), telling.now)
     if step.issue is not None:
         await tell(runs, step.issue, after.place, telling.now)
+    await tell_of(runs, was, after)
     for also in telling.changed:
         await also(runs, was, after)
     return after, kept

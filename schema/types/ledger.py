@@ -25,10 +25,12 @@ from schema.types.members import Member
 
 if TYPE_CHECKING:
     from schema.types.disputes import Dispute
+    from schema.types.top_ups import TopUp
     from schema.types.usage import UsageEvent
 
 Info = strawberry.Info[Context, None]
 _USAGE = allow(staff(*READERS), customer("usage:read"))  # an edge opens no more than the root field does
+_TOP_UPS = allow(staff(*READERS), customer("topup:create"))
 _DISPUTES = allow(staff(*READERS), customer("dispute:create"))
 
 
@@ -72,6 +74,13 @@ class Grant:
             return None
         before = await info.context.loaders.grants.load((*self.place, self.of.rolled_from))
         return None if before is None else Grant.from_value(*self.place, before)
+
+    @strawberry.field(description="The top-up that has bought it.", metadata=_TOP_UPS)
+    async def top_up(self, info: Info) -> Annotated["TopUp", strawberry.lazy("schema.types.top_ups")] | None:
+        from schema.types.top_ups import TopUp  # noqa: PLC0415 -- a grant knows its top-up, a top-up its grant
+
+        found = await info.context.loaders.top_ups_of.load((*self.place, self.of.number))
+        return None if found is None else TopUp.from_value(info.context, found)
 
     @strawberry.field
     def metadata(self) -> JSON:

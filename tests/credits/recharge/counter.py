@@ -7,14 +7,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import text
+
 from credits.db import Database
 from credits.posting.configuration import Configuration
 from credits.posting.reader import Reader
 from credits.posting.writer import Writer
 from credits.recharge.cashier import Cashier
 from credits.recharge.orders import Wish
+from credits.recharge.provider import Method
 from credits.recharge.reads import list_issues, read_paybacks, read_top_ups
 from credits.recharge.refunds import RefundWish
+from credits.recharge.settle import Issue
 from credits.recharge.top_ups import KeptPayback, TopUp
 from credits.workspaces import WorkspaceName
 from tests.credits.posting.till import CATALOG, Till, open_till
@@ -27,8 +31,8 @@ SOLD: dict[str, Any] = {
         {"key": "whole", "name": "Whole", "unitSingular": "unit", "unitPlural": "units", "scale": 0},
     ],
     "bundles": [
-        {"key": key, "name": key, "creditType": kind, "credits": credits, "bonus": bonus, "price": price, **more}
-        for key, kind, credits, bonus, price, more in (
+        {"key": key, "name": key, "creditType": kind, "credits": amount, "bonus": bonus, "price": price, **more}
+        for key, kind, amount, bonus, price, more in (
             (
                 "pack",
                 "ai",
@@ -126,3 +130,31 @@ async def open_counter(database: Database, owner_url: str, workspace: WorkspaceN
             till.reader, till.writer, lambda _: bank, lambda *news: published.append(news), lambda: real[0]
         )
         yield Counter(till, bank, cashier, published, real)
+
+
+async def pay(till: Till) -> None:
+    """A row in every table of payments: something bought and paid back in part, and a word about everything else."""
+    bank = Bank()
+    cashier = Cashier(till.reader, till.writer, lambda _: bank, lambda *_: None, lambda: datetime.now(UTC))
+    counter = Counter(till, bank, cashier, [], [datetime.now(UTC)])
+    bought = await counter.bought("b")
+    await counter.refund(bought, "0.5")
+    customer = await till.customer()
+    bank.saved[customer.id] = (Method("card-1", "Visa •••• 4242", "2030-04", is_default=True),)
+    assert await cashier.refresh_methods(till.workspace_id, customer)
+    await cashier.report(till.workspace_id, Issue("UNKNOWN_ORDER", "nobody knows it", None, "top_x_1"))
+    async with till.database.transaction(till.workspace_id) as connection:
+        await connection.execute(
+            text("""INSERT INTO payment_events (workspace_id, id, provider, type, received_at)
+                    VALUES (scrip_workspace(), 'evt_1', 'stripe', 'charge.refunded', now())""")
+        )
+        await connection.execute(
+            text("""INSERT INTO payment_cursors (workspace_id, provider, cursor, read_at)
+                    VALUES (scrip_workspace(), 'stripe', 'evt_1', now())""")
+        )
+        await connection.execute(
+            text("""INSERT INTO recharge_rules (customer_id, workspace_id, credit_type_id, threshold, cap, changed_at,
+                                                bundle_id, version, enabled, currency)
+                    SELECT :customer, workspace_id, credit_type_id, 1, 1, now(), id, 1, true, 'EUR' FROM bundles LIMIT 1"""),
+            {"customer": customer.id},
+        )

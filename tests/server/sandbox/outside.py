@@ -32,11 +32,12 @@ class Street:
     numbers: Any = field(default_factory=lambda: itertools.count(1))
     disk_is_full: bool = False
     secret_key: str = SECRET
+    url: str = URL
 
     def __post_init__(self) -> None:
         self.provider = Sandbox(
             self.database,
-            public_url=URL,
+            public_url=self.url,
             secret_key=self.secret_key,
             real_now=lambda: self.clock,
             refuse_writes=lambda: self.disk_is_full,
@@ -91,10 +92,12 @@ def placed(order: Order) -> Place:
     return place
 
 
-async def open_street(database: Database, workspace_id: int, count: int = 40, *, secret_key: str = SECRET) -> Street:
+async def open_street(
+    database: Database, workspace_id: int, count: int = 40, *, secret_key: str = SECRET, url: str = URL
+) -> Street:
     async with database.transaction(workspace_id) as connection:
         customers = [await _customer(connection, workspace_id) for _ in range(count)]
-    return Street(database, workspace_id, customers, secret_key=secret_key)
+    return Street(database, workspace_id, customers, secret_key=secret_key, url=url)
 
 
 async def _customer(connection: AsyncConnection, workspace_id: int) -> Customer:

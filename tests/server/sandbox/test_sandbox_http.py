@@ -5,7 +5,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,51 +13,11 @@ from urllib.parse import quote
 import pytest
 
 from credits.customers.customers import upsert_customer
-from credits.db import Database
-from credits.recharge.provider import Order
-from credits.workspaces import list_workspaces
 from server.sandbox.pages import return_address
 from tests.harness.provider_contract import known
-from tests.harness.server import SECRET_KEY, Server
-from tests.harness.wire import Response, Wire
-from tests.server.sandbox.outside import Street, open_street
-
-BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-PROGRAM = {"accept": "application/json"}
-ROLES = ("ADMIN", "BACKEND", "FINANCE", "VIEWER")
-
-
-@dataclass
-class Town:
-    """A test workspace on the server: its sandbox as the server has it, and a key of each role."""
-
-    server: Server
-    street: Street
-    keys: dict[str, str]
-
-    async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, role: str = "") -> Response:
-        wire = Wire(self.server.url)
-        given = dict(headers or {})
-        if role:
-            given["authorization"] = f"Bearer {self.keys[role]}"
-        answer = await wire.request(method, path, given)
-        wire.drop()
-        return answer
-
-    async def placed(self, **changes: Any) -> Order:
-        order = self.street.order(**changes)
-        await self.street.provider.start(order)
-        return order
-
-    async def state(self, order: Order) -> str:
-        return (await known(self.street, order)).state
-
-
-async def build_town(server: Server, name: str, *, test: bool = True) -> tuple[Town, Database]:
-    keys = {role: await server.create_key(name, role, test=test) for role in ROLES}
-    database = await Database.connect(server.settings["DATABASE_URL"], size=2)
-    workspace_id = next(each.id for each in await list_workspaces(database) if each.name == name)
-    return Town(server, await open_street(database, workspace_id, secret_key=SECRET_KEY), keys), database
+from tests.harness.server import Server
+from tests.harness.wire import Response
+from tests.server.sandbox.town import BROWSER, PROGRAM, Town, build_town
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +198,7 @@ async def test_a_method_is_saved_for_customers_of_ones_own_workspace_by_their_ke
 async def test_the_link_of_a_setup_shows_three_cards_and_saves_the_one_chosen(town: Town):
     payer = replace(town.street.payer(), key="")
     setup = await town.street.provider.set_up(payer, "HOSTED", "https://shop.example/cards")
-    path = (setup.url or "").removeprefix("http://credits.example")
+    path = (setup.url or "").removeprefix(town.server.url)
     page = (await town.ask("GET", path, BROWSER)).body.decode()
     kinds = re.findall(r"/(ok|declining|authenticating)\"", page)
     assert sorted(kinds) == ["authenticating", "declining", "ok"]
