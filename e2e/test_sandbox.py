@@ -1,5 +1,6 @@
 """The sandbox's pages in real Chromium: what a person clicks, where the browser ends up, and what of it is paid."""
 
+import asyncio
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +14,11 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from credits.recharge.provider import Order
+from tests.harness.client import Client
 from tests.harness.server import Server
+from tests.harness.world import build_world
+from tests.scenarios.test_sandbox_over_http import BUNDLES, Buyer
+from tests.scenarios.test_sandbox_over_http import WATCH as WATCH_TOP_UP
 from tests.server.sandbox.town import Town, build_town
 
 AXE = Path(__file__).parents[1] / "node_modules/axe-core/axe.min.js"
@@ -249,3 +254,22 @@ async def test_each_state_is_accessible_and_fits(browser: Browser, town: Town, s
         )
         assert found == [], address
     await context.close()
+
+
+async def test_a_click_on_pay_credits_the_balance_and_is_told_to_who_watches(visit: Visit):
+    """The whole way, as a host goes it: started by its backend, paid by a person, seen by the page that waits."""
+    async with Client(visit.town.server.url, visit.town.keys["ADMIN"]) as backend:
+        await build_world(backend, ["acme"])
+        await backend.must("applyCatalog", document={"bundles": BUNDLES})
+        buyer = Buyer(backend, "acme")
+        top_up = (await buyer.start(returnUrl=visit.shop))["topUp"]
+        async with asyncio.timeout(60), backend.subscribe(WATCH_TOP_UP, id=top_up["id"]) as news:
+            assert (await anext(news))["topUpUpdated"]["status"] == "PENDING"
+            await visit.page.goto(top_up["checkoutUrl"])
+            await expect(visit.page.get_by_role("main")).to_contain_text("800 credits")
+            await visit.press("Decline")
+            assert (await anext(news))["topUpUpdated"]["status"] == "FAILED"
+            await visit.press("Pay")
+            assert (await anext(news))["topUpUpdated"]["status"] == "SUCCEEDED"
+        await visit.page.wait_for_url(f"{visit.shop}?scrip_top_up={top_up['id']}&scrip_result=paid")
+        assert await buyer.available() == "800"

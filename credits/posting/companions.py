@@ -17,7 +17,7 @@ from credits.posting.outcomes import HappenedBefore, Replay
 
 if TYPE_CHECKING:
     from credits.posting.commands import GiveGrant
-    from credits.posting.corrections import Clawback, GrantId
+    from credits.posting.corrections import Clawback, GrantId, ReverseClawback
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Companion(Protocol):
 
 
 def seen(
-    book: Book, customer: LockedCustomer, command: "GiveGrant | Clawback"
+    book: Book, customer: LockedCustomer, command: "GiveGrant | Clawback | ReverseClawback"
 ) -> Replay | HappenedBefore | Refusal | None:
     """What has been decided of the command already; None for a new one.
 

@@ -10,7 +10,7 @@ from credits.amount import INT64_MAX
 from credits.errors import Conflict, InvalidInput, NotFound, Refusal
 from credits.ledger import corrections
 from credits.ledger.account import Account, Grant
-from credits.ledger.entries import REVERSIBLE, Cause, Entry
+from credits.ledger.entries import REVERSIBLE, Cause, Entry, Kind
 from credits.posting.book import Book, LockedCustomer, Reversible
 from credits.posting.companions import Made, asked, seen, taken
 from credits.posting.corrections import (
@@ -20,6 +20,7 @@ from credits.posting.corrections import (
     ExtendGrant,
     GrantId,
     ReverseBurn,
+    ReverseClawback,
     ReverseTogether,
     VoidGrant,
 )
@@ -30,7 +31,7 @@ from credits.posting.pricing import scaled
 def correct(book: Book, command: Correction) -> Burned | Granted | GivenBack | HappenedBefore | Refusal | Replay:
     """Decides one correction and, where it is granted, changes the book."""
     match command:
-        case ReverseBurn():
+        case ReverseBurn() | ReverseClawback():
             return _reverse(book, command)
         case VoidGrant():
             return _void(book, command)
@@ -143,21 +144,25 @@ def _granted(book: Book, command: Correction, account: Account, grant: Grant, en
     return Granted(account.customer_id, account.credit_type_id, replace(grant), entry, book.balance(account))
 
 
-def _reverse(book: Book, command: ReverseBurn) -> Burned | Refusal | Replay:
+def _reverse(
+    book: Book, command: ReverseBurn | ReverseClawback
+) -> Burned | GivenBack | HappenedBefore | Refusal | Replay:
     customer = book.customers.get(command.entry.customer_id)
     if customer is None:
         return NotFound("no such entry")
-    if before := book.replay(customer, command):
+    if before := book.replay(customer, command) if isinstance(command, ReverseBurn) else seen(book, customer, command):
         return before
     account = _account(book, customer, command.entry.credit_type_id)
     found = None if account is None else _reversible(book, account, command.entry.sequence)
     if account is None or found is None:
         return NotFound("no such entry")
     entry = found.entry
-    if entry.kind not in REVERSIBLE:
-        return InvalidInput(f"is of kind {entry.kind.name}: burns and settlements can be reversed", field="entry")
+    of_burn = isinstance(command, ReverseBurn)
+    if entry.kind not in (REVERSIBLE if of_burn else (Kind.CLAWBACK,)):
+        may = "burns and settlements can be reversed" if of_burn else "a clawback is meant"
+        return InvalidInput(f"is of kind {entry.kind.name}: {may}", field="entry")
     left = corrections.left_of(entry, found.later)
-    amount = left if command.amount is None else scaled(book.credit_type(account.credit_type_id), command.amount)
+    amount = _amount_of(book, command, account, left)
     if isinstance(amount, InvalidInput):
         return amount
     if amount > left or left == 0:
@@ -166,7 +171,18 @@ def _reverse(book: Book, command: ReverseBurn) -> Burned | Refusal | Replay:
         return too_much
     reversal = _give_back(book, account, found, amount, _cause(command))
     book.use_key(account, command.key, command.meaning(), entry=reversal, hold=None, grant=None)
-    return Burned(reversal, book.balance(account), reversal_decision(book, reversal))
+    if isinstance(command, ReverseBurn):
+        return Burned(reversal, book.balance(account), reversal_decision(book, reversal))
+    if command.companion is not None:
+        book.companions.append((command.companion, Made([reversal])))
+    return GivenBack([reversal])
+
+
+def _amount_of(book: Book, command: ReverseBurn | ReverseClawback, account: Account, left: int) -> int | InvalidInput:
+    """How much is to be given back: all that is left where nothing else is said."""
+    if isinstance(command, ReverseClawback):
+        return left if command.amount_micro is None else command.amount_micro
+    return left if command.amount is None else scaled(book.credit_type(account.credit_type_id), command.amount)
 
 
 def _give_back(book: Book, account: Account, found: Reversible, amount: int, cause: Cause) -> Entry:

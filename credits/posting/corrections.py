@@ -1,4 +1,4 @@
-"""What can be asked to be corrected: void, extend, adjust and claw back a grant, reverse a burn.
+"""What can be asked to be corrected: void, extend, adjust and claw back a grant, reverse a burn or a clawback.
 
 Each names what it corrects by its place, because it exists already; the rest is as in `commands.py`.
 """
@@ -149,6 +149,35 @@ class ReverseBurn(Correction):
         return {
             "entry": (self.entry.credit_type_id, self.entry.sequence),
             "amount": self.amount,
+            "reason": self.reason,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseClawback(Correction):
+    """Gives back `amount_micro` micro-credits of a clawback whose payment stands after all, such as after a payment
+    dispute that was won; None: all that has not been given back. Refused with OVER_REVERSED where less than that is left.
+    """
+
+    entry: EntryId
+    amount_micro: int | None = None
+    companion: Companion | None = None  # no part of the meaning
+
+    @property
+    def customer_id(self) -> int:
+        return self.entry.customer_id
+
+    def form(self) -> InvalidInput | None:
+        if self.amount_micro is not None and self.amount_micro <= 0:
+            return InvalidInput("must be more than zero", field="amount")
+        amount = None if self.amount_micro is None else amount_form(from_micro(self.amount_micro))
+        return Correction.form(self) or amount
+
+    def payload(self) -> dict[str, Any]:
+        return {
+            "entry": (self.entry.credit_type_id, self.entry.sequence),
+            "amount": None if self.amount_micro is None else from_micro(self.amount_micro),
             "reason": self.reason,
             "note": self.note,
         }

@@ -3,14 +3,14 @@
 from credits.amount import from_micro
 from credits.catalog.currencies import from_minor
 from credits.posting.commands import GiveGrant
-from credits.posting.corrections import Clawback, EntryId, GrantId
+from credits.posting.corrections import Clawback, EntryId, GrantId, ReverseClawback
 from credits.posting.keys import system_key
 from credits.recharge.booking import Booking
 from credits.recharge.settle import Give, Step, Take
 from credits.recharge.top_ups import TopUp
 
 
-def command_of(was: TopUp, credit_type: str, step: Step, booking: Booking) -> GiveGrant | Clawback:
+def command_of(was: TopUp, credit_type: str, step: Step, booking: Booking) -> GiveGrant | Clawback | ReverseClawback:
     """The grant that was bought, a clawback for what was paid back, or its reversal; each with its own key, so that
     whatever is tried again moves nothing twice. `credit_type` is its key; `booking` goes with it."""
     if isinstance(step.moves, Give):
@@ -40,8 +40,12 @@ def command_of(was: TopUp, credit_type: str, step: Step, booking: Booking) -> Gi
             note=payback.note or _NOTES.get(payback.kind),
             companion=booking,
         )
-    entry = EntryId(was.customer_id, was.credit_type_id, step.moves.sequence)
-    raise NotImplementedError(f"{entry}: a clawback cannot be reversed yet")  # seam: `ReverseClawback`
+    return ReverseClawback(
+        entry=EntryId(was.customer_id, was.credit_type_id, step.moves.sequence),
+        key=key,
+        actor_id=booking.by_theirs,
+        companion=booking,
+    )
 
 
 _NOTES = {"CHARGEBACK": "contested at the customer's bank"}

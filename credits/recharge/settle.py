@@ -144,14 +144,19 @@ def _of_paybacks(top_up: TopUp, kept: Sequence[KeptPayback], payment: Payment, u
     """What was undone first: it makes room for what was taken."""
     matched = [(told, _match(kept, told)) for told in payment.paybacks]
     for told, known in matched:
-        if told.state == "FAILED" and known is not None and known.status in ("ASKED", "DONE"):
-            yield _undone(top_up, kept, replace(known, provider_id=told.provider_id))
+        if told.state == "FAILED" and (known is None or known.status in ("ASKED", "DONE")):
+            failed = known or _new(top_up, kept, told)  # kept, so that an older truth does not take it yet
+            yield _undone(top_up, kept, replace(failed, provider_id=told.provider_id))
     for told, known in matched:
         if told.state == "FAILED" or not (known is None or _may_be_taken(known)):
             continue
-        number = 1 + max((each.number for each in kept), default=0)
-        new = known or KeptPayback(*top_up.place, number, told.kind, "ASKED", told.amount)
+        new = known or _new(top_up, kept, told)
         yield _taken(top_up, kept, replace(new, provider_id=told.provider_id, amount=told.amount), unit)
+
+
+def _new(top_up: TopUp, kept: Sequence[KeptPayback], told: Payback) -> KeptPayback:
+    number = 1 + max((each.number for each in kept), default=0)
+    return KeptPayback(*top_up.place, number, told.kind, "ASKED", told.amount)
 
 
 def _match(kept: Sequence[KeptPayback], told: Payback) -> KeptPayback | None:

@@ -251,7 +251,7 @@ class LedgerEntry:
             for number, amount in parts
         ]
 
-    @strawberry.field(description="The burn or settlement that this entry gives back, or a part of it.")
+    @strawberry.field(description="The burn, settlement or clawback that this entry gives back, or a part of it.")
     async def reverses(self, info: Info) -> "LedgerEntry | None":
         if self.of.cause.reverses is None:
             return None
@@ -261,7 +261,7 @@ class LedgerEntry:
 
     @strawberry.field(description="How much of it has been given back.")
     async def reversed_amount(self, info: Info) -> Credits:
-        if self.of.kind not in entries.REVERSIBLE:
+        if self.of.kind not in entries.GIVEN_BACK:
             return 0
         place = (self.of.customer_id, self.of.credit_type_id, self.of.sequence)
         return await info.context.loaders.reversed_amounts.load(place) or 0

@@ -41,6 +41,8 @@ AIMED: dict[str, str] = {
     "Query.entry": '(id: "{entry}")',
     "Query.event": '(source: "{source}", eventId: "{event}")',
     "Query.hold": '(id: "{hold}")',
+    "Query.topUp": '(id: "{top_up}")',
+    "Query.paymentIssues": "",
     "Query.check": '(input: {{customer: "{customer}", creditType: "ai", amount: "1"}})',
     "Query.deadLetters": "",
     "Query.disputes": "",
@@ -63,6 +65,11 @@ AIMED: dict[str, str] = {
     "Mutation.withdrawDispute": '(id: "{dispute}")',
     "Mutation.updateDispute": '(id: "{dispute}", note: "n")',
     "Mutation.resolveDispute": '(id: "{dispute}", uphold: true, resolution: "r", idempotencyKey: "{fresh}")',
+    "Mutation.startTopUp": '(input: {{customer: "{customer}", bundle: "pack", idempotencyKey: "{fresh}"}})',
+    "Mutation.cancelTopUp": '(id: "{top_up}")',
+    "Mutation.refundTopUp": '(id: "{top_up}", reason: OTHER, note: "n", idempotencyKey: "{fresh}")',
+    "Mutation.setupPaymentMethod": '(customer: "{customer}")',
+    "Mutation.resolvePaymentIssue": '(id: "{issue}", note: "n")',
     "Mutation.ingestEvents": '(events: [{{id: "{fresh}", source: "s", type: "llm.tokens", subject: "{customer}", data: {{}}}}])',
     "Mutation.upsertCustomer": '(input: {{key: "{fresh}"}})',
     "Mutation.createEmbedToken": '(input: {{customer: "{customer}"}})',
@@ -81,6 +88,7 @@ AIMED: dict[str, str] = {
     "Mutation.setLateEventCutoff": '(customer: "{customer}")',
     "Subscription.balanceUpdated": '(customer: "{customer}")',
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
+    "Subscription.topUpUpdated": '(id: "{top_up}")',
     "Subscription.disputeUpdated": '(customer: "{customer}")',
 }
 # Type → the scope that lets a customer see it.
@@ -97,6 +105,9 @@ SHOWN_BY = {
     "Dispute": "dispute:create",
     "DisputeEvent": "dispute:create",
     "SpendLimit": "limits:read",
+    "TopUp": "topup:create",
+    "TopUpConnection": "topup:create",
+    "PaymentMethod": "recharge:manage",
     "Member": "usage:read",
     "UsageSeries": "usage:read",
 }
@@ -217,12 +228,15 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
         event = {"specversion": "1.0", "source": CANARY, "id": f"{CANARY}-{number}", "type": type_}
         await admin.send_events([{**event, "subject": customer, "data": data}])
     (letter,) = await admin.dead_letters("UNKNOWN_TYPE")
+    bought = await admin.must("startTopUp", customer=customer, bundle="pack", idempotencyKey=f"{CANARY}-t")
     return {
         "customer": customer,
         "letter": letter["id"],
         "entry": burned["entry"]["id"],
         "grant": granted["grant"]["id"],
         "dispute": contested["dispute"]["id"],
+        "top_up": bought["topUp"]["id"],
+        "issue": "iss_1",
         "hold": held["hold"]["id"],
         "policy": policy["policy"]["id"],
         "limit": limit["limit"]["id"],
@@ -243,6 +257,8 @@ def made_up(victim: dict[str, str]) -> dict[str, str]:
         "hold": "_".join([*hold[:-1], "zzz"]),
         "grant": "_".join([*grant[:-1], "zzz"]),
         "dispute": "_".join([*dispute[:-1], "zzz"]),
+        "top_up": "_".join([*victim["top_up"].split("_")[:-1], "zzz"]),
+        "issue": "iss_zzzz",
         "policy": "pol_zzzz",
         "limit": "_".join([*victim["limit"].split("_")[:-1], "zzz"]),
         "key": "key_zzzz",
@@ -300,6 +316,12 @@ async def everything_of(owner: asyncpg.Connection, tenants: Tenants) -> dict[str
         "disputes",
         "dispute_entries",
         "dispute_events",
+        "top_ups",
+        "paybacks",
+        "payment_customers",
+        "payment_methods",
+        "payment_issues",
+        "money_movements",
         "members",
         "spend_limits",
         "limit_windows",
