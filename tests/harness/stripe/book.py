@@ -76,7 +76,7 @@ class Book:
             raise missing(kind, identity, param=param, elsewhere=self.elsewhere(identity))
         return found
 
-    def emit(self, name: str, item: Json, **previous: Any) -> Json:
+    def emit(self, name: str, item: Json, /, **previous: Any) -> Json:
         """An event with the object as it is now; `previous`: what its changed fields were. Told to whoever listens."""
         data: Json = {"object": orjson.loads(orjson.dumps(item))}
         if previous:

@@ -20,6 +20,7 @@ from tests.harness.stripe.problems import Problem
 from tests.harness.stripe.routes import CALLS, Call
 
 BACKLOG = 512
+TICK_S = 0.02
 
 
 class Protocol(HttpToolsProtocol):
@@ -28,6 +29,16 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+class Serving(uvicorn.Server):
+    """Notices soon that it is told to stop: each test has one."""
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            await asyncio.sleep(TICK_S)
 
 
 def application(fake: Fake) -> Starlette:
@@ -85,7 +96,7 @@ async def serve(fake: Fake, listener: socket.socket, ready: Callable[[uvicorn.Se
         access_log=False,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = Serving(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
