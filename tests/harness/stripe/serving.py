@@ -28,7 +28,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[TRANSPORT] = self.transport  # type: ignore[typeddict-unknown-key]
+        self.scope[TRANSPORT] = self.transport
 
 
 class Serving(uvicorn.Server):
@@ -79,6 +79,9 @@ def listening(port: int = 0) -> socket.socket:
     """A socket on 127.0.0.1, on a free port unless one is named."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(
+        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+    )  # asyncio does so for its own alone; else 40 ms a call
     listener.bind(("127.0.0.1", port))
     listener.listen(BACKLOG)
     return listener

@@ -44,10 +44,10 @@ async def test_a_fault_and_the_same_call_again(fake: FakeStripe, knob: str):
     asked = charge_of(customer, method)
     for error, charges in ((raised, int(took_effect)), (again, int(again is None or took_effect))):
         if error is None:
-            assert (await client.v1.payment_intents.create_async(asked, KEY)).status == "succeeded"  # type: ignore[arg-type]
+            assert (await client.v1.payment_intents.create_async(asked, KEY)).status == "succeeded"
         else:
             with pytest.raises(error):
-                await client.v1.payment_intents.create_async(asked, KEY)  # type: ignore[arg-type]
+                await client.v1.payment_intents.create_async(asked, KEY)
         assert len(fake.charges()) == charges
     assert fake.counters()["knobs"][knob] == {"asked": 1, "fired": 1}
     fake.check_money()
@@ -118,7 +118,7 @@ async def test_thousands_of_orders_a_minute(fake: FakeStripe, client: stripe.Str
 
     async def lane(number: int) -> None:
         for turn in range(each):
-            await client.v1.payment_intents.create_async(charge_of(customer, method, f"{number}-{turn}"))  # type: ignore[arg-type]
+            await client.v1.payment_intents.create_async(charge_of(customer, method, f"{number}-{turn}"))
 
     await asyncio.gather(*(lane(number) for number in range(lanes)))
     assert len(fake.check_money()) == lanes * each

@@ -49,7 +49,7 @@ async def test_of_32_at_once_one_charges_and_the_others_are_told_to_wait(fake: F
     fake.turn("slow_before_effect", only="payment_intents", seconds=1.0)
     asked, key = charge_of(customer, method), {"idempotency_key": "k"}
     answers = await asyncio.gather(
-        *(client.v1.payment_intents.create_async(asked, key) for _ in range(32)),  # type: ignore[arg-type]
+        *(client.v1.payment_intents.create_async(asked, key) for _ in range(32)),
         return_exceptions=True,
     )
     refused = [answer for answer in answers if isinstance(answer, stripe.StripeError)]
@@ -64,7 +64,7 @@ async def test_32_at_once_that_ask_again_all_get_the_one_object(fake: FakeStripe
     customer, method = await kept_card(client)
     fake.turn("slow_before_effect", only="payment_intents", seconds=0.1)
     asked, key = charge_of(customer, method), {"idempotency_key": "k"}
-    answers = await asyncio.gather(*(client.v1.payment_intents.create_async(asked, key) for _ in range(32)))  # type: ignore[arg-type]
+    answers = await asyncio.gather(*(client.v1.payment_intents.create_async(asked, key) for _ in range(32)))
     assert len({intent.id for intent in answers}) == 1
     assert [charge["payment_intent"] for charge in fake.charges(order="o1")] == [answers[0].id]
 

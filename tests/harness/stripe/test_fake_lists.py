@@ -149,3 +149,11 @@ values = st.recursive(
 def test_what_the_library_writes_is_read_as_it_was_meant(form: dict[str, Any], metadata: dict[str, str]):
     written = urlencode(list(_api_encode({**form, "metadata": metadata})))
     assert forms.parse(written) == {**form, "metadata": metadata}
+
+
+async def test_customers_are_found_by_what_we_wrote_on_them_and_by_address(client: stripe.StripeClient):
+    made = await client.v1.customers.create_async({"email": "ada@example.com", "metadata": {"customer": "c1"}})
+    await client.v1.customers.create_async({"email": "bob@example.com"})
+    by_ours = await client.v1.customers.search_async({"query": "metadata['customer']:'c1'"})
+    by_address = await client.v1.customers.list_async({"email": "ada@example.com"})
+    assert [[c.id for c in found.data] for found in (by_ours, by_address)] == [[made.id]] * 2

@@ -1,7 +1,7 @@
 """Webhooks: signed as the library wants them, tried again, and everything that a knob may do to them."""
 
 import asyncio
-from datetime import datetime
+import time
 from typing import Any
 
 import pytest
@@ -136,7 +136,7 @@ async def test_the_library_refuses_what_is_badly_signed(
     true = [item for item in receiver.received if _is_believed(item)]
     if kind == "far_future":  # the library believes it; whoever receives it has to look at the time
         assert len(true) == 2
-        assert max(_signed_at(item.signature) for item in true) > datetime.now().astimezone().timestamp() + 86400
+        assert max(_signed_at(item.signature) for item in true) > time.time() + 86400
     else:
         assert len(true) == 1
     assert (forged["forged"], len(receiver.received)) == (kind, 2)
