@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import traceback
 from collections import Counter
 from typing import Any
 
@@ -114,8 +115,13 @@ class Fake:
             body = orjson.dumps(expanded(book, result, paths) if paths else result)
             return Answer(200, body, about), True
         except Problem as problem:
+            if problem.status == 404 and problem.body["error"]["param"] not in request.path_params:
+                problem.status = 400  # a parameter names it, not the address
             refused = _refusal(problem)
             return Answer(refused.status, refused.body, {**about, **refused.headers}), problem.stored
+        except Exception:
+            traceback.print_exc()  # a fault of the fake's own, which whoever called only sees as a 500
+            raise
         finally:
             book.request = books.Request()
 

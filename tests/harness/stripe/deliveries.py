@@ -3,17 +3,20 @@
 import asyncio
 import hashlib
 import hmac
+import itertools
 import random
 import time
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 import orjson
 
 from tests.harness.stripe import forgery
 from tests.harness.stripe.book import Json
 from tests.harness.stripe.knobs import Knobs
+from tests.harness.wire import Lost, Wire
 
 AT_ONCE = 32
 TIMEOUT_S = 10.0
@@ -65,9 +68,7 @@ class Deliveries:
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: list[tuple[Endpoint, Json]] = []
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._client = httpx.AsyncClient(
-            timeout=TIMEOUT_S, limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-        )
+        self._idle: dict[str, list[Wire]] = defaultdict(list)
 
     def take(self, event: Json) -> None:
         """An event happened. Returns at once."""
@@ -146,12 +147,14 @@ class Deliveries:
             "user-agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
             "stripe-signature": header,
         }
+        idle = self._idle[endpoint.url]
+        wire = idle.pop() if idle else Wire(endpoint.url, timeout_s=TIMEOUT_S)
         try:
-            answer = await self._client.post(endpoint.url, content=payload, headers=headers)
-        except (httpx.HTTPError, OSError) as error:
-            entry.answer = repr(error)
-            return entry
-        entry.status, entry.answer = answer.status_code, answer.text[:500]
+            answer = await wire.request("POST", urlsplit(endpoint.url).path, headers, payload)
+            entry.status, entry.answer = answer.status, answer.body[:500].decode(errors="replace")
+        except Lost as error:
+            entry.answer = str(error)
+        idle.append(wire)
         return entry
 
     def log(self) -> list[dict[str, Any]]:
@@ -171,4 +174,5 @@ class Deliveries:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.aclose()
+        for wire in itertools.chain.from_iterable(self._idle.values()):
+            wire.drop()

@@ -1,5 +1,6 @@
 """What was really taken, given back and contested, by the order that the caller's metadata name."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,9 +52,9 @@ def check(book: Book, by: str, *, once: bool = True) -> dict[str, Money]:
         if once and order:
             assert money.charges <= 1, f"order {order} was charged {money.charges} times: {asdict(money)}"
         assert 0 <= money.refunded <= money.taken, f"order {order}: {asdict(money)}"
-    for intent in book.kinds["payment_intent"]:
-        paid = [c for c in book.kinds["charge"] if c["payment_intent"] == intent["id"] and c["paid"]] if once else []
-        assert len(paid) <= 1, f"{intent['id']} was charged {len(paid)} times"
+    of_intents = Counter(charge["payment_intent"] for charge in book.kinds["charge"] if charge["paid"])
+    for intent, charges in of_intents.items():
+        assert charges == 1, f"{intent} was charged {charges} times"
     for charge in book.kinds["charge"]:
         assert 0 <= charge["amount_refunded"] <= charge["amount_captured"], charge["id"]
     lines = sum(line["amount"] for line in book.kinds["balance_transaction"])
