@@ -9,8 +9,8 @@ from credits.workspaces import Workspace
 def providers(stripe: Provider | None, sandbox: Provider) -> Callable[[Workspace], Provider | None]:
     """Which provider serves a workspace; None: nobody is set up to.
 
-    `sandbox` serves test workspaces alone. With `stripe` (None: the setting PAYMENTS says sandbox), a live key serves live workspaces and leaves test ones to the
-    sandbox; a test key serves all of them, in test mode.
+    `sandbox` serves test workspaces alone. With `stripe` (None: PAYMENTS says sandbox), a live key serves live workspaces
+    and leaves test ones to the sandbox; a test key serves all of them, in test mode.
     """
 
     def of(workspace: Workspace) -> Provider | None:
