@@ -74,7 +74,14 @@ def _of_account(account: Json | None) -> Said:
 async def _of_currencies(asker: Asker, account: Json, currencies: Collection[str]) -> Said:
     """Which of the currencies customers of that country's accounts may pay in."""
     country = str(account.get("country") or "")
-    spec = await asker.find(lambda: asker.v1.country_specs.retrieve_async(country))
+    try:
+        spec = await asker.find(lambda: asker.v1.country_specs.retrieve_async(country))
+    except ProviderRefused:  # a restricted key
+        return (
+            "ok",
+            "currencies",
+            f"{', '.join(sorted(currencies))}; this key may not ask whether the account takes them",
+        )
     known = {str(code).upper() for code in (spec or {}).get("supported_payment_currencies") or []}
     missing = sorted(set(currencies) - known) if known else []
     if missing:

@@ -8,6 +8,7 @@ from stripe import params
 from stripe.params import checkout as checkout_params
 
 from tests.harness.stripe import cards, charging, checkout, customers, intents, listing, returns, setups
+from tests.harness.stripe.amounts import SUPPORTED
 from tests.harness.stripe.book import Book, Json
 
 Handler = Callable[..., Json]
@@ -61,6 +62,10 @@ def _account(book: Book, _form: Json, account: str = "") -> Json:
         "payouts_enabled": True,
         "type": "standard",
     }
+
+
+def _country(_book: Book, _form: Json, country: str) -> Json:
+    return {"id": country, "object": "country_spec", "supported_payment_currencies": sorted(SUPPORTED)}
 
 
 def _attach(book: Book, form: Json, payment_method: str) -> Json:
@@ -174,6 +179,7 @@ CALLS = [
     _call("GET", "/events/{event}", "events.retrieve", _get("event", "event"), P.EventRetrieveParams),
     _call("GET", "/account", "account.retrieve", _account, None),
     _call("GET", "/accounts/{account}", "account.retrieve", _account, None),
+    _call("GET", "/country_specs/{country}", "country_specs.retrieve", _country, P.CountrySpecRetrieveParams),
     _call("GET", "/balance", "balance.retrieve", _balance, P.BalanceRetrieveParams),
     _call(
         "GET",

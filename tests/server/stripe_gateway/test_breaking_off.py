@@ -19,7 +19,7 @@ LOST = {
 
 
 @pytest.mark.parametrize("what", LOST)
-async def test_whatever_is_lost_of_a_charge_it_is_made_once(fake, what):
+async def test_s1_whatever_is_lost_of_a_charge_it_is_made_once(fake, what):
     """S1, S19: the same key finds the same payment intent."""
     gateway = gateway_to(fake, patience_s=2.0)
     payer, method = await saved_card(fake, gateway, a_payer())
@@ -54,7 +54,7 @@ async def test_whatever_is_lost_of_a_checkout_there_is_one(fake, what):
     await gateway.close()
 
 
-async def test_an_order_that_nobody_wrote_the_ids_of_is_read(fake, gateway):
+async def test_k3_an_order_that_nobody_wrote_the_ids_of_is_read(fake, gateway):
     """K3: killed between Stripe's answer and our record."""
     fake.search_lag(60)
     payer, method = await saved_card(fake, gateway, a_payer())
@@ -73,7 +73,7 @@ async def test_an_order_that_nobody_wrote_the_ids_of_is_read(fake, gateway):
     ]
 
 
-async def test_nor_does_it_matter_that_nobody_wrote_down_the_customer(fake, gateway):
+async def test_k3_nor_does_it_matter_that_nobody_wrote_down_the_customer(fake, gateway):
     fake.search_lag(60)
     order = an_order()
     started = await gateway.start(order)
@@ -87,7 +87,7 @@ async def test_what_nobody_asked_for_is_not_there(gateway):
 
 
 @pytest.mark.parametrize("mode", ["HOSTED", "ELEMENT", "OFF_SESSION"])
-async def test_after_the_key_is_forgotten_the_order_is_found_and_not_asked_for_again(own_fake, mode):
+async def test_s2_after_the_key_is_forgotten_the_order_is_found_and_not_asked_for_again(own_fake, mode):
     """S2: a crash, and a retry a day later."""
     gateway = gateway_to(own_fake)
     payer, method = await saved_card(own_fake, gateway, a_payer())
@@ -104,7 +104,7 @@ async def test_after_the_key_is_forgotten_the_order_is_found_and_not_asked_for_a
         await each.close()
 
 
-async def test_after_the_key_is_forgotten_what_was_never_made_is_charged_once(own_fake):
+async def test_s2_after_the_key_is_forgotten_what_was_never_made_is_charged_once(own_fake):
     payer, method = await saved_card(
         own_fake, gateway := gateway_to(own_fake, real_now=lambda: later(hours=25)), a_payer()
     )

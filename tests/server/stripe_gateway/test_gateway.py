@@ -177,7 +177,7 @@ async def test_a_saved_card_is_charged_with_nobody_there(fake, gateway):
 
 
 @pytest.mark.parametrize("behaviour", ["insufficient_funds", "expired_card", "stolen_card"])
-async def test_a_decline_with_nobody_there_has_failed_and_says_why(fake, gateway, behaviour):
+async def test_s17_a_decline_with_nobody_there_has_failed_and_says_why(fake, gateway, behaviour):
     payer, method = await saved_card(fake, gateway, a_payer())
     fake.card_behaves(method, behaviour)
     order = an_order(payer, mode="OFF_SESSION", method=method)
@@ -187,7 +187,7 @@ async def test_a_decline_with_nobody_there_has_failed_and_says_why(fake, gateway
     assert (await gateway.read(known(order, told))).state == "FAILED"
 
 
-async def test_a_card_that_wants_authentication_asks_for_it(fake, gateway):
+async def test_s17_a_card_that_wants_authentication_asks_for_it(fake, gateway):
     """S17: 3DS with nobody there: the customer is told, and has what to confirm with."""
     payer, method = await saved_card(fake, gateway, a_payer())
     fake.card_behaves(method, "authenticates")
