@@ -10,7 +10,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -174,28 +174,37 @@ class Sender:
 
     # ─── for ever ────────────────────────────────────────────────────────────────────────────────────────────
     async def run(self) -> None:
-        """Looks, again and again."""
-        done_at = dict.fromkeys((self._tell_expiring, self._measure, self._forget), -_FORGET_EVERY_S)
-        every = {self._tell_expiring: _EXPIRING_EVERY_S, self._measure: _MEASURE_EVERY_S, self._forget: _FORGET_EVERY_S}
+        """Looks for what is to be sent, again and again."""
         while True:
-            try:
-                await self.look()
-                for job, at in done_at.items():
-                    if time.monotonic() - at >= every[job]:
-                        done_at[job] = time.monotonic()
-                        await job()
-            except Exception as error:
-                if not is_unavailable(error):
-                    logger.exception("webhooks could not be looked at; the next round tries again")
-                else:
-                    logger.warning("webhooks wait for the store: %s", error)
+            await self._try(self.look)
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def tend(self) -> None:
+        """What else is to be done again and again, beside it: nothing of it makes a message wait."""
+        every = {self._tell_expiring: _EXPIRING_EVERY_S, self.measure: _MEASURE_EVERY_S, self._forget: _FORGET_EVERY_S}
+        done_at = dict.fromkeys(every, -_FORGET_EVERY_S)
+        while True:
+            for job, after_s in every.items():
+                if time.monotonic() - done_at[job] >= after_s:
+                    done_at[job] = time.monotonic()
+                    await self._try(job)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def _try(self, job: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await job()
+        except Exception as error:
+            if not is_unavailable(error):
+                logger.exception("webhooks could not be looked after; the next round tries again")
+            else:
+                logger.warning("webhooks wait for the store: %s", error)
 
     async def _tell_expiring(self) -> None:
         for workspace in [] if self._refuse_writes() else await list_workspaces(self._database):
             await tell_expiring(self._database, workspace.id)
 
-    async def _measure(self) -> None:
+    async def measure(self) -> None:
+        """How long the oldest message of any workspace has waited, for /metrics."""
         ages = [0]
         for workspace in await list_workspaces(self._database):
             async with self._database.hot(workspace.id) as connection:
@@ -213,11 +222,11 @@ class Sender:
 @asynccontextmanager
 async def sending(sender: Sender) -> AsyncIterator[None]:
     """Sends for as long as the context lasts."""
-    async with for_ever(sender.run(), "webhooks"):
-        try:
+    try:
+        async with for_ever(sender.tend(), "webhooks kept"), for_ever(sender.run(), "webhooks sent"):
             yield
-        finally:
-            await sender.close()
+    finally:
+        await sender.close()
 
 
 def headers_of(outgoing: Outgoing, pepper: str, now: datetime) -> dict[str, str]:

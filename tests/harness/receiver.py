@@ -114,7 +114,8 @@ async def receiving(
         assert task is not None
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        await receiver.serve(reader, writer)
+        with suppress(asyncio.CancelledError):  # the end of the test: nobody is to be told
+            await receiver.serve(reader, writer)
 
     server = await asyncio.start_server(connected, "127.0.0.1", port, ssl=context)
     receiver.port = server.sockets[0].getsockname()[1]

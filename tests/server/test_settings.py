@@ -32,6 +32,11 @@ WRONG = {
     ("LATE_EVENT_CUTOFF", "x"): "'x' is not an ISO 8601 duration such as P7D",
     ("LATE_EVENT_CUTOFF", "-P1D"): "'-P1D' is not an ISO 8601 duration such as P7D",
     ("LATE_EVENT_CUTOFF", "P1M"): "'P1M' has calendar months or years, whose length varies; give days, such as P30D",
+    (
+        "WEBHOOK_PRIVATE_ADDRESSES",
+        "10.0.0.0/8,10.0.0.1/8",
+    ): "10.0.0.1/8 has host bits set; give networks such as 10.0.0.0/8 (several: with commas)",
+    ("WEBHOOK_RETRIES", "PT5S,soon"): "'soon' is not an ISO 8601 duration such as P7D",
     ("ENVIRONMENT", "staging"): "'staging' is not one of 'production' or 'development'",
     ("PUBLIC_URL", "credits.example"): "'credits.example' is not an address such as https://credits.example.com",
     ("PUBLIC_URL", "https://h/?a=1"): "'https://h/?a=1' is not an address such as https://credits.example.com",
