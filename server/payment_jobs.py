@@ -53,10 +53,12 @@ class Reconciler:
         metrics.PAYMENTS_RECONCILED.set_function(lambda: time.monotonic() - self._ended_at)
 
     async def run(self) -> None:
-        """For ever."""
+        """For ever; soon at first, for what has happened while nobody was there."""
+        pause = random.uniform(0.0, 0.2)  # noqa: S311 -- no secret
         while True:
+            await asyncio.sleep(self._every_s * pause)
             # Processes that were started together do not ask together.
-            await asyncio.sleep(self._every_s * random.uniform(0.8, 1.1))  # noqa: S311 -- no secret
+            pause = random.uniform(0.8, 1.1)  # noqa: S311 -- no secret
             if self._refuse_writes():
                 continue
             try:

@@ -78,23 +78,32 @@ class EventList:
         known: set[str] = set()
         for workspace_id in workspaces if listed else ():
             known |= await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in listed])
-        concerned: dict[Ours, list[tuple[str, str]]] = {}
-        for event in reversed(listed):
-            if event["id"] in known:
-                continue
-            ours = None if event.get("account") else await self._teller.whose(event)
+        fresh = [event for event in reversed(listed) if event["id"] not in known]
+        turn = asyncio.Semaphore(AT_ONCE)
+        unanswered: list[ProviderUnavailable] = []
+
+        async def whose(event: Json) -> Ours | None:
+            async with turn:
+                try:
+                    ours = None if event.get("account") else await self._teller.whose(event)
+                except ProviderUnavailable as error:
+                    unanswered.append(error)
+                    return None
             if ours is None:
                 self._ignore(event["id"])
-            elif ours.workspace_id in workspaces:
+            return ours
+
+        concerned: dict[Ours, list[tuple[str, str]]] = {}
+        for event, ours in zip(fresh, await asyncio.gather(*map(whose, fresh)), strict=True):
+            if ours is not None and ours.workspace_id in workspaces:
                 concerned.setdefault(ours, []).append((event["id"], event["type"]))
-        turn = asyncio.Semaphore(AT_ONCE)
 
         async def look(ours: Ours, told: list[tuple[str, str]]) -> None:
             async with turn:
                 await self._look(ours, told)
 
         done = await asyncio.gather(*(look(*each) for each in concerned.items()), return_exceptions=True)
-        failed = [each for each in done if isinstance(each, BaseException)]
+        failed = [*unanswered, *(each for each in done if isinstance(each, BaseException))]
         if failed:  # the others are done and kept; this slice is read again for those alone
             raise failed[0]
         return sum(map(len, concerned.values()))
