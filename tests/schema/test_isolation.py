@@ -114,6 +114,8 @@ NOT_FOR_CUSTOMERS = {
     "Promotion",
     "AuditEvent",
     "WebhookEndpoint",
+    "RevenueReport",
+    "JournalLine",
 }
 
 
