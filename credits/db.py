@@ -321,12 +321,19 @@ class Fetches(Protocol):
     async def fetchval(self, query: str, /, *arguments: Any) -> Any: ...
 
 
-async def bare(connection: AsyncConnection) -> Fetches:
+class Runs(Fetches, Protocol):
+    """Where statements can be run: either door, in one database transaction."""
+
+    async def fetchrow(self, query: str, /, *arguments: Any) -> asyncpg.Record | None: ...
+    async def execute(self, query: str, /, *arguments: Any) -> str: ...
+
+
+async def bare(connection: AsyncConnection) -> Runs:
     """The driver's own connection below an ordinary one, in the same database transaction: for a statement that both
     doors have, planned here as there, and by this process alone."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
     await driver.execute(_AS_HOT)
-    found: Fetches = driver
+    found: Runs = driver
     return found
 
 

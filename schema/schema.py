@@ -9,7 +9,9 @@ from schema.mutations.customers import CustomerMutations
 from schema.mutations.disputes import DisputeMutations
 from schema.mutations.limits import LimitMutations
 from schema.mutations.spending import SpendingMutations
+from schema.mutations.top_ups import TopUpMutations
 from schema.mutations.usage import UsageMutations
+from schema.mutations.webhooks import WebhookMutations
 from schema.queries import Query
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
@@ -24,6 +26,8 @@ class Mutation(
     CustomerMutations,
     LimitMutations,
     ConfigurationMutations,
+    TopUpMutations,
+    WebhookMutations,
 ):
     pass
 

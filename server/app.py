@@ -6,6 +6,7 @@ after each commit: the writer → the hub → subscriptions, here and in other p
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import cache
 
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from credits.posting.reader import Reader
 from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
 from credits.proof.seal import Seal
+from credits.recharge.cashier import Cashier
 from schema.context import Services
 from schema.loaders import Loaders
 from schema.schema import build
@@ -32,9 +34,14 @@ from server.events import create_events_route
 from server.graphql import create_graphql_routes
 from server.jobs import for_ever, keeping_standings, rolling_up, sweeping, telling_revenue
 from server.live import Hub
+from server.outgoing import Outgoing
+from server.payments import providers
 from server.proving import Prover
+from server.sandbox.provider import open_sandbox
+from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
 from server.tokens import minter
+from server.webhooks import Sender, sending
 
 
 class Application(FastAPI):
@@ -73,6 +80,7 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     app.router.routes += [http, socket]
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.router.routes += create_embed_routes()
+    app.router.routes += create_sandbox_routes(authenticator, app, settings)
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
     app.add_route("/metrics", metrics.route)
@@ -98,6 +106,8 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
+    provider_for = providers(settings, open_sandbox(database, settings, floor.low))
+    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, lambda: datetime.now(UTC))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(
@@ -109,6 +119,17 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     )
     await stack.enter_async_context(for_ever(prover.run(), "prove"))
     await stack.enter_async_context(rolling_up(database, floor.low))
+    outgoing = Outgoing(settings.webhook_private_addresses)
+    stack.push_async_callback(outgoing.close)
+    sender = Sender(
+        database,
+        outgoing,
+        pepper=settings.secret_key,
+        schedule=settings.webhook_retries,
+        config_changed=hub.publish_config,
+        refuse_writes=floor.low,
+    )
+    await stack.enter_async_context(sending(sender))
     await stack.enter_async_context(telling_revenue(database, floor.low))
     return Services(
         database=database,
@@ -122,6 +143,10 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         watch_disputes=hub.subscribe_disputes,
         publish_dispute=hub.publish_dispute,
         dispute_sla=settings.dispute_sla,
+        cashier=cashier,
+        watch_top_ups=hub.subscribe_top_ups,
+        allowed_origins=settings.allowed_origins,
+        webhook_problem=outgoing.problem_of,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
 

@@ -16,6 +16,13 @@ RECONCILIATION_PROBLEMS = Gauge(
     "Mismatches, broken chains and unaccounted events of every workspace's last reconciliation; must stay zero",
     registry=REGISTRY,
 )
+WEBHOOKS_SENT = Counter("scrip_webhooks_sent_total", "Webhooks that were taken by their receiver", registry=REGISTRY)
+WEBHOOKS_FAILED = Counter("scrip_webhooks_failed_total", "Attempts at webhooks that were not taken", registry=REGISTRY)
+WEBHOOKS_OLDEST_WAITING_S = Gauge(
+    "scrip_webhooks_oldest_waiting_seconds",
+    "How long the oldest webhook has waited for its receiver, of every workspace",
+    registry=REGISTRY,
+)
 DISK_FREE_BYTES = Gauge("scrip_disk_free_bytes", "Free bytes under the embedded database", registry=REGISTRY)
 
 

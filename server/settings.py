@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credits import bounds, durations
+from credits.webhooks.addresses import Network, networks
 from server.operator_error import OperatorError
 
 PREFIX = "SCRIP_"
@@ -46,6 +47,21 @@ def _interval(value: object) -> object:
     return timedelta(0) if value == "PT0S" else _duration(value)
 
 
+def _durations(value: object) -> object:
+    """`PT5S, PT5M` to a tuple."""
+    return tuple(_duration(part.strip()) for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _networks(value: object) -> object:
+    """`10.0.0.0/8, fd00::/8` to a tuple."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return networks(part.strip() for part in value.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; give networks such as 10.0.0.0/8 (several: with commas)") from error
+
+
 def _origins(value: object) -> object:
     """`https://a.example, https://b.example` to a tuple."""
     if not isinstance(value, str):
@@ -56,6 +72,16 @@ def _origins(value: object) -> object:
         if parts.scheme not in {"http", "https"} or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
             raise ValueError(f"{origin!r} is not an origin such as https://app.example.com (several: with commas)")
     return origins
+
+
+def _address(value: object) -> object:
+    """`https://credits.example.com`, or with a path; without a slash at its end."""
+    if not isinstance(value, str) or not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
+        raise ValueError(f"{value!r} is not an address such as https://credits.example.com")
+    return value.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -96,9 +122,20 @@ class Settings(BaseSettings):
     dispute_sla: Annotated[timedelta, BeforeValidator(_duration)] = Field(
         default=bounds.DISPUTE_SLA, description="until a dispute is to be decided; ISO 8601"
     )
+    webhook_private_addresses: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        default=(),
+        description="networks that webhooks may call though they are not public, http:// too; CIDRs, with commas",
+    )
+    webhook_retries: Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_durations)] = Field(
+        default=bounds.WEBHOOK_RETRIES,
+        description="the longest waits between attempts at a webhook; ISO 8601, with commas",
+    )
     environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=(), description="web origins that may call us besides our own, with commas"
+    )
+    public_url: Annotated[str, BeforeValidator(_address)] = Field(
+        default="", description="where browsers reach this server; empty: where it listens"
     )
     log_format: Literal["text", "json"] = Field(default="text", description="one line per record, or one JSON object")
 
@@ -112,9 +149,10 @@ class Settings(BaseSettings):
         """We run the database ourselves; stays true when `running_on` has filled in its URL."""
         return self._embedded
 
-    def running_on(self, database_url: str, broadcast_url: str) -> Self:
-        """These settings, complete: what the start found out filled in."""
-        return self.model_copy(update={"database_url": database_url, "broadcast_url": broadcast_url})
+    def running_on(self, database_url: str, broadcast_url: str, address: str = "") -> Self:
+        """These settings, complete: what the start found out filled in. `address` is where it listens."""
+        found = {"database_url": database_url, "broadcast_url": broadcast_url}
+        return self.model_copy(update=found | {"public_url": self.public_url or address})
 
     @property
     def development(self) -> bool:

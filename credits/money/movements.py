@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, Table, Text
 
-from credits.db import HotConnection, metadata
+from credits.db import Runs, metadata
 
 MovementKind: TypeAlias = Literal["SALE", "REFUND", "REFUND_FAILED", "CHARGEBACK", "CHARGEBACK_WON"]
 
@@ -46,7 +46,7 @@ class Movement:
     reference: str
 
 
-async def add_movement(connection: HotConnection, movement: Movement, now: datetime) -> None:
+async def add_movement(connection: Runs, movement: Movement, now: datetime) -> None:
     """Writes it, in the database transaction of the entry, under the customer's lock."""
     await connection.execute(
         _ADD_MOVEMENT,

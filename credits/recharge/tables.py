@@ -12,7 +12,7 @@ top_ups = Table(
     Column("customer_id", BigInteger, primary_key=True),
     Column("number", Integer, primary_key=True),
     *(Column(name, BigInteger) for name in ("credits", "price", "paid", "paid_back", "clawed_back", "fingerprint")),
-    *(Column(name, _AT) for name in ("created_at", "changed_at", "settled_at", "look_at")),
+    *(Column(name, _AT) for name in ("created_at", "changed_at", "settled_at", "asked_at", "look_at")),
     *(Column(name, Integer) for name in ("workspace_id", "credit_type_id", "bundle_id", "quantity", "priority")),
     *(Column(name, Integer) for name in ("version", "grant_number", "actor_id")),
     Column("automatic", Boolean),
@@ -29,7 +29,7 @@ paybacks = Table(
     metadata,
     Column("customer_id", BigInteger, primary_key=True),
     *(Column(name, Integer, primary_key=True) for name in ("top_up", "number")),
-    *(Column(name, BigInteger) for name in ("amount", "credits", "fingerprint")),
+    *(Column(name, BigInteger) for name in ("amount", "counted", "minor", "credits", "fingerprint")),
     *(Column(name, _AT) for name in ("created_at", "settled_at")),
     *(Column(name, Integer) for name in ("workspace_id", "sequence", "undone_by", "actor_id")),
     *(Column(name, Text) for name in ("kind", "status", "provider_id", "reason", "note", "key")),
@@ -82,9 +82,9 @@ payment_issues = Table(
     Column("workspace_id", Integer, primary_key=True),
     Column("id", BigInteger, primary_key=True),
     Column("customer_id", BigInteger),
-    Column("top_up", Integer),
+    *(Column(name, Integer) for name in ("top_up", "resolved_by")),
     *(Column(name, _AT) for name in ("at", "resolved_at")),
-    *(Column(name, Text) for name in ("kind", "message", "event", "expected", "actual")),
+    *(Column(name, Text) for name in ("kind", "message", "event", "expected", "actual", "note")),
 )
 
 payment_cursors = Table(

@@ -1,10 +1,11 @@
-"""What a top-up is: credits that a person buys, or the rule does (a recharge). PURE."""
+"""What a top-up is: credits that a person buys, or the rule does (a recharge); and what of it was paid back. PURE."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from credits import ids
+from credits.errors import Refusal
 from credits.recharge.provider import Mode, ProviderName
 
 TopUpStatus: TypeAlias = Literal[
@@ -12,6 +13,8 @@ TopUpStatus: TypeAlias = Literal[
 ]
 OPEN: tuple[TopUpStatus, ...] = ("PENDING", "REQUIRES_ACTION")
 PAID: tuple[TopUpStatus, ...] = ("SUCCEEDED", "REFUNDED", "DISPUTED")
+
+PaybackStatus: TypeAlias = Literal["ASKED", "DONE", "FAILED", "UNDONE"]
 
 Place: TypeAlias = tuple[int, int]  # customer, number
 
@@ -56,7 +59,17 @@ class TopUp:
     created_at: datetime
     changed_at: datetime
     settled_at: datetime | None
+    asked_at: datetime
     look_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody knows yet whether it is paid."""
+        return self.status in OPEN
+
+    @property
+    def is_paid(self) -> bool:
+        return self.grant_number is not None
 
     @property
     def place(self) -> Place:
@@ -67,7 +80,85 @@ class TopUp:
         return ids.make("top", *self.place)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPayback:
+    """A refund or payment dispute as we keep it: see `provider.Payback` for what the provider says of it.
+
+    `amount` and `counted` (what of it found something left that was paid) are of what was paid, with tax; `minor` is of the
+    price, before tax; `credits`, in micro-credits, were clawed back by the entry `sequence`, and given back by `undone_by`.
+    """
+
+    customer_id: int
+    top_up: int
+    number: int
+    kind: Literal["REFUND", "CHARGEBACK"]
+    status: PaybackStatus
+    amount: int
+    counted: int = 0
+    minor: int = 0
+    credits: int = 0
+    provider_id: str | None = None
+    sequence: int | None = None
+    undone_by: int | None = None
+    actor_id: int | None = None
+    reason: str | None = None
+    note: str | None = None
+    key: str | None = None
+    fingerprint: int | None = None
+    created_at: datetime | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """What the provider is given as our id of a refund."""
+        return ids.make("pbk", self.customer_id, self.top_up, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFailed(Refusal):
+    """No money came. `retryable`: the same card may do another time. `client_secret` is for whoever has to act."""
+
+    decline_code: str | None
+    retryable: bool
+    client_secret: str | None
+    code: str = "PAYMENT_FAILED"
+
+
+# What a bank says of a card that will never pay here. Anything else may pass.
+_NEVER = frozenset(
+    {
+        *("stolen_card", "lost_card", "pickup_card", "fraudulent", "merchant_blacklist", "restricted_card"),
+        *("invalid_account", "new_account_information_available", "card_not_supported", "currency_not_supported"),
+        *("expired_card", "invalid_number", "incorrect_number", "invalid_expiry_year", "invalid_expiry_month"),
+        *("revocation_of_authorization", "revocation_of_all_authorizations", "stop_payment_order"),
+    }
+)
+REFUSED = "refused"  # decline code: the provider would not have it, whichever card
+
+
+def failed(top_up: TopUp) -> PaymentFailed | None:
+    """What keeps the top-up from being paid by itself: a decline, or somebody who has to act where no page leads on."""
+    message = top_up.failure or "the payment did not go through"
+    if top_up.status == "FAILED":
+        retryable = top_up.decline_code not in _NEVER | {REFUSED}
+        return PaymentFailed(message, top_up.decline_code, retryable, None)
+    if top_up.status == "REQUIRES_ACTION" and top_up.checkout_url is None:
+        message = top_up.failure or "the payment has to be confirmed"
+        return PaymentFailed(message, top_up.decline_code, True, top_up.client_secret, "PAYMENT_ACTION_REQUIRED")
+    return None
+
+
+def top_up_of(row: Any) -> TopUp:
+    """From a row of its table, whose columns have these names: of either door."""
+    return TopUp(**{each.name: row[each.name] for each in fields(TopUp)})
+
+
+def payback_of(row: Any) -> KeptPayback:
+    """Likewise."""
+    return KeptPayback(**{each.name: row[each.name] for each in fields(KeptPayback)})
+
+
 def place_of(text: str) -> Place | None:
     """Which top-up a public id names; None where it is no such id."""
     numbers = ids.parse("top", text, 2)
-    return None if numbers is None else (numbers[0], numbers[1])
+    return None if numbers is None or numbers[1] >= 2**31 else (numbers[0], numbers[1])

@@ -32,7 +32,14 @@ WRONG = {
     ("LATE_EVENT_CUTOFF", "x"): "'x' is not an ISO 8601 duration such as P7D",
     ("LATE_EVENT_CUTOFF", "-P1D"): "'-P1D' is not an ISO 8601 duration such as P7D",
     ("LATE_EVENT_CUTOFF", "P1M"): "'P1M' has calendar months or years, whose length varies; give days, such as P30D",
+    (
+        "WEBHOOK_PRIVATE_ADDRESSES",
+        "10.0.0.0/8,10.0.0.1/8",
+    ): "10.0.0.1/8 has host bits set; give networks such as 10.0.0.0/8 (several: with commas)",
+    ("WEBHOOK_RETRIES", "PT5S,soon"): "'soon' is not an ISO 8601 duration such as P7D",
     ("ENVIRONMENT", "staging"): "'staging' is not one of 'production' or 'development'",
+    ("PUBLIC_URL", "credits.example"): "'credits.example' is not an address such as https://credits.example.com",
+    ("PUBLIC_URL", "https://h/?a=1"): "'https://h/?a=1' is not an address such as https://credits.example.com",
     ("LOG_FORMAT", "xml"): "'xml' is not one of 'text' or 'json'",
     ("ALLOWED_ORIGINS", "*"): "'*' is not an origin such as https://app.example.com (several: with commas)",
     (
@@ -135,3 +142,10 @@ def test_a_kept_secret_key_that_cannot_be_trusted_stops_the_start(tmp_path, text
 def test_what_the_start_found_out_is_filled_in_and_the_rest_stays():
     settings = load().running_on("postgresql://h/d", "memory://")
     assert (settings.database_url, settings.broadcast_url, settings.embedded) == ("postgresql://h/d", "memory://", True)
+
+
+def test_the_public_address_is_what_is_set_else_where_it_listens(monkeypatch):
+    assert load().running_on("postgresql://h/d", "memory://", "http://127.0.0.1:1").public_url == "http://127.0.0.1:1"
+    monkeypatch.setenv("SCRIP_PUBLIC_URL", "https://example.com/credits/")
+    found = load().running_on("postgresql://h/d", "memory://", "http://127.0.0.1:1")
+    assert found.public_url == "https://example.com/credits"

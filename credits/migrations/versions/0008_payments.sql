@@ -42,6 +42,7 @@ CREATE TABLE top_ups (
   created_at     timestamptz NOT NULL,         -- these on the workspace's clock
   changed_at     timestamptz NOT NULL,
   settled_at     timestamptz,                  -- succeeded, failed or canceled
+  asked_at       timestamptz NOT NULL,         -- in real time: created
   look_at        timestamptz,                  -- in real time: when the provider is asked again; null: it is not
   workspace_id   int NOT NULL,
   number         int NOT NULL,                 -- 1, 2, 3 … of the customer
@@ -97,6 +98,8 @@ CREATE INDEX top_ups_changed ON top_ups (workspace_id, changed_at);  -- who watc
 CREATE TABLE paybacks (
   customer_id    bigint NOT NULL,
   amount         bigint NOT NULL,              -- of what was paid, with tax
+  counted        bigint NOT NULL DEFAULT 0,    -- of the amount: less where more went back in all than was ever paid
+  minor          bigint NOT NULL DEFAULT 0,    -- of the price, before tax: what its money movement says
   credits        bigint NOT NULL DEFAULT 0,    -- that were clawed back for it
   fingerprint    bigint,
   created_at     timestamptz NOT NULL,
@@ -114,12 +117,14 @@ CREATE TABLE paybacks (
   note           text,
   key            text COLLATE "C",
   PRIMARY KEY (customer_id, top_up, number),
-  CONSTRAINT payback_is_something CHECK (amount > 0 AND credits >= 0),
+  CONSTRAINT payback_is_something CHECK (amount > 0 AND credits >= 0 AND minor >= 0),
+  CONSTRAINT payback_counts_at_most_its_amount CHECK (counted BETWEEN 0 AND amount),
+  CONSTRAINT payback_took_where_it_is_done CHECK (status IN ('DONE', 'UNDONE') OR (counted, minor, credits) = (0, 0, 0)),
   CONSTRAINT payback_kind CHECK (kind IN ('REFUND', 'CHARGEBACK')),
   CONSTRAINT payback_status CHECK (status IN (
     'ASKED',   -- our wish, before the provider's answer; → done, failed
     'DONE',    -- the money is gone, and the credits with it; → undone
-    'FAILED',  -- final: nothing was ever taken back
+    'FAILED',  -- nothing was ever taken back; → done, where the provider has paid it although it had refused
     'UNDONE'   -- final: a refund that failed later, a payment dispute that was won
   ))
 );
@@ -194,13 +199,15 @@ CREATE TABLE payment_issues (
   at           timestamptz NOT NULL,
   resolved_at  timestamptz,
   kind         text NOT NULL,                  -- AMOUNT, CURRENCY, CUSTOMER, MODE, UNKNOWN_ORDER …
+  resolved_by  int,                            -- actor
+  note         text,                           -- of whoever has resolved it
   message      text NOT NULL,
   event        text,                           -- the provider's id of what told us
   expected     text,
   actual       text,
   PRIMARY KEY (workspace_id, id)
 );
-CREATE UNIQUE INDEX issue_is_told_once ON payment_issues (workspace_id, customer_id, top_up, kind, actual) WHERE resolved_at IS NULL;
+CREATE UNIQUE INDEX issue_is_told_once ON payment_issues (workspace_id, customer_id, top_up, kind, actual) NULLS NOT DISTINCT;
 
 -- How far the provider's own list of events has been read for the workspace.
 CREATE TABLE payment_cursors (
