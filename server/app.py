@@ -40,6 +40,7 @@ from server.proving import Prover
 from server.sandbox.provider import open_sandbox
 from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
+from server.stripe_gateway.wiring import Hearing, create_stripe_routes, open_gateway
 from server.tokens import minter
 from server.webhooks import Sender, sending
 
@@ -67,7 +68,7 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            services = await _open(settings, floor, stack)
+            services = await _open(app, settings, floor, stack)
             app.state.services = services
             yield
 
@@ -81,13 +82,14 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.router.routes += create_embed_routes()
     app.router.routes += create_sandbox_routes(authenticator, app, settings)
+    app.router.routes += create_stripe_routes(app, settings)
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
     app.add_route("/metrics", metrics.route)
     return app
 
 
-async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
+async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
     """Opens everything a request needs, in the order in which it is needed; the stack closes it the other way round."""
     database = await Database.connect(settings.database_url)
     stack.push_async_callback(database.close)
@@ -106,8 +108,14 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
-    provider_for = providers(settings, open_sandbox(database, settings, floor.low))
+    stripe = open_gateway(settings)
+    if stripe is not None:
+        stack.push_async_callback(stripe.close)
+    provider_for = providers(stripe, open_sandbox(database, settings, floor.low))
     cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, lambda: datetime.now(UTC))
+    payments = Hearing(stripe, database, reader, cashier, settings=settings, refuse_writes=floor.low)
+    app.state.stripe_teller = payments.teller
+    await stack.enter_async_context(for_ever(payments.reconciler.run(), "payments"))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(
