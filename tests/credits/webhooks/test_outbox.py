@@ -117,23 +117,6 @@ async def test_a_scheduled_grant_is_created_when_it_is_given_and_not_again_when_
     assert await desk.types() == ["grant.created"]
 
 
-async def test_low_is_the_customers_own_line_where_it_has_one(till: Till, desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    from credits.posting import writer  # noqa: PLC0415 -- the seam of recharge rules, filled in by hand
-
-    opened = writer.open_book
-
-    async def with_rule(*arguments: Any) -> Any:
-        book = await opened(*arguments)
-        book.low_thresholds = dict.fromkeys(book.accounts, 60_000_000)
-        return book
-
-    monkeypatch.setattr(writer, "open_book", with_rule)
-    await desk.endpoint("balance.low")
-    await till.must(till.grant("100"))
-    await till.must(till.burn("41"))
-    assert [each["data"]["threshold"] for each in await desk.told()] == ["60"]
-
-
 async def test_dead_letters_of_a_batch_are_told_together_by_customer_and_outcome(till: Till, desk: Desk):
     await desk.endpoint("event.dead_lettered")
     fine = [event(number) for number in range(3)]
