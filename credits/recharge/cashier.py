@@ -21,7 +21,16 @@ from credits.recharge.booking import Booking, Changed, Telling
 from credits.recharge.methods import keep_methods, know, payer_of
 from credits.recharge.moving import command_of
 from credits.recharge.orders import Wish, nobody_takes_money, place_order, unavailable
-from credits.recharge.provider import Mode, Order, Payment, Provider, ProviderRefused, ProviderUnavailable, Setup
+from credits.recharge.provider import (
+    Mode,
+    Order,
+    Payment,
+    Provider,
+    ProviderName,
+    ProviderRefused,
+    ProviderUnavailable,
+    Setup,
+)
 from credits.recharge.refunds import RefundWish
 from credits.recharge.seen import Seen, see
 from credits.recharge.settle import Issue, Step
@@ -68,6 +77,11 @@ class Cashier:
         self._changed = changed
         self._methods_changed = methods_changed
 
+    def taker(self, workspace: Workspace) -> ProviderName | None:
+        """Who takes the workspace's money; None: nobody is set up to."""
+        provider = self._provider_for(workspace)
+        return None if provider is None else provider.name
+
     # ─── what people want ──────────────────────────────────────────────────────────────────────────
     async def start(self, workspace_id: int, customer: Customer, wish: Wish) -> TopUp | Refusal:
         """Buys credits: the order of that key, known to the provider. Refused with UNAVAILABLE where the provider cannot
@@ -100,7 +114,8 @@ class Cashier:
             told = await self._ask(workspace_id, place, _cancel)
             if isinstance(told, Refusal):
                 return told
-            top_up = await self._end(workspace_id, place, None) if told.session is None and told.is_open else told
+            unknown = told.is_open and told.session is None and told.payment is None
+            top_up = await self._end(workspace_id, place, None) if unknown else told
         else:
             top_up = seen.top_up
         if top_up.status == "CANCELED":
@@ -179,7 +194,7 @@ class Cashier:
             if isinstance(answer, Refusal):
                 return await self._not_booked(workspace_id, place, answer)
             if companion.after is not None:
-                self._tell(companion.after)
+                self.publish(companion.after)
         raise RuntimeError(f"the truth about {place} does not come to an end")
 
     async def due(self, workspace_id: int, real_now: datetime, first: int) -> list[Place]:
@@ -234,7 +249,7 @@ class Cashier:
     # ─── within ────────────────────────────────────────────────────────────────────────────────────
     async def _ask(self, workspace_id: int, place: Place, ask: Ask) -> TopUp | Refusal:
         """Asks the provider something about a stored order, and does what it says. Raises `ProviderRefused` where it will
-        not, but for what it was never begun for: that has then failed."""
+        not; where it will not begin, the top-up has failed."""
         async with self._reader.page(workspace_id) as page:
             seen = await see(page, place)
             provider = self._provider_for(page.workspace)
@@ -253,9 +268,11 @@ class Cashier:
             logger.warning("%s: the payment provider cannot answer: %s", seen.top_up.id, error)
             return unavailable()
         except ProviderRefused as error:
-            if ask is not _begin:
+            if ask not in (_begin, _cancel):
                 raise
             logger.warning("%s: the payment provider refused: %s", seen.top_up.id, error)
+            if ask is _cancel:
+                return Conflict("the payment provider would not cancel the payment")
             return await self._refused(workspace_id, place, str(error))
         return seen.top_up if payment is None else await self.take(workspace_id, place, payment)
 
@@ -288,7 +305,7 @@ class Cashier:
                 later = booking.look_again(top_up, kept, telling.now, telling.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if top_up is not was:
-            self._tell(top_up)
+            self.publish(top_up)
         return top_up, moving
 
     def _mismatches(self, workspace: Workspace, seen: Seen, payment: Payment) -> tuple[Issue, ...]:
@@ -338,13 +355,14 @@ class Cashier:
                 later = booking.look_again(top_up, kept, telling.now, telling.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if doing is not None:
-            self._tell(top_up)
+            self.publish(top_up)
         return top_up
 
     def _telling(self, page: Page) -> Telling:
         return Telling(page.workspace.now, self._real_now(), self._changed)
 
-    def _tell(self, top_up: TopUp) -> None:
+    def publish(self, top_up: TopUp) -> None:
+        """Tells whoever watches that it changed, after the commit."""
         self._publish(top_up.workspace_id, top_up.customer_id, (top_up.changed_at - _EPOCH) // _MICRO)
 
 
