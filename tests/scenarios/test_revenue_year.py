@@ -271,7 +271,8 @@ async def test_a_year_in_three_currencies_holds_to_the_cent(shop: Shop):
     day = begun
     while day < ended:
         until_day = min(ended, day + 20 * DAY)
-        lines += (await shop.client.ask(JOURNAL, **{"from": str(day), "to": str(until_day)}))["journal"]
+        found = await shop.client.ask(JOURNAL, **{"from": str(day), "to": str(until_day)})
+        lines += found["journal"]
         day = until_day
     journal_balances(lines, by_month, slowly)
 
