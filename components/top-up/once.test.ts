@@ -60,6 +60,22 @@ describe("a purchase is never started twice", () => {
     expect(status(mounted)).toMatch(/^Waiting/);
   });
 
+  it("not by a retry when the payment provider could not answer, from another page of the host", async () => {
+    const mounted = await mount({ tag, attributes: 'return-url="/here"' });
+    const start = mounted.fake.payments.start.bind(mounted.fake.payments);
+    mounted.fake.payments.start = (input) => {
+      start(input);
+      return { code: "UNAVAILABLE", message: "later" };
+    };
+    await buy(mounted);
+    expect(status(mounted)).toBe("The payment could not be started Try again");
+    mounted.fake.payments.start = start;
+    const back = await reload(mounted, { attributes: 'return-url="/there"' });
+    await buy(back);
+    expect(back.fake.payments.topUps.length).toBe(1);
+    expect(status(back)).toMatch(/^Waiting/);
+  });
+
   it("nor by a reload and a click after that; another bundle is another purchase", async () => {
     const mounted = await mount({ tag });
     const http = mounted.fake.http.bind(mounted.fake);
@@ -77,7 +93,7 @@ describe("a purchase is never started twice", () => {
     expect(back.fake.payments.topUps.length).toBe(2);
   });
 
-  it("what the tab keeps is the key and the id, and no token", async () => {
+  it("what the tab keeps is the key, the id and where it leads back to, and no token", async () => {
     const mounted = await mount({ tag });
     await buy(mounted);
     expect(kept()).toEqual([{ key: expect.stringMatching(/^small:/), id: "top_1" }]);

@@ -33,6 +33,9 @@ afterEach(async () => {
   document.body.replaceChildren();
 });
 
+const letsNoTabOpen = (): void => {
+  browser.letsTabsOpen = false;
+};
 const waiting = (): FakeScrip => {
   const fake = new FakeScrip();
   const { topUp } = fake.payments.start({ bundle: "large", idempotencyKey: "large:1" }) as { topUp: { id: string } };
@@ -145,7 +148,7 @@ describe("from bundle to credits", () => {
   });
 
   it("where no tab may open, the page itself goes to pay, and knows what it was about when it comes back", async () => {
-    browser.letsTabsOpen = false;
+    letsNoTabOpen();
     const mounted = await mount({ tag });
     // What leads away from here would end the test.
     const start = mounted.fake.payments.start.bind(mounted.fake.payments);
@@ -162,6 +165,45 @@ describe("from bundle to credits", () => {
     await settle();
     expect(status(back)).toBe("500 credits added · 2,000 available");
     expect(named(back, "done").length).toBe(1);
+  });
+
+  it("the payment page leads back to this one then, if the server leads there at all", async () => {
+    letsNoTabOpen();
+    for (const leadsBack of [true, false]) {
+      const mounted = await mount({ tag });
+      mounted.fake.payments.leadsBack = leadsBack;
+      const start = mounted.fake.payments.start.bind(mounted.fake.payments);
+      mounted.fake.payments.start = (input) => {
+        const { topUp, ...refusal } = start(input);
+        return topUp ? { topUp: Object.assign(topUp, { checkoutUrl: null }) } : refusal;
+      };
+      await buy(mounted);
+      expect(starts(mounted).map(({ variables }) => variables["input"].returnUrl)).toEqual(
+        leadsBack ? [location.href] : [location.href, undefined],
+      );
+      expect(mounted.fake.payments.topUps.length).toBe(1);
+      await press(mounted, "Cancel");
+    }
+  });
+
+  it("a page that the host names and the server refuses is the host's mistake, and told", async () => {
+    const mounted = await mount({ tag, attributes: 'return-url="https://elsewhere.test"' });
+    mounted.fake.payments.leadsBack = false;
+    await buy(mounted);
+    expect(starts(mounted).length).toBe(1);
+    expect(named(mounted, "failed")).toEqual([{ type: "scrip-top-up-failed", detail: { code: "INVALID_INPUT" } }]);
+  });
+
+  it("in the tab to which the payment page leads back, it is told too, and happens in the first alone", async () => {
+    const mounted = await mount({ tag });
+    await buy(mounted);
+    mounted.fake.payments.pay();
+    sessionStorage.removeItem("scrip-top-up ai");
+    history.replaceState(null, "", "?scrip_top_up=top_1&scrip_result=success");
+    const other = await reload(mounted);
+    history.replaceState(null, "", location.pathname);
+    expect(status(other)).toBe("500 credits added · 2,000 available");
+    expect(named(other, "done")).toEqual([]);
   });
 
   it("what was paid while the page was away is told when it is back", async () => {
@@ -252,6 +294,7 @@ describe("from bundle to credits", () => {
     expect(browser.tabs).toEqual([{ went: [], isClosed: true }]);
     expect(status(mounted)).toBe("The payment could not be started Try again");
     expect(named(mounted, "failed")).toEqual([{ type: "scrip-top-up-failed", detail: { code: "NOT_ALLOWED" } }]);
+    expect(kept()).toEqual([]);
     await press(mounted, "Try again");
     expect(status(mounted)).toMatch(/^Waiting/);
   });
