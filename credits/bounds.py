@@ -73,3 +73,5 @@ WEBHOOK_LANE_TURN = 20  # messages of one customer before another one's turn
 WEBHOOK_EVENTS_TOLD_MAX = 20  # dead letters that one message names
 EXPIRING_DAYS = (30, 7, 1)  # contract: how long before a grant's end it is told of
 EXPIRING_AT_ONCE = 500  # grants that one database transaction tells of
+REVENUE_ROWS_MAX = 10_000  # of one revenue report: a year of days for 27 credit types
+JOURNAL_LINES_MAX = 10_000  # of one answer; whoever needs more takes the CSV export, which has no end

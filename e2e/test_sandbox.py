@@ -79,7 +79,7 @@ class Visit:
 
     async def open(self, **changes: Any) -> Order:
         """From the shop to the checkout of a new order."""
-        order = await self.town.placed(return_url=self.shop, **changes)
+        order = await self.town.placed(**{"return_url": self.shop, **changes})
         await self.page.goto(self.shop)
         await self.page.goto(f"{self.town.server.url}/sandbox/checkout/{order.id}")
         return order
@@ -108,11 +108,10 @@ async def visit(browser: Browser, town: Town, shop: str) -> AsyncIterator[Visit]
     assert visit.problems == []
 
 
-async def test_pay_shows_that_it_is_paid_and_goes_back(visit: Visit):
+async def test_pay_pays_and_goes_back(visit: Visit):
     order = await visit.open()
     await visit.heading("Pay 36.00 USD")
     await visit.press("Pay")
-    await visit.heading("Paid")
     await visit.is_back(order, "paid")
     assert await visit.town.state(order) == "SUCCEEDED"
 
@@ -131,7 +130,7 @@ async def test_a_declined_card_is_said_and_the_next_try_pays(visit: Visit):
 
 @pytest.mark.parametrize(("button", "state"), [("Complete", "SUCCEEDED"), ("Fail", "FAILED")])
 async def test_authentication_is_a_step_of_its_own(visit: Visit, button: str, state: str):
-    order = await visit.open()
+    order = await visit.open(return_url=None)
     await visit.press("Require authentication")
     await visit.heading("Is it you?")
     assert await visit.town.state(order) == "REQUIRES_ACTION"
@@ -149,7 +148,7 @@ async def test_who_cancels_goes_back_without_having_paid(visit: Visit):
 
 @pytest.mark.parametrize(("button", "state"), [("Pay", "SUCCEEDED"), ("Require authentication", "REQUIRES_ACTION")])
 async def test_a_double_click_happens_once(visit: Visit, button: str, state: str):
-    order = await visit.open()
+    order = await visit.open(return_url=None)
     await visit.page.get_by_role("button", name=button, exact=True).dblclick(delay=40)
     await visit.heading("Paid" if state == "SUCCEEDED" else "Is it you?")
     assert await visit.town.state(order) == state
@@ -167,7 +166,7 @@ async def test_the_way_back_leads_out_of_the_sandbox_and_never_pays_twice(visit:
 
 
 async def test_a_page_that_was_left_open_cannot_undo_what_happened_elsewhere(visit: Visit):
-    order = await visit.open()
+    order = await visit.open(return_url=None)
     await visit.town.street.decline(order)
     await visit.town.street.pay(order)
     await visit.press("Cancel")
@@ -207,7 +206,6 @@ async def test_a_card_is_saved_on_the_page_that_the_link_leads_to(visit: Visit):
     setup = await visit.town.street.provider.set_up(payer, "HOSTED", visit.shop)
     await visit.page.goto(setup.url or "")
     await visit.press("Save one that declines")
-    await visit.heading("Saved")
     await visit.page.wait_for_url(f"{visit.shop}?scrip_setup=saved")
     assert [method.label for method in await visit.town.street.provider.methods(payer)] == [
         "Sandbox card •••• 0002 (declines)"

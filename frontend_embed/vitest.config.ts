@@ -10,9 +10,8 @@ export default defineConfig({
   root,
   define: { SCRIP_VERSION: JSON.stringify(version) },
   server: { host: "127.0.0.1" },
-  optimizeDeps: { include: ["lit/html.js", "axe-core"] },
+  optimizeDeps: { include: ["axe-core"] },
   test: {
-    onConsoleLog: (log) => !log.includes("Lit is in dev mode"), // it is, in tests of the sources
     projects: [
       {
         extends: true,

@@ -20,6 +20,7 @@ from schema.pages import PageInfo, cursor, page_size, position, text_position
 from schema.payments import PaymentQueries
 from schema.permission import READERS, allow, customer, staff
 from schema.proof import ProofQueries
+from schema.revenue import RevenueQueries
 from schema.types.access import ApiKey, Viewer, read_viewer
 from schema.types.balance import Balance, Decision
 from schema.types.catalog import Catalog
@@ -53,7 +54,7 @@ class CustomerConnection:
 
 
 @strawberry.type
-class Query(PaymentQueries, ProofQueries):
+class Query(PaymentQueries, RevenueQueries, ProofQueries):
     @strawberry.field(metadata=_ANYONE)
     async def viewer(self, info: Info) -> Viewer:
         return await read_viewer(info.context)

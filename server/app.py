@@ -32,7 +32,7 @@ from server.embed import create_embed_routes
 from server.embed_token import create_embed_token_route
 from server.events import create_events_route
 from server.graphql import create_graphql_routes
-from server.jobs import for_ever, keeping_standings, rolling_up, sweeping
+from server.jobs import for_ever, keeping_standings, rolling_up, sweeping, telling_revenue
 from server.live import Hub
 from server.outgoing import Outgoing
 from server.payments import providers
@@ -138,6 +138,7 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
         refuse_writes=floor.low,
     )
     await stack.enter_async_context(sending(sender))
+    await stack.enter_async_context(telling_revenue(database, floor.low))
     return Services(
         database=database,
         reader=reader,

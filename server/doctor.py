@@ -5,13 +5,14 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
+from credits.webhooks.statements import OLDEST_WAITING
 from server import migrate
 from server.disk import DiskFloor
 from server.embedded import EmbeddedPostgres
@@ -23,6 +24,7 @@ CLOCK_WARN_S = 1.0
 CLOCK_FAIL_S = 5.0  # the leeway of tokens
 NOTICE_S = 5.0
 CONNECT_S = 5.0
+WEBHOOK_WARN_S = 3_600  # of retries the first few are ordinary
 
 
 class Level(StrEnum):
@@ -110,6 +112,8 @@ async def _collect(settings: Settings) -> list[Finding]:
         else:
             findings.append(Finding(Level.OK, "schema", f"{schema.version}, current"))
             findings.append(await _role(connection))
+            if findings[-1].level is Level.OK:
+                findings.append(await _webhooks(connection))
             currencies = await _currencies(connection)
     finally:
         await connection.close()
@@ -183,6 +187,21 @@ async def _role(connection: Any) -> Finding:
             Level.FAIL, "role", "scrip_app may change the ledger or walk through row security: take those rights away"
         )
     return Finding(Level.OK, "role", "scrip_app, without the right to change ledger entries")
+
+
+async def _webhooks(connection: Any) -> Finding:
+    """Messages that wait for their receivers, in all workspaces together."""
+    messages, age_s = 0, 0
+    async with connection.transaction():
+        await connection.execute("SET LOCAL ROLE scrip_app")
+        for workspace in await connection.fetch("SELECT id FROM list_workspaces()"):
+            await connection.execute("SELECT set_config('scrip.workspace', $1, true)", str(workspace["id"]))
+            row = await connection.fetchrow(OLDEST_WAITING, workspace["id"])
+            messages, age_s = messages + row["messages"], max(age_s, int(row["age_s"]))
+    if age_s < WEBHOOK_WARN_S:
+        return Finding(Level.OK, "webhooks", f"{messages} waiting")
+    text = f"{messages} waiting, the oldest for {timedelta(seconds=age_s)}: see `deliveries` of webhookEndpoints"
+    return Finding(Level.WARN, "webhooks", text)
 
 
 async def _broadcaster(settings: Settings) -> Finding:

@@ -48,6 +48,7 @@ _MEASURE_EVERY_S = 5.0
 _FORGET_EVERY_S = 300.0
 _FORGET_ROUNDS = 50
 _REQUESTS_MAX = 256  # at once, of one process; the next look takes what is left
+_CONNECTIONS_MAX = 3  # to the database: burns need the others
 _GONE = 410
 _BECAUSE_GONE = "the receiver answered 410 Gone"
 _BECAUSE_HOPELESS = f"nothing but failures for {bounds.WEBHOOK_DISABLED_AFTER.days} days"
@@ -77,6 +78,7 @@ class Sender:
         self._under_way: Counter[int] = Counter()  # endpoint → requests
         self._tasks: dict[asyncio.Task[None], tuple[int, Lease]] = {}
         self._turn = 0
+        self._doors = asyncio.Semaphore(_CONNECTIONS_MAX)
 
     async def look(self) -> int:
         """Begins to send what is due, in every workspace; returns how many lanes were taken. Never waits for a receiver."""
@@ -109,7 +111,7 @@ class Sender:
         await asyncio.gather(*broken_off, return_exceptions=True)
         for workspace_id, lease in broken_off.values():
             try:
-                async with self._database.hot(workspace_id) as connection:
+                async with self._doors, self._database.hot(workspace_id) as connection:
                     await leave(connection, lease)
             except Exception as error:  # noqa: BLE001 -- then the lease ends by itself
                 logger.warning("a webhook's lease could not be given back: %s", error)
@@ -117,13 +119,13 @@ class Sender:
     async def _send_lane(self, workspace_id: int, lease: Lease) -> None:
         """Message after message, until one is not taken, none is left, or others have waited long enough."""
         try:
-            async with self._database.hot(workspace_id) as connection:
+            async with self._doors, self._database.hot(workspace_id) as connection:
                 outgoing = await next_of(connection, lease, self._lease)
             sent = 0
             while outgoing is not None:
                 attempt, gone = await self._attempt(outgoing)
                 sent += 1
-                async with self._database.hot(workspace_id) as connection:
+                async with self._doors, self._database.hot(workspace_id) as connection:
                     settled = await settle(connection, lease, attempt, self._lease)
                     outgoing = None
                     if settled.ours and sent < bounds.WEBHOOK_LANE_TURN and not gone:
@@ -151,7 +153,7 @@ class Sender:
             answered = await self._outgoing.post(
                 outgoing.url, outgoing.body.encode(), headers_of(outgoing, self._pepper, now)
             )
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is this receiver's, and the log shows it
             problem: str | None = _say(error)
         else:
             code = answered.status

@@ -1,10 +1,10 @@
-import { html, type TemplateResult } from "lit/html.js";
 import { floor, text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import { type CommonEvents, ScripElement } from "../core/element.ts";
 import { ScripError } from "../core/errors.ts";
 import { day, number } from "../core/intl.ts";
 import { fill } from "../core/messages.ts";
+import { html, type Template } from "../core/render.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./balance.styles.ts";
@@ -119,13 +119,13 @@ export class ScripBalance extends ScripElement<Balance> {
     }`;
   }
 
-  #figure(data: Balance): TemplateResult {
+  #figure(data: Balance): Template {
     const [amount, unit] = credits(this.localeTag, data.creditType, data.available);
     const kind = (data.available < "0" ? "debt " : "") + (amount.length > LONG ? "long" : "");
     return html`<p><data part="value" class=${kind} value=${data.available}>${amount}</data> <span part="unit">${unit}</span></p>`;
   }
 
-  #details(data: Balance, notice: unknown): TemplateResult {
+  #details(data: Balance, notice: unknown): Template {
     const { creditType, held, version } = data;
     const lines = this.#lines(data);
     const hidden = lines.length - ROWS;
@@ -205,7 +205,7 @@ const BONES = html`<div class="between"></div>${ROW}${ROW}`;
  * What expires first, what next, and the rest, as parts of a whole. Integers all the way: thousandths
  * of the sum are near enough for the eye.
  */
-function bar([first, second, ...rest]: Line[]): TemplateResult {
+function bar([first, second, ...rest]: Line[]): Template {
   const a = first?.totalUnits ?? 0n;
   const b = a + (second?.totalUnits ?? 0n);
   const c = rest.reduce((all, { totalUnits }) => all + totalUnits, b);

@@ -1,8 +1,8 @@
-import { html, render, type TemplateResult } from "lit/html.js";
 import { announce, makeRegion } from "./announce.ts";
 import { ScripError } from "./errors.ts";
 import { ago, canonical, rightToLeft } from "./intl.ts";
 import { english, fill, type Messages, messagesFor } from "./messages.ts";
+import { html, render, type Template } from "./render.ts";
 import type { Resource, Session, Topic } from "./session.ts";
 import { sheetOf } from "./sheet.ts";
 import { join, leave, nearest } from "./surroundings.ts";
@@ -124,13 +124,16 @@ export abstract class ScripElement<T> extends HTMLElement {
     const error = this.pageSession ? spoken && (mistake ?? resource?.error) : this.#noSession;
 
     const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
-    render(
-      html`<div part="card" role="group" aria-labelledby="heading" aria-busy=${!data && !error}
-        lang=${spoken?.localeTag ?? this.localeTag} dir=${direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")}
-        >${data || !error ? this.#card(data, error) : html`<slot name="error">${this.#failure(error)}</slot>`}</div>`,
-      this.tree,
-    );
+    const language = spoken?.localeTag ?? this.localeTag;
+    render(this.frame(data, error, language, direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")), this.tree);
     this.#tell(data, error);
+  }
+
+  /** Everything that is drawn, for these data or this error: an element that is no card draws something else. */
+  protected frame(data: T | undefined, error: ScripError | undefined, language: string, direction: string): Template {
+    return html`<div part="card" role="group" aria-labelledby="heading" aria-busy=${!data && !error} lang=${language} dir=${direction}>${
+      data || !error ? this.#card(data, error) : html`<slot name="error">${this.#failure(error)}</slot>`
+    }</div>`;
   }
 
   /** After the screen, the page: events tell of what can be seen. */
@@ -163,7 +166,7 @@ export abstract class ScripElement<T> extends HTMLElement {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
 
-  #card(data: T | undefined, error: ScripError | undefined): TemplateResult {
+  #card(data: T | undefined, error: ScripError | undefined): Template {
     const card = html`<div class="top"><div id="heading" part="heading" role="heading" aria-level=${
       this.getAttribute("heading-level") ?? 3
     }><slot name="heading">${data ? this.headline(data) : this.texts.loading}</slot></div>${data && this.beside(data)}</div>${this.body(data, data && error && this.#stale(error))}`;
@@ -175,12 +178,12 @@ export abstract class ScripElement<T> extends HTMLElement {
     return code === "NETWORK" ? offline : this.#shown ? stale : failed;
   }
 
-  #stale(error: ScripError): TemplateResult {
+  #stale(error: ScripError): Template {
     const t = ago(this.localeTag, Date.now() - (this.resources[0]?.confirmed_ms ?? 0));
     return html`<span part="stale"><span>${this.#problem(error)} · ${fill(this.texts.updated, { t })}</span>${this.#retry(error, "↻")}</span>`;
   }
 
-  #failure(error: ScripError): TemplateResult {
+  #failure(error: ScripError): Template {
     return html`<div part="error"><p id="heading">${this.#problem(error)}</p>${this.#retry(error, this.texts.retry)}</div>`;
   }
 

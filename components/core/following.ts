@@ -1,15 +1,15 @@
-import { html } from "lit/html.js";
 import { type Balance, balanceTopic, type CreditType, isNewer } from "../balance/topic.ts";
-import { en } from "../locales/en.ts";
 import { enLists } from "../locales/en_lists.ts";
 import { floor } from "./decimal.ts";
 import { ScripElement } from "./element.ts";
 import { ScripError } from "./errors.ts";
 import { amountOf } from "./formats.ts";
-import type { Messages } from "./messages.ts";
+import { request } from "./graphql.ts";
+import { addTexts } from "./messages.ts";
+import { html } from "./render.ts";
 import type { Resource, Topic } from "./session.ts";
 
-Object.assign(en, enLists satisfies Partial<Messages>);
+addTexts(enLists);
 
 /** What every answer says of the balance it belongs to. */
 export interface Followed {
@@ -72,8 +72,14 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
     this.#follow();
   }
 
+  /** The balance that is followed. */
+  protected get balanceResource(): Resource<Balance> | undefined {
+    return this.resources[1] as Resource<Balance> | undefined;
+  }
+
   #follow(): void {
-    const [own, live] = this.resources as [Resource<T>?, Resource<Balance>?];
+    const [own] = this.resources as [Resource<T>?];
+    const live = this.balanceResource;
     if (!this.isFollowing || this.#timer || !own?.data || !live?.data || !this.#isBehind(own, live)) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -97,6 +103,16 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
   /** Tells the page before it is done; false where the page will do something else instead. */
   protected propose<E extends object, K extends keyof E & string>(type: K, detail: E[K]): boolean {
     return this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true, cancelable: true }));
+  }
+
+  /** Asks for something once; undefined where no answer came. */
+  protected async ask(query: string, variables: Record<string, unknown>): Promise<Record<string, unknown> | undefined> {
+    const session = this.pageSession;
+    try {
+      return (session && (await request(session.baseUrl, session.tokens, { query, variables })).data) ?? undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   #creditType(): CreditType {

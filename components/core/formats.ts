@@ -19,6 +19,15 @@ export const amountOf = (locale: string, decimal: string, scale: number, signDis
 export const moment = (locale: string, instant: string, options: Intl.DateTimeFormatOptions): string =>
   once(locale + JSON.stringify(options), () => new Intl.DateTimeFormat(locale, options)).format(new Date(instant));
 
+export interface Money {
+  amount: string;
+  currency: string;
+}
+
+/** A decimal string goes into the format as it is; a price is never rounded. */
+export const price = (locale: string, { amount, currency }: Money, options?: Intl.NumberFormatOptions): string =>
+  new Intl.NumberFormat(locale, { style: "currency", currency, ...options }).format(amount as `${number}`);
+
 const DAY_MS = 86_400_000;
 
 /** "in 3 days", "tomorrow", "in 5 hours": how far `instant` is from `now`, in units that are full. */

@@ -1,4 +1,3 @@
-import { html, type TemplateResult } from "lit/html.js";
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
@@ -7,6 +6,7 @@ import { until } from "../core/formats.ts";
 import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill, type Messages } from "../core/messages.ts";
+import { html, type Template } from "../core/render.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./expirations.styles.ts";
@@ -117,7 +117,7 @@ export class ScripExpirations extends FollowingElement<Data> {
     }`;
   }
 
-  #item({ amount, expiresAt, projectedLoss, grant }: Expiration, now: string): TemplateResult {
+  #item({ amount, expiresAt, projectedLoss, grant }: Expiration, now: string): Template {
     const lost = floor(projectedLoss, this.decimals);
     return html`<li part="item"><div class="row"><data part="amount" value=${amount}>${this.inCredits(amount)}</data><time part="when" datetime=${expiresAt}>${day(this.localeTag, expiresAt, now)}</time></div><div class="row small"><span><span part="source" class="muted">${
       this.texts[grant.source as keyof Messages] ?? grant.source

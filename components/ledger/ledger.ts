@@ -1,13 +1,12 @@
-import { html, render, type TemplateResult } from "lit/html.js";
 import { units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
 import { bones, FOLLOWED, FollowingElement } from "../core/following.ts";
 import { amountOf, moment } from "../core/formats.ts";
-import { request } from "../core/graphql.ts";
 import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill, type Messages } from "../core/messages.ts";
+import { html, render, type Template } from "../core/render.ts";
 import { type Resource, receive, type Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { csv } from "./csv.ts";
@@ -150,7 +149,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     super.requestUpdate();
   }
 
-  protected override beside(): TemplateResult {
+  protected override beside(): Template {
     const { filter, all, exportCsv } = this.texts;
     return html`<span class="tools"><select part="filter" aria-label=${filter} @change=${({ target }: Event) => {
       this.#filter = (target as HTMLSelectElement).value;
@@ -220,7 +219,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     }`;
   }
 
-  #details(entry: Entry, now: string): TemplateResult {
+  #details(entry: Entry, now: string): Template {
     const { quantity, rate, allocations, member, late, recordedAt, reversedAmount } = entry;
     const { texts } = this;
     const exact = (amount: string): string => amountOf(this.localeTag, amount, 12);
@@ -268,19 +267,10 @@ export class ScripLedger extends FollowingElement<Ledger> {
     this.requestUpdate();
     const query =
       "mutation ScripDispute($entries:[ID!]!,$reason:String!){openDispute(entries:$entries,reason:$reason){...on DisputeOk{dispute{id status timeline{at}entries{id}}}}}";
-    const { openDispute } = ((await this.#ask(query, { entries: [id], reason })) ?? {}) as { openDispute?: News };
+    const { openDispute } = ((await this.ask(query, { entries: [id], reason })) ?? {}) as { openDispute?: News };
     if (openDispute?.dispute && this.resources[0]) receive(this.resources[0], openDispute);
     this.#form = openDispute?.dispute ? "" : "failed";
     this.requestUpdate();
-  }
-
-  async #ask(query: string, variables: Record<string, unknown>): Promise<Record<string, unknown> | undefined> {
-    const session = this.pageSession;
-    try {
-      return (session && (await request(session.baseUrl, session.tokens, { query, variables })).data) ?? undefined;
-    } catch {
-      return undefined;
-    }
   }
 
   /** A page of older entries, as the filter is now. */
@@ -288,7 +278,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     const creditType = this.getAttribute("credit-type") ?? "";
     const query = `query ScripOlder($filter:LedgerFilter,$first:Int,$after:String){customer{older:ledger(filter:$filter,first:$first,after:$after)${PAGE}}}`;
     const filter = this.#page(creditType)["filter"]?.[1];
-    const { customer } = ((await this.#ask(query, { filter, first, after })) ?? {}) as { customer?: News };
+    const { customer } = ((await this.ask(query, { filter, first, after })) ?? {}) as { customer?: News };
     return customer?.older;
   }
 

@@ -71,4 +71,7 @@ export const enLists = {
   UPHELD: "Dispute upheld",
   REJECTED: "Dispute rejected",
   WITHDRAWN: "Dispute withdrawn",
+  INSUFFICIENT_CREDITS: "Not enough credits",
+  LIMIT_REACHED: "Limit reached",
+  blocked: "Not available right now",
 };

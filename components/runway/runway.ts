@@ -1,11 +1,11 @@
-import { html, type TemplateResult } from "lit/html.js";
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
-import { until } from "../core/formats.ts";
+import { type Money, price, until } from "../core/formats.ts";
 import { day } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
+import { html, type Template } from "../core/render.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./runway.styles.ts";
@@ -15,7 +15,7 @@ interface Runway {
   runsOutAt: string | null;
   projectedExpiryLoss: string;
   basis: string;
-  suggestedBundle: { name: string; credits: string; bonus: string; price: { amount: string; currency: string } } | null;
+  suggestedBundle: { name: string; credits: string; bonus: string; price: Money } | null;
 }
 
 interface Data extends Followed {
@@ -107,7 +107,7 @@ export class ScripRunway extends FollowingElement<Data> {
     return fill(this.texts.until, { d: day(this.localeTag, runsOutAt, asOf) }).join("");
   }
 
-  #suggestion({ runway: { suggestedBundle } }: Data): TemplateResult {
+  #suggestion({ runway: { suggestedBundle } }: Data): Template {
     return html`<div class="row small"><span part="suggestion">${
       suggestedBundle &&
       fill(this.texts.suggestion, {
@@ -118,10 +118,6 @@ export class ScripRunway extends FollowingElement<Data> {
     }</span><span part="action"><slot name="action"></slot></span></div>`;
   }
 }
-
-/** A decimal string goes into the format as it is; a price is never rounded. */
-const price = (locale: string, { amount, currency }: { amount: string; currency: string }): string =>
-  new Intl.NumberFormat(locale, { style: "currency", currency }).format(amount as `${number}`);
 
 export const defineRunway = (): void => define("scrip-runway", ScripRunway);
 

@@ -1,4 +1,3 @@
-import { html, svg, type TemplateResult } from "lit/html.js";
 import { text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
@@ -6,6 +5,7 @@ import { ScripError } from "../core/errors.ts";
 import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
+import { html, svg, type Template } from "../core/render.ts";
 import type { Resource, Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { type Bucket, bucketsOf, type Group } from "./groups.ts";
@@ -134,7 +134,7 @@ export class ScripUsage extends FollowingElement<Data> {
 
   protected override arrived(): void {}
 
-  protected override beside(): TemplateResult {
+  protected override beside(): Template {
     const { range, table } = this.texts;
     const chosen = this.#chosen;
     return html`<span class="tools"><select part="range" aria-label=${range} @change=${(event: Event) => this.#choose(event)}>${spansFor(
@@ -200,7 +200,7 @@ export class ScripUsage extends FollowingElement<Data> {
   }
 
   /** The chart has one stop for the Tab key; the arrows go on from there. A bar is read by its label. */
-  #chart(): TemplateResult {
+  #chart(): Template {
     const buckets = this.#buckets;
     const most = buckets.reduce((most, { amount }) => (units(amount) > most ? units(amount) : most), 1n);
     const stop = Math.min(this.#at ?? buckets.length - 1, buckets.length - 1);
@@ -251,20 +251,20 @@ export class ScripUsage extends FollowingElement<Data> {
     this.tree.querySelectorAll<SVGElement>("[part=bar]")[Math.max(0, Math.min(last, to))]?.focus();
   }
 
-  #axis(): TemplateResult {
+  #axis(): Template {
     const [first] = this.#buckets;
     const last = this.#buckets.at(-1);
     return html`<div part="axis" class="row small muted" aria-hidden="true"><span>${first && this.#label(first)}</span><span>${last && this.#label(last)}</span></div>`;
   }
 
-  #legend(groups: Group[]): TemplateResult {
+  #legend(groups: Group[]): Template {
     return html`<ul part="legend" class="small" role="list">${groups.map(
       ({ name, amount }, index) =>
         html`<li><svg aria-hidden="true"><rect class="g${index}" width="100%" height="100%" /></svg>${name} <span class="muted">${this.inDigits(text(amount))}</span></li>`,
     )}</ul>`;
   }
 
-  #table(groups: Group[]): TemplateResult {
+  #table(groups: Group[]): Template {
     const { when, amount } = this.texts;
     return html`<div part="table" class="small" tabindex="0" role="region" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th><th scope="col">${amount}</th>${groups.map(
       ({ name }) => html`<th scope="col">${name}</th>`,

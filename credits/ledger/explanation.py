@@ -229,8 +229,10 @@ def _reverse(it: _Telling) -> str:
         home = f", to {it.lot(back[0][0])}"
     else:
         home = f": {listed([it.part(number, part, 'to') for number, part in back])}" if back else ""
-    less = f"; {grouped(from_micro(debt))} of it less used beyond what there was" if debt else ""
-    why = ", because their payment stands after all" if about(it.entry.kind, it.entry.allocations) else ""
+    of_clawback = about(it.entry.kind, it.entry.allocations) is not None
+    owed = "no longer owed" if of_clawback else "less used beyond what there was"
+    less = f"; {grouped(from_micro(debt))} of it {owed}" if debt else ""
+    why = ", because their payment stands after all" if of_clawback else ""
     return f"{it.credits(it.entry.amount)}{name} given back{why}{home}{less}"
 
 

@@ -25,7 +25,7 @@ from credits.posting.corrections import (
 )
 from credits.posting.locking import whose
 
-_ACCOMPANIED = GiveGrant | Clawback | ReverseClawback | ReverseTogether
+_ACCOMPANIED = (GiveGrant, Clawback, ReverseClawback, ReverseTogether)
 
 Place = tuple[int, int, int]  # customer, credit type, number or sequence
 

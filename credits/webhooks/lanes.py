@@ -83,7 +83,7 @@ async def claim_lanes(
 
 
 async def next_of(connection: HotConnection, lease: Lease, length: timedelta = bounds.WEBHOOK_LEASE) -> Outgoing | None:
-    """What goes next; None, and the lease is over, where nothing does. Under the lane's lock: see `hold_lanes`."""
+    """What goes next, its attempt counted; None, and the lease is over, where nothing does. Under the lane's lock: see `hold_lanes`."""
     if await connection.fetchval(statements.KEEP_LANE, *lease.place, length) is None:
         return None
     head = await connection.fetchrow(statements.READ_HEAD, lease.customer_id, lease.endpoint)
@@ -93,6 +93,7 @@ async def next_of(connection: HotConnection, lease: Lease, length: timedelta = b
     if not head["enabled"]:
         await leave(connection, lease)
         return None
+    await connection.execute(statements.BEGIN_ATTEMPT, lease.customer_id, head["id"])
     return _outgoing_of(head, head["now"])
 
 

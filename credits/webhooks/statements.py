@@ -110,11 +110,16 @@ UPDATE webhook_endpoints SET failures = failures + 1, failing_since = coalesce(f
 RETURNING failing_since <= statement_timestamp() - $2::interval AS hopeless
 """
 
+# begin_attempt -- Counted before it is made: who dies of it has made it.
+BEGIN_ATTEMPT = """
+UPDATE webhook_deliveries SET attempts = attempts + 1, attempted_at = statement_timestamp()
+ WHERE customer_id = $1 AND id = $2
+"""
+
 # note_attempt -- What came of one attempt. $6: when the next one is due; null where it is closed.
 NOTE_ATTEMPT = """
 UPDATE webhook_deliveries
-   SET attempts = attempts + 1, step = step + 1, attempted_at = statement_timestamp(), status = $3, response_code = $4,
-       error = $5, next_at = statement_timestamp() + $6::interval,
+   SET step = step + 1, status = $3, response_code = $4, error = $5, next_at = statement_timestamp() + $6::interval,
        closed_at = CASE WHEN $3 = 'WAITING' THEN NULL ELSE statement_timestamp() END
  WHERE customer_id = $1 AND id = $2 AND status = 'WAITING'
 """

@@ -53,23 +53,25 @@ function declaration(className, comment) {
 }
 
 export async function describe() {
-  const declarations = [];
+  const second = await readFile(`${ROOT}/frontend_embed/buying.ts`, "utf8");
+  const scripts = { "embed.js": [], "buying.js": [] };
   for (const folder of (await readdir(`${ROOT}/components`)).sort()) {
     const source = await readFile(`${ROOT}/components/${folder}/${folder}.ts`, "utf8").catch(() => "");
     for (const [, comment, className] of source.matchAll(
       /\/\*\*((?:(?!\*\/)[\s\S])*@element(?:(?!\*\/)[\s\S])*)\*\/\s*export class (\w+)/g,
     )) {
-      declarations.push(declaration(className, comment));
+      const path = second.includes(`/${folder}.ts"`) ? "buying.js" : "embed.js";
+      scripts[path].push(declaration(className, comment));
     }
   }
-  const path = "embed.js";
-  const exports = declarations.flatMap(({ name, tagName }) => [
-    { kind: "js", name, declaration: { name, module: path } },
-    { kind: "custom-element-definition", name: tagName, declaration: { name, module: path } },
-  ]);
-  return {
-    schemaVersion: "1.0.0",
-    readme: "",
-    modules: [{ kind: "javascript-module", path, declarations, exports }],
-  };
+  const modules = Object.entries(scripts).map(([path, declarations]) => ({
+    kind: "javascript-module",
+    path,
+    declarations,
+    exports: declarations.flatMap(({ name, tagName }) => [
+      ...(path === "embed.js" ? [{ kind: "js", name, declaration: { name, module: path } }] : []),
+      { kind: "custom-element-definition", name: tagName, declaration: { name, module: path } },
+    ]),
+  }));
+  return { schemaVersion: "1.0.0", readme: "", modules };
 }

@@ -9,10 +9,12 @@ const camel = (name) => name.replace(/(^|-)(\w)/g, (_, _dash, letter) => letter.
 const unique = (events) => [...new Map(events.map((event) => [event.name, event])).values()];
 
 /** Names of the events and types of the page's own script, without any import. */
-async function plain(elements) {
+async function plain(elements, exported) {
   const tokens = await readFile(`${ROOT}/components/core/tokens.ts`, "utf8");
   const shared = tokens.match(/^export type .*;$/gm).join("\n");
-  const texts = ["en.ts", "en_lists.ts"].map((name) => readFile(`${ROOT}/components/locales/${name}`, "utf8"));
+  const texts = ["en.ts", "en_lists.ts", "en_buying.ts"].map((name) =>
+    readFile(`${ROOT}/components/locales/${name}`, "utf8"),
+  );
   const english = (await Promise.all(texts)).join("\n");
   const keys = [...english.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => `  ${key}: string;\n`).join("");
   const events = unique(elements.flatMap((element) => element.events));
@@ -30,8 +32,10 @@ export interface Messages {
 ${keys}}
 /** Adds a language, or replaces texts of one; what is left out is said in English. */
 export declare function registerLocale(locale: string, messages: Partial<Messages>): void;
+/** Registers the elements of the second script too: for pages that have them in shadow roots of their own. */
+export declare function loadBuying(): void;
 export declare const version: string;
-${elements.map(({ name }) => `export declare const ${name}: { new (): ${name} };`).join("\n")}
+${exported.map(({ name }) => `export declare const ${name}: { new (): ${name} };`).join("\n")}
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -81,7 +85,7 @@ ${elements.map(({ tagName, name }) => `    "${tagName}": { new (): { $props: ${n
 export async function typings({ modules }) {
   const elements = modules.flatMap(({ declarations }) => declarations);
   return {
-    "types/embed.d.ts": await plain(elements),
+    "types/embed.d.ts": await plain(elements, modules[0].declarations),
     "types/react.d.ts": react(elements),
     "types/vue.d.ts": vue(elements),
   };

@@ -18,7 +18,7 @@ const files = import.meta.glob<{ default: { modules: { declarations: Described[]
 const described = Object.entries(files).find(([path]) => path.includes(`/${manifest.version}/`))?.[1].default;
 
 export const described_as = (tag: string): Described => {
-  const found = described?.modules[0]?.declarations.find(({ tagName }) => tagName === tag);
+  const found = described?.modules.flatMap(({ declarations }) => declarations).find(({ tagName }) => tagName === tag);
   if (!found) throw new Error(`${tag} is not described`);
   return found;
 };

@@ -34,7 +34,13 @@ export interface FakeRunway {
   runsOutAt: string | null;
   projectedExpiryLoss: string;
   basis: string;
-  suggestedBundle: { name: string; credits: string; bonus: string; price: { amount: string; currency: string } } | null;
+  suggestedBundle: {
+    key: string;
+    name: string;
+    credits: string;
+    bonus: string;
+    price: { amount: string; currency: string };
+  } | null;
 }
 
 export interface FakeDispute {
@@ -84,7 +90,13 @@ export const runway = (): FakeRunway => ({
   runsOutAt: daysFromNow(36),
   projectedExpiryLoss: "60.25",
   basis: "the mean of the 12 days with usage among the last 28 days",
-  suggestedBundle: { name: "Large pack", credits: "1500", bonus: "0", price: { amount: "29.00", currency: "USD" } },
+  suggestedBundle: {
+    key: "large",
+    name: "Large pack",
+    credits: "1500",
+    bonus: "0",
+    price: { amount: "29.00", currency: "USD" },
+  },
 });
 
 export function entry(sequence: number, change: Partial<FakeEntry> = {}): FakeEntry {

@@ -11,6 +11,7 @@ import {
   usage,
 } from "./fake_data.ts";
 import { parse, select, type Variables } from "./fake_graphql.ts";
+import { FakePayments, type FakeTopUp } from "./fake_payments.ts";
 
 export type { FakeBalance, FakeBucket, FakeDispute, FakeEntry } from "./fake_data.ts";
 
@@ -57,6 +58,10 @@ export class FakeScrip {
   ];
   members = [{ key: "ada", name: "Ada Lovelace" }];
   usage = usage;
+  readonly payments = new FakePayments((topUp) => this.#settle(topUp));
+  /** Answers `check`, beside the balance; with a code alone it is a refusal. */
+  decision: Record<string, unknown> = { allowed: true, wouldBlock: false, mode: "ENFORCE", reason: null };
+  policy = { mode: "ENFORCE", failurePolicy: "FAIL_CLOSED", overdraftLimit: "0" };
   /** Answers `openDispute`; a refusal has a code. */
   disputeAnswer: Record<string, unknown> | undefined;
   /** What elements have asked, for tests to look at. */
@@ -127,12 +132,28 @@ export class FakeScrip {
     return contested;
   }
 
-  #publish(name: string, value: unknown, creditType?: string): void {
+  /** Another policy is in force, and is pushed. */
+  enforce(change: Partial<FakeScrip["policy"]>, decision: Record<string, unknown> = this.decision): void {
+    this.policy = { ...this.policy, ...change };
+    this.decision = decision;
+    this.#publish("enforcementChanged", this.policy);
+  }
+
+  /** A paid top-up brings its credits, before anybody hears that it is paid. */
+  #settle(topUp: FakeTopUp): void {
+    const { available, creditType } = this.balances.get("ai") as FakeBalance;
+    if (topUp.status === "SUCCEEDED")
+      this.set(creditType.key, { available: `${Number(available) + Number(topUp.credits)}` });
+    this.#publish("topUpUpdated", topUp, topUp.id);
+  }
+
+  /** To whoever asks for this, and for `only` this where it is many. */
+  #publish(name: string, value: unknown, only?: string): void {
     for (const peer of this.peers) {
       for (const [id, { query, variables }] of peer.running) {
         const [field] = parse(query);
         const asked = Object.values(variables)[0];
-        if (!field || field.name !== name || (creditType && asked !== creditType)) continue;
+        if (!field || field.name !== name || (only && asked !== only)) continue;
         const data = { [field.alias]: select(value, field.fields, variables) };
         this.#send(peer, { type: "next", id, payload: { data } });
       }
@@ -181,6 +202,11 @@ export class FakeScrip {
         balance: ({ creditType }: Variables) => this.balances.get(`${creditType}`) ?? null,
         expirations: () => this.expirations,
         runway: () => this.runway,
+        bundles: () => this.payments.bundles,
+        recharge: () =>
+          this.payments.recharge && { ...this.payments.recharge, attempts: () => this.payments.recharge?.attempts },
+        paymentMethods: () => this.payments.methods,
+        enforcement: () => this.policy,
         members: () => nodes(this.members),
         usage: ({ from, to, interval, groupBy }: Variables) => {
           const groups = { FEATURE: this.features.map(({ key }) => key), MEMBER: ["ada", null] }[`${groupBy}`] ?? [
@@ -198,6 +224,16 @@ export class FakeScrip {
         },
       },
       catalog: { features: this.features },
+      viewer: { scopes: this.payments.scopes },
+      topUp: ({ id }: Variables) => this.payments.find(id),
+      startTopUp: ({ input }: Variables) => this.payments.start(input as Variables),
+      cancelTopUp: ({ id }: Variables) => this.payments.cancel(id),
+      setRecharge: ({ input }: Variables) => this.payments.setRecharge(input as Variables),
+      setupPaymentMethod: () => this.payments.setup(),
+      check: () => ({
+        ...(this.decision["allowed"] !== undefined && { balance: this.balances.get("ai") }),
+        ...this.decision,
+      }),
       openDispute: ({ entries }: Variables) =>
         this.disputeAnswer ?? { __typename: "DisputeOk", dispute: this.dispute(entries as string[], "OPEN") },
     };
@@ -231,9 +267,14 @@ export class FakeScrip {
       const { query = "", variables = {} } = payload ?? {};
       peer.running.set(id, { query, variables });
       const [field] = parse(query);
-      const balance = this.balances.get(`${Object.values(variables)[0]}`);
-      if (field?.name !== "balanceUpdated" || !balance) return;
-      const data = { [field.alias]: select(balance, field.fields, variables) };
+      const asked = `${Object.values(variables)[0]}`;
+      const present = {
+        balanceUpdated: this.balances.get(asked),
+        topUpUpdated: this.payments.find(asked),
+        enforcementChanged: this.policy,
+      }[`${field?.name}`];
+      if (!field || !present) return;
+      const data = { [field.alias]: select(present, field.fields, variables) };
       this.#send(peer, { type: "next", id, payload: { data } });
     }
   }

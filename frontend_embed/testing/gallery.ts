@@ -40,6 +40,13 @@ const book = () =>
     return entry(sequence);
   });
 
+/** A purchase that waits: the page's own session of the tab says so. */
+function purchase(fake: FakeScrip): string {
+  const { id } = fake.payments.start({ bundle: "large", idempotencyKey: "large:1" })["topUp"] as { id: string };
+  sessionStorage.setItem("scrip-top-up ai", JSON.stringify({ key: "large:1", id }));
+  return id;
+}
+
 /** What the network of a provider does, by its `data-fake`. */
 const worlds: Record<string, (fake: FakeScrip) => void> = {
   plain: () => {},
@@ -65,6 +72,7 @@ const worlds: Record<string, (fake: FakeScrip) => void> = {
   empty: (fake) => {
     fake.set("ai", { available: "0", buckets: [], version: 0 });
     fake.expirations = [];
+    fake.payments.bundles = [];
     fake.usage = (...given) => {
       const { points } = usage(...given);
       return { total: "0", points: points.map((point) => ({ ...point, amount: "0" })) };
@@ -78,6 +86,24 @@ const worlds: Record<string, (fake: FakeScrip) => void> = {
     });
   },
   debt: (fake) => fake.set("ai", { available: "-41.0004", buckets: [] }),
+  waiting: (fake) => void purchase(fake),
+  paid: (fake) => {
+    fake.payments.pay(purchase(fake));
+  },
+  declined: (fake) => {
+    fake.payments.decline(purchase(fake));
+  },
+  suspended: (fake) =>
+    void Object.assign(fake.payments.recharge as object, { suspendedReason: "3 payments in a row were declined" }),
+  reader: (fake) => {
+    fake.payments.scopes = [];
+  },
+  blocked: (fake) => {
+    fake.decision = { allowed: false, wouldBlock: true, mode: "ENFORCE", reason: { code: "INSUFFICIENT_CREDITS" } };
+  },
+  warned: (fake) => {
+    fake.decision = { allowed: true, wouldBlock: true, mode: "SOFT", reason: { code: "LIMIT_REACHED" } };
+  },
   huge: (fake) =>
     fake.set("ai", {
       available: "1234567890123.456789",
@@ -122,6 +148,7 @@ for (const provider of document.querySelectorAll("scrip-provider")) {
 }
 
 await import("../embed.ts");
+await import("../buying.ts");
 
 for (const ledger of document.querySelectorAll(".opened"))
   setTimeout(() => {

@@ -83,9 +83,10 @@ export interface MountOptions {
   around?: string;
 }
 
-const EVENTS = "load error balance-change balance-low expiring range-change entry-select export"
-  .split(" ")
-  .map((name) => `scrip-${name}`);
+const EVENTS =
+  "load error balance-change balance-low expiring range-change entry-select export top-up-start top-up-done top-up-failed recharge-change gate-change"
+    .split(" ")
+    .map((name) => `scrip-${name}`);
 
 /** A page with one element and a Scrip of its own. */
 export async function mount(options: MountOptions = {}): Promise<Mounted> {

@@ -15,7 +15,7 @@ export function install(fake: FakeScrip, endpoint: string, locales: Record<strin
     const locale = /locales\/(\w+)\.json$/.exec(url)?.[1];
     if (locale) {
       return locale in locales
-        ? Response.json(locales[locale])
+        ? Response.json(Object.values(locales[locale] as object))
         : Response.json({ detail: "Not Found" }, { status: 404 });
     }
     const { status, body } = fake.http(new Headers(init?.headers).get("authorization") ?? "", `${init?.body}`);

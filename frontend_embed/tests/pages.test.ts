@@ -65,7 +65,8 @@ describe("the built bundle in a page with the policy of the documentation", () =
   it("works over real HTTP and a real socket, without one violation", async () => {
     const page = await open("/examples/strict-csp.html", {}, noIcon);
     expect(await shown(page)).toBe("1,500");
-    for (const shown of ["usage [part=bar]", "expirations [part=item]", "runway time", "ledger [part=row]"]) {
+    const there = ["usage [part=bar]", "expirations [part=item]", "runway time", "ledger [part=row]"];
+    for (const shown of [...there, "top-up [part=bundle]", "recharge [part=form]"]) {
       await page.locator(`scrip-${shown}`).first().waitFor();
     }
     host.fake.set("ai", { available: "1234.5678" });
@@ -187,7 +188,7 @@ describe("the ways to load it", () => {
     await expect
       .poll(() => troubles)
       .toEqual(
-        ["provider", "balance", "expirations", "runway", "usage", "ledger"].map((name) =>
+        ["provider", "balance", "expirations", "runway", "usage", "ledger", "gate"].map((name) =>
           expect.stringContaining(`scrip-${name}`),
         ),
       );
@@ -201,16 +202,117 @@ describe("the ways to load it", () => {
   });
 });
 
-describe("the bundle", () => {
+describe("the second script", () => {
+  /** A page with a balance, and with what `body` says. */
+  const open2 = async (body: string, prepare?: (page: Page) => Promise<void>): Promise<[Page, string[]]> => {
+    const asked: string[] = [];
+    const page = await open("/testing/blank.html", {}, async (page) => {
+      await noIcon(page);
+      await prepare?.(page);
+      page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    });
+    await page.evaluate((markup) => {
+      document.querySelector("scrip-provider")?.insertAdjacentHTML("beforeend", markup);
+      document.head.append(Object.assign(document.createElement("script"), { src: "/embed/v1.js", type: "module" }));
+    }, body);
+    await page.locator("scrip-balance data").first().waitFor();
+    return [page, asked];
+  };
+  const isSecond = (path: string): boolean => path.endsWith("/buying.js");
+  const isDefined = (page: Page): Promise<boolean> => page.evaluate(() => !!customElements.get("scrip-top-up"));
+
+  it("is not loaded by a page that has none of its elements", async () => {
+    const [page, asked] = await open2("");
+    await page.waitForTimeout(200);
+    expect(asked.filter(isSecond)).toEqual([]);
+    expect(await isDefined(page)).toBe(false);
+  });
+
+  it("comes once, from the folder of the version, when one of them is put into the page, however late", async () => {
+    const [page, asked] = await open2("");
+    for (const tag of ["scrip-top-up", "scrip-recharge"]) {
+      await page.evaluate((tag) => {
+        const element = document.createElement(tag);
+        element.setAttribute("credit-type", "ai");
+        document.querySelector("scrip-provider")?.append(element);
+      }, tag);
+    }
+    await page.locator("scrip-top-up [part=bundle]").first().waitFor();
+    await page.locator("scrip-recharge [part=form]").waitFor();
+    expect(asked.filter(isSecond)).toEqual([`/embed/${VERSION}/buying.js`]);
+    expect(troubles).toEqual([]);
+  });
+
+  it("shows everything in one page", async () => {
+    const [page] = await open2('<scrip-dashboard credit-type="ai"></scrip-dashboard>');
+    for (const part of ["top-up [part=bundle]", "recharge [part=form]", "usage [part=bar]"])
+      await page.locator(`scrip-${part}`).first().waitFor();
+    expect(troubles).toEqual([]);
+  });
+
+  it("does not run with one byte changed", async () => {
+    const [page, asked] = await open2('<scrip-top-up credit-type="ai"></scrip-top-up>', async (page) => {
+      await page.route(/buying\.js/, async (route) => {
+        const answer = await route.fetch();
+        await route.fulfill({ response: answer, body: `${await answer.text()} ` });
+      });
+    });
+    await expect.poll(() => asked.filter(isSecond).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    expect(await isDefined(page)).toBe(false);
+  });
+
+  it("is fetched again after it could not be had", async () => {
+    let failures = 2;
+    const [page] = await open2('<scrip-top-up credit-type="ai"></scrip-top-up>', async (page) => {
+      await page.route(/buying\.js/, (route) => (failures-- > 0 ? route.abort() : route.continue()));
+    });
+    await page.locator("scrip-top-up [part=bundle]").first().waitFor();
+  });
+
+  it("can be asked for by a page that has its elements in a shadow root of its own", async () => {
+    const [page] = await open2("");
+    await page.evaluate(() => {
+      const root = document.querySelector("scrip-provider")?.appendChild(document.createElement("section"));
+      root?.attachShadow({ mode: "open" }).setHTMLUnsafe('<scrip-top-up credit-type="ai"></scrip-top-up>');
+    });
+    // As a text: what transforms this file would have an import of its own.
+    await page.evaluate('import("/embed/v1.js").then(({ loadBuying }) => loadBuying())');
+    await page.locator("scrip-top-up [part=bundle]").first().waitFor();
+  });
+
+  it.each(["embed.js", "embed.iife.js"])("%s has the hash of it that the manifest has", async (name) => {
+    const { readFile } = await import("node:fs/promises");
+    const read = (path: string) => readFile(new URL(`../dist/${path}`, import.meta.url), "utf8");
+    const { files } = JSON.parse(await read("manifest.json"));
+    expect(await read(`${VERSION}/${name}`)).toContain(files["buying.js"].integrity);
+  });
+});
+
+describe("a purchase", () => {
+  it("opens the payment page in a tab beside it, and is told to the end", async () => {
+    const page = await open("/examples/strict-csp.html", {}, noIcon);
+    await page.context().route("https://pay.test/**", (route) => route.fulfill({ body: "the payment page" }));
+    const tab = page.waitForEvent("popup");
+    await page.locator("scrip-top-up [part=action]").first().click();
+    await (await tab).waitForURL(/^https:\/\/pay\.test\/top_\d+$/);
+    expect(await (await tab).evaluate(() => opener)).toBeNull();
+    await page.locator("scrip-top-up [part=status] a").waitFor();
+    host.fake.payments.pay();
+    await page.locator("scrip-top-up [part=status]", { hasText: "500 credits added" }).waitFor();
+    expect(await page.evaluate("violations")).toEqual([]);
+  });
+});
+
+describe.each(["embed.js", "buying.js"])("the script %s", (script) => {
   it("has nothing that a strict policy forbids", async () => {
     const { readFile } = await import("node:fs/promises");
-    const source = await readFile(new URL(`../dist/${VERSION}/embed.js`, import.meta.url), "utf8");
+    const source = await readFile(new URL(`../dist/${VERSION}/${script}`, import.meta.url), "utf8");
     for (const forbidden of [
       /\beval\(/,
       /new Function/,
       /style=/,
       /localStorage/,
-      /sessionStorage/,
+      ...(script === "embed.js" ? [/sessionStorage/] : []), // the other keeps the key of a purchase there, and no token
       /document\.cookie/,
       /createElement\("script/,
     ]) {

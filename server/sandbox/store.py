@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits.customers.customers import lock_customer
-from credits.db import Database, metadata
+from credits.db import Database, is_unavailable, metadata
+from credits.errors import Unavailable
 from credits.recharge.top_ups import Place
 from credits.workspaces import workspaces
 from server.sandbox.payments import MethodKind, SandboxMethod, SandboxPayback, SandboxPayment
@@ -49,12 +50,16 @@ _FIND_SANDBOX_PAYMENT = text("SELECT find_sandbox_payment(:customer_id, :number)
 
 
 async def find_workspace(database: Database, place: Place) -> int | None:
-    """The test workspace in which that order was placed; None where there is no such order, or not in a test workspace."""
-    if place[1] >= 2**31:
-        return None
-    async with database.engine.connect() as connection:
-        found = await connection.scalar(_FIND_SANDBOX_PAYMENT, {"customer_id": place[0], "number": place[1]})
-        return None if found is None else int(found)
+    """The test workspace in which that order was placed; None where there is no such order, or not in a test workspace.
+    Raises `Unavailable`."""
+    try:
+        async with database.engine.connect() as connection:
+            found = await connection.scalar(_FIND_SANDBOX_PAYMENT, {"customer_id": place[0], "number": place[1]})
+    except Exception as error:
+        if is_unavailable(error):
+            raise Unavailable(str(error)) from error
+        raise
+    return None if found is None else int(found)
 
 
 async def is_test(connection: AsyncConnection) -> bool:

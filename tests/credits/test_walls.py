@@ -84,7 +84,8 @@ async def test_what_is_foreign_can_be_neither_changed_nor_made_nor_joined(two: T
     await two.look_at(two.here.workspace_id)
     foreign = two.there.workspace_id
     tables = ("customers", "accounts", "grants", "holds", "usage_events", "credit_types", "api_keys", "policies")
-    for table in (*tables, "members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups"):
+    tables += ("members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups")
+    for table in (*tables, "revenue_watermarks", "revenue_grants", "revenue_lines", "revenue_days"):
         changed = await two.app.execute(
             f"UPDATE {table} SET workspace_id = workspace_id WHERE workspace_id = $1", foreign
         )
@@ -130,6 +131,7 @@ RIGHTS = {
     "payment_methods": ALL,
     **dict.fromkeys(("sandbox_payments", "sandbox_paybacks"), CHANGE),
     "sandbox_methods": ADD,
+    **dict.fromkeys(("revenue_watermarks", "revenue_grants", "revenue_lines", "revenue_days"), ALL),
     **dict.fromkeys(("members", "usage_watermarks", "reconciliations"), CHANGE),
     **dict.fromkeys(("policies", "spend_limits", "limit_windows", "usage_rollups"), ALL),
     **dict.fromkeys(("audit_log", "checkpoints", "checkpoint_heads"), ADD),
@@ -290,7 +292,7 @@ BROKEN_LAWS = [
     ("UPDATE accounts SET given_back = -1, balance = balance - given_back - 1", "account_totals_not_negative"),
     (
         "UPDATE accounts SET given_back = burned + 1, balance = balance - given_back + burned + 1",
-        "account_never_gives_back_more_than_burned",
+        "account_never_gives_back_more_than_was_taken",
     ),
     ("UPDATE accounts SET held = -1", "account_held_not_negative"),
     ("UPDATE accounts SET overdraft = -1", "account_overdraft_not_negative"),

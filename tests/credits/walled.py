@@ -19,6 +19,7 @@ from credits.posting.standings import Keeper
 from credits.proof.checkpoints import make_checkpoint
 from credits.proof.reports import claim
 from credits.proof.seal import Seal
+from credits.revenue.projection import tell_all
 from credits.usage.envelope import from_attributes
 from credits.usage.rollups import roll_up
 from credits.webhooks.endpoints import create_endpoint
@@ -26,6 +27,7 @@ from credits.workspaces import ensure_workspace
 from tests.credits.posting.limiting import limit, member
 from tests.credits.posting.till import Till, open_till
 from tests.credits.recharge.counter import pay
+from tests.credits.revenue.asking import sell
 
 OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts", "rate_cards", "rates", "bundles"} | {
     *("policies", "accounts", "grants", "holds", "phases", "entries", "usage_events", "standings", "hold_ends"),
@@ -36,6 +38,7 @@ OURS = {"actors", "api_keys", "customers", "credit_types", "features", "cohorts"
     *("sandbox_payments", "sandbox_paybacks", "sandbox_methods"),
     *("members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups"),
     *("webhook_endpoints", "webhook_messages", "webhook_deliveries", "webhook_lanes", "expiry_horizons"),
+    *("money_movements", "revenue_watermarks", "revenue_grants", "revenue_lines", "revenue_days"),
 }
 WORKSPACE = "SELECT set_config('scrip.workspace', $1, false)"
 
@@ -87,6 +90,8 @@ async def fill(till: Till) -> None:
     await pay(till)
     await roll_up(till.database, till.workspace_id, behind=1)
     await tell_expiring(till.database, till.workspace_id)
+    await sell(till, "10", 1000)
+    await tell_all(till.database, till.workspace_id)
 
 
 @dataclass

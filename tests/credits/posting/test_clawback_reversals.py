@@ -237,7 +237,7 @@ async def test_it_has_a_line_of_its_own_a_sentence_and_an_act(till: Till):
         assert label(Kind.REVERSE, None, None, page.catalog) == "Given back: credits used"
     assert await told(till, back) == (
         "14 credits given back, because their payment stands after all: 3 to 3 credits that never expire and 10 to "
-        "10 credits that never expire; 1 of it less used beyond what there was"
+        "10 credits that never expire; 1 of it no longer owed"
     )
     (act,) = await till.rows("SELECT action, subject, before, after FROM audit_log WHERE action LIKE 'clawback%'")
     assert act["action"] == "clawback.reversed"

@@ -66,7 +66,7 @@ def test_what_is_allowed_by_name_may_be_called_in_both_forms_and_nothing_beside_
 
 
 def test_a_network_that_is_none_is_named():
-    with pytest.raises(ValueError, match="10.0.0.1/8"):
+    with pytest.raises(ValueError, match=r"10\.0\.0\.1/8"):
         networks(["10.0.0.1/8"])
 
 

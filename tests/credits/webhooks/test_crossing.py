@@ -1,5 +1,7 @@
 """A balance is worth a message when it crosses a line on its way down, and not while it stays there."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +53,7 @@ def test_the_whole_line_is_exactly_a_fifth(began: int, available: int):
 def test_between_two_messages_of_one_kind_the_balance_was_above_the_line(steps: list[int]):
     lines = {LOW: 20, DEPLETED: 1, NEGATIVE: 0}
     above = {type_: steps[0] >= line for type_, line in lines.items()}
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         for type_ in crossed(before, after, 20):
             assert above[type_]
             above[type_] = False

@@ -11,12 +11,13 @@ import pytest
 
 from credits import ids
 from credits.db import Connection
-from credits.disputes.change import withdraw_dispute
+from credits.disputes.change import open_dispute, withdraw_dispute
 from credits.disputes.resolve import resolving
 from credits.enforcement.kill_switch import set_kill_switch
 from credits.enforcement.policies import list_policies, remove_policy
 from credits.errors import InsufficientCredits, Unavailable
 from credits.posting.commands import GiveGrant
+from credits.posting.corrections import EntryId
 from credits.posting.outcomes import EventOutcome
 from credits.usage.envelope import from_attributes
 from tests.credits.posting.test_writer_faults import Cut, cut
@@ -207,14 +208,15 @@ async def test_what_is_refused_replayed_or_rolled_back_is_not_told(till: Till, d
     assert (await till.must(grant)).replayed
     assert isinstance(await till.post(till.burn("11")), InsufficientCredits)
     burned = (await till.must(till.burn("1"))).entry
-    with pytest.raises(ZeroDivisionError):
-        async with till.reader.changing(till.workspace_id) as page:
-            from credits.disputes.change import open_dispute  # noqa: PLC0415 -- beside its use
-            from credits.posting.corrections import EntryId  # noqa: PLC0415
+    place = EntryId(burned.customer_id, burned.credit_type_id, burned.sequence)
 
-            place = EntryId(burned.customer_id, burned.credit_type_id, burned.sequence)
+    async def contest_and_fail() -> None:
+        async with till.reader.changing(till.workspace_id) as page:
             await open_dispute(page, [place], "no", actor_id=None, sla=DAY)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await contest_and_fail()
     assert await desk.types() == before == ["grant.created"]
     assert not await till.rows("SELECT 1 AS one FROM disputes")
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from credits.db import Database
+from credits.errors import Unavailable
 from credits.recharge.provider import ProviderRefused, ProviderUnavailable
 from credits.workspaces import WorkspaceName, ensure_workspace
 from server.sandbox import store
@@ -241,6 +242,23 @@ async def test_where_the_store_cannot_write_it_is_not_known_whether_anything_hap
         await street.provider.start(order)
     street.disk_is_full = False
     assert await street.provider.read(order) is None
+
+
+async def test_a_store_that_is_away_is_said_to_be_so(street: Street):
+    gone = await Database.connect(street.database.url, size=1)
+    order = street.order()
+    away = Street(gone, street.workspace_id, street.customers)
+    await gone.close()
+    gone.engine.sync_engine.pool._creator = _refuse  # type: ignore[method-assign]
+    for asking in (away.provider.start(order), away.provider.read(order), away.provider.cancel(order)):
+        with pytest.raises(ProviderUnavailable):
+            await asking
+    with pytest.raises(Unavailable):
+        await store.find_workspace(gone, placed(order))
+
+
+def _refuse(*_: Any) -> Any:
+    raise ConnectionRefusedError("nobody is there")
 
 
 LAWS = [

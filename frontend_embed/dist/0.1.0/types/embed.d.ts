@@ -11,6 +11,10 @@ export interface ScripBalance extends HTMLElement {
 export interface ScripExpirations extends HTMLElement {
 }
 
+/** Shows a feature, or why not. */
+export interface ScripGate extends HTMLElement {
+}
+
 /** What happened to the credits, and why. */
 export interface ScripLedger extends HTMLElement {
 }
@@ -27,6 +31,18 @@ export interface ScripRunway extends HTMLElement {
 
 /** Usage over time, as a chart and as a table. */
 export interface ScripUsage extends HTMLElement {
+}
+
+/** Everything in one page. */
+export interface ScripDashboard extends HTMLElement {
+}
+
+/** Keeps the balance filled. */
+export interface ScripRecharge extends HTMLElement {
+}
+
+/** Buys credits. */
+export interface ScripTopUp extends HTMLElement {
 }
 
 /** What elements say to people; `{a}` and the like are places for values. */
@@ -115,12 +131,53 @@ export interface Messages {
   UPHELD: string;
   REJECTED: string;
   WITHDRAWN: string;
+  INSUFFICIENT_CREDITS: string;
+  LIMIT_REACHED: string;
+  blocked: string;
+  buy: string;
+  recharge: string;
+  bonus: string;
+  each: string;
+  lasts: string;
+  suggested: string;
+  nothingOnSale: string;
+  starting: string;
+  paying: string;
+  confirming: string;
+  payPage: string;
+  bought: string;
+  payFailed: string;
+  notStarted: string;
+  canceled: string;
+  auto: string;
+  below: string;
+  bundle: string;
+  target: string;
+  cap: string;
+  save: string;
+  saved: string;
+  spentOf: string;
+  method: string;
+  addMethod: string;
+  noMethod: string;
+  suspended: string;
+  attempts: string;
+  PENDING: string;
+  REQUIRES_ACTION: string;
+  SUCCEEDED: string;
+  FAILED: string;
+  CANCELED: string;
+  REFUNDED: string;
+  DISPUTED: string;
 }
 /** Adds a language, or replaces texts of one; what is left out is said in English. */
 export declare function registerLocale(locale: string, messages: Partial<Messages>): void;
+/** Registers the elements of the second script too: for pages that have them in shadow roots of their own. */
+export declare function loadBuying(): void;
 export declare const version: string;
 export declare const ScripBalance: { new (): ScripBalance };
 export declare const ScripExpirations: { new (): ScripExpirations };
+export declare const ScripGate: { new (): ScripGate };
 export declare const ScripLedger: { new (): ScripLedger };
 export declare const ScripProvider: { new (): ScripProvider };
 export declare const ScripRunway: { new (): ScripRunway };
@@ -130,10 +187,14 @@ declare global {
   interface HTMLElementTagNameMap {
     "scrip-balance": ScripBalance;
     "scrip-expirations": ScripExpirations;
+    "scrip-gate": ScripGate;
     "scrip-ledger": ScripLedger;
     "scrip-provider": ScripProvider;
     "scrip-runway": ScripRunway;
     "scrip-usage": ScripUsage;
+    "scrip-dashboard": ScripDashboard;
+    "scrip-recharge": ScripRecharge;
+    "scrip-top-up": ScripTopUp;
   }
   interface GlobalEventHandlersEventMap {
     "scrip-balance-change": CustomEvent<{previous: string, available: string, version: number}>;
@@ -141,8 +202,13 @@ declare global {
     "scrip-load": CustomEvent<null>;
     "scrip-error": CustomEvent<{code: string, message: string, retryable: boolean}>;
     "scrip-expiring": CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>;
+    "scrip-gate-change": CustomEvent<{allowed: boolean, reason: string | null}>;
     "scrip-entry-select": CustomEvent<{id: string, sequence: number, kind: string, amount: string}>;
     "scrip-export": CustomEvent<{creditType: string, kinds: string[] | null}>;
     "scrip-range-change": CustomEvent<{range: string, interval: string}>;
+    "scrip-recharge-change": CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>;
+    "scrip-top-up-start": CustomEvent<{bundle: string, price: {amount: string, currency: string}}>;
+    "scrip-top-up-done": CustomEvent<{id: string, bundle: string, credits: string}>;
+    "scrip-top-up-failed": CustomEvent<{code: string}>;
   }
 }

@@ -1,6 +1,6 @@
 /** JSX of React 19. Written by the build: don't edit. */
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ScripBalance, ScripExpirations, ScripLedger, ScripProvider, ScripRunway, ScripUsage, FetchToken } from "./embed.js";
+import type { ScripBalance, ScripExpirations, ScripGate, ScripLedger, ScripProvider, ScripRunway, ScripUsage, ScripDashboard, ScripRecharge, ScripTopUp, FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */
@@ -39,6 +39,25 @@ export interface ScripExpirationsProps {
   /** The first data is on the screen. */
   "onscrip-load"?: (event: CustomEvent<null>) => void;
   /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripGateProps {
+  /** Key of the feature. */
+  feature?: string;
+  /** How much of it, as a decimal; 1 when left out. */
+  quantity?: string;
+  /** `open` or `closed`: what to show when nobody can be asked; what the feature's policy says when left out, closed where that isn't known either. */
+  "on-error"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Of no use here. */
+  "heading-level"?: number;
+  /** What is shown is another now, or is shown first; `reason` is the code of the refusal, or ERROR. */
+  "onscrip-gate-change"?: (event: CustomEvent<{allowed: boolean, reason: string | null}>) => void;
+  /** The first answer is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Nobody could be asked; what was shown stays. */
   "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
@@ -114,15 +133,66 @@ export interface ScripUsageProps {
   "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripDashboardProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the headings of the cards, 3 when left out. */
+  "heading-level"?: number;
+}
+
+export interface ScripRechargeProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody wants another rule; it is saved unless this is prevented. */
+  "onscrip-recharge-change"?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripTopUpProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** Keys of the bundles to offer, in this order; all that are on sale when left out. */
+  bundles?: string;
+  /** Where the payment page leads back to; this page when left out. */
+  "return-url"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody wants to buy; the purchase begins unless this is prevented. */
+  "onscrip-top-up-start"?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
+  /** It is paid, and the credits are there. */
+  "onscrip-top-up-done"?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
+  /** It could not be started, or was not paid. */
+  "onscrip-top-up-failed"?: (event: CustomEvent<{code: string}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
       "scrip-balance": DetailedHTMLProps<HTMLAttributes<ScripBalance>, ScripBalance> & ScripBalanceProps;
       "scrip-expirations": DetailedHTMLProps<HTMLAttributes<ScripExpirations>, ScripExpirations> & ScripExpirationsProps;
+      "scrip-gate": DetailedHTMLProps<HTMLAttributes<ScripGate>, ScripGate> & ScripGateProps;
       "scrip-ledger": DetailedHTMLProps<HTMLAttributes<ScripLedger>, ScripLedger> & ScripLedgerProps;
       "scrip-provider": DetailedHTMLProps<HTMLAttributes<ScripProvider>, ScripProvider> & ScripProviderProps;
       "scrip-runway": DetailedHTMLProps<HTMLAttributes<ScripRunway>, ScripRunway> & ScripRunwayProps;
       "scrip-usage": DetailedHTMLProps<HTMLAttributes<ScripUsage>, ScripUsage> & ScripUsageProps;
+      "scrip-dashboard": DetailedHTMLProps<HTMLAttributes<ScripDashboard>, ScripDashboard> & ScripDashboardProps;
+      "scrip-recharge": DetailedHTMLProps<HTMLAttributes<ScripRecharge>, ScripRecharge> & ScripRechargeProps;
+      "scrip-top-up": DetailedHTMLProps<HTMLAttributes<ScripTopUp>, ScripTopUp> & ScripTopUpProps;
     }
   }
 }

@@ -41,6 +41,25 @@ export interface ScripExpirationsProps {
   onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripGateProps {
+  /** Key of the feature. */
+  feature?: string;
+  /** How much of it, as a decimal; 1 when left out. */
+  quantity?: string;
+  /** `open` or `closed`: what to show when nobody can be asked; what the feature's policy says when left out, closed where that isn't known either. */
+  "on-error"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Of no use here. */
+  "heading-level"?: number;
+  /** What is shown is another now, or is shown first; `reason` is the code of the refusal, or ERROR. */
+  onScripGateChange?: (event: CustomEvent<{allowed: boolean, reason: string | null}>) => void;
+  /** The first answer is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Nobody could be asked; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 export interface ScripLedgerProps {
   /** Key of the credit type. */
   "credit-type"?: string;
@@ -113,13 +132,64 @@ export interface ScripUsageProps {
   onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripDashboardProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the headings of the cards, 3 when left out. */
+  "heading-level"?: number;
+}
+
+export interface ScripRechargeProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody wants another rule; it is saved unless this is prevented. */
+  onScripRechargeChange?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripTopUpProps {
+  /** Key of the credit type. */
+  "credit-type"?: string;
+  /** Keys of the bundles to offer, in this order; all that are on sale when left out. */
+  bundles?: string;
+  /** Where the payment page leads back to; this page when left out. */
+  "return-url"?: string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody wants to buy; the purchase begins unless this is prevented. */
+  onScripTopUpStart?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
+  /** It is paid, and the credits are there. */
+  onScripTopUpDone?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
+  /** It could not be started, or was not paid. */
+  onScripTopUpFailed?: (event: CustomEvent<{code: string}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "vue" {
   interface GlobalComponents {
     "scrip-balance": { new (): { $props: ScripBalanceProps } };
     "scrip-expirations": { new (): { $props: ScripExpirationsProps } };
+    "scrip-gate": { new (): { $props: ScripGateProps } };
     "scrip-ledger": { new (): { $props: ScripLedgerProps } };
     "scrip-provider": { new (): { $props: ScripProviderProps } };
     "scrip-runway": { new (): { $props: ScripRunwayProps } };
     "scrip-usage": { new (): { $props: ScripUsageProps } };
+    "scrip-dashboard": { new (): { $props: ScripDashboardProps } };
+    "scrip-recharge": { new (): { $props: ScripRechargeProps } };
+    "scrip-top-up": { new (): { $props: ScripTopUpProps } };
   }
 }
