@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -22,6 +23,7 @@ from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
 from credits.proof.seal import Seal
 from credits.recharge.cashier import Cashier
+from credits.recharge.recharger import Recharger, forgive, suffering
 from schema.context import Services
 from schema.loaders import Loaders
 from schema.schema import build
@@ -37,6 +39,7 @@ from server.live import Hub
 from server.outgoing import Outgoing
 from server.payments import providers
 from server.proving import Prover
+from server.recharging import Recharging
 from server.sandbox.provider import open_sandbox
 from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
@@ -105,6 +108,7 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
     def publish(workspace_id: int, customer_id: int, credit_type_id: int, version: int) -> None:
         hub.publish(workspace_id, customer_id, credit_type_id, version)
         keeper.note(workspace_id, customer_id, credit_type_id, version)
+        recharging.note(workspace_id, customer_id, credit_type_id)
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
@@ -112,10 +116,13 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
     if stripe is not None:
         stack.push_async_callback(stripe.close)
     provider_for = providers(stripe, open_sandbox(database, settings, floor.low))
-    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, lambda: datetime.now(UTC))
+    rules: dict[str, Any] = {"changed": (suffering(settings.recharge_attempts),), "methods_changed": (forgive,)}
+    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, _real_now, **rules)
+    recharging = Recharging(database, Recharger(reader, cashier, provider_for, _real_now), floor.low)
     payments = Hearing(stripe, database, reader, cashier, settings=settings, refuse_writes=floor.low)
     app.state.stripe_teller = payments.teller
     await stack.enter_async_context(for_ever(payments.reconciler.run(), "payments"))
+    await stack.enter_async_context(for_ever(recharging.run(), "recharge"))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(
@@ -127,17 +134,7 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
     )
     await stack.enter_async_context(for_ever(prover.run(), "prove"))
     await stack.enter_async_context(rolling_up(database, floor.low))
-    outgoing = Outgoing(settings.webhook_private_addresses)
-    stack.push_async_callback(outgoing.close)
-    sender = Sender(
-        database,
-        outgoing,
-        pepper=settings.secret_key,
-        schedule=settings.webhook_retries,
-        config_changed=hub.publish_config,
-        refuse_writes=floor.low,
-    )
-    await stack.enter_async_context(sending(sender))
+    outgoing = await _send(settings, database, hub, floor, stack)
     await stack.enter_async_context(telling_revenue(database, floor.low))
     return Services(
         database=database,
@@ -152,11 +149,32 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
         publish_dispute=hub.publish_dispute,
         dispute_sla=settings.dispute_sla,
         cashier=cashier,
+        watch_rule=recharging.watch,
         watch_top_ups=hub.subscribe_top_ups,
         allowed_origins=settings.allowed_origins,
         webhook_problem=outgoing.problem_of,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
+
+
+async def _send(settings: Settings, database: Database, hub: Hub, floor: DiskFloor, stack: AsyncExitStack) -> Outgoing:
+    """Webhooks go out from now on."""
+    outgoing = Outgoing(settings.webhook_private_addresses)
+    stack.push_async_callback(outgoing.close)
+    sender = Sender(
+        database,
+        outgoing,
+        pepper=settings.secret_key,
+        schedule=settings.webhook_retries,
+        config_changed=hub.publish_config,
+        refuse_writes=floor.low,
+    )
+    await stack.enter_async_context(sending(sender))
+    return outgoing
+
+
+def _real_now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _alive(_: Request) -> Response:
