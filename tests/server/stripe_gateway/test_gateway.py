@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from credits.recharge.provider import ProviderUnavailable
 from server.stripe_gateway.asking import Asker
 from server.stripe_gateway.gateway import StripeGateway
 from tests.server.stripe_gateway.conftest import a_payer, an_order, gateway_to, saved_card
@@ -152,13 +153,14 @@ async def test_what_was_paid_stays_so_when_it_is_canceled(fake, gateway):
 
 
 async def test_real_money_is_told_from_play_money(fake):
-    """S11: what a live key has made is of the live mode, and a test key does not find it."""
+    """S11: what a live key has made is of the live mode; a test key concludes nothing from not finding it."""
     live = StripeGateway(Asker("sk_live_0123456789", fake.url), live=True, done_url="https://scrip.example/")
     playing = gateway_to(fake)
     order = an_order()
     started = await live.start(order)
     assert (started.live, live.live, playing.live) == (True, True, False)
-    assert await playing.read(known(order, started)) is None
+    with pytest.raises(ProviderUnavailable, match="another account or mode"):
+        await playing.read(known(order, started))
     for each in (live, playing):
         await each.close()
 
