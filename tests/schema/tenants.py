@@ -34,6 +34,7 @@ CANARY = "canary-7f3a"  # in everything of the victim that can carry text
 
 # What each field is aimed with: literals, `{name}` is a thing of the victim, or a made-up one of the same form.
 _SPEND = '{{customer: "{customer}", creditType: "ai", amount: "1", idempotencyKey: "{fresh}"}}'
+_RULE = 'enabled: true, threshold: "5", bundle: "pack", monthlyCap: {{amount: "90", currency: "EUR"}}'
 AIMED: dict[str, str] = {
     "Query.viewer": "",
     "Query.customer": '(key: "{customer}")',
@@ -74,6 +75,7 @@ AIMED: dict[str, str] = {
     "Mutation.cancelTopUp": '(id: "{top_up}")',
     "Mutation.refundTopUp": '(id: "{top_up}", reason: OTHER, note: "n", idempotencyKey: "{fresh}")',
     "Mutation.setupPaymentMethod": '(customer: "{customer}")',
+    "Mutation.setRecharge": f'(input: {{{{customer: "{{customer}}", creditType: "ai", {_RULE}}}}})',
     "Mutation.resolvePaymentIssue": '(id: "{issue}", note: "n")',
     "Mutation.ingestEvents": '(events: [{{id: "{fresh}", source: "s", type: "llm.tokens", subject: "{customer}", data: {{}}}}])',
     "Mutation.upsertCustomer": '(input: {{key: "{fresh}"}})',
@@ -124,6 +126,7 @@ SHOWN_BY = {
     "TopUp": "topup:create",
     "TopUpConnection": "topup:create",
     "PaymentMethod": "recharge:manage",
+    "RechargeRule": "balance:read",
     "Member": "usage:read",
     "UsageSeries": "usage:read",
 }
@@ -132,6 +135,7 @@ _SPAN = 'creditType: "ai", from: "2020-01-01T00:00:00Z", to: "2030-01-01T00:00:0
 BELOW = {
     "Customer.balance": '(creditType: "ai")',
     "Customer.explain": f"({_SPAN})",
+    "Customer.recharge": '(creditType: "ai")',
     "Customer.runway": '(creditType: "ai")',
     "Customer.usage": f"({_SPAN}, interval: MONTH, groupBy: MEMBER)",
     "Member.burned": f"({_SPAN})",
@@ -249,6 +253,8 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     (letter,) = await admin.dead_letters("UNKNOWN_TYPE")
     await admin.must("applyCatalog", document={"bundles": [PACK]})
     bought = await admin.must("startTopUp", customer=customer, bundle="pack", idempotencyKey=f"{CANARY}-t")
+    rule = {"creditType": "ai", "threshold": "5", "bundle": "pack", "monthlyCap": {"amount": "90", "currency": "EUR"}}
+    await admin.must("setRecharge", customer=customer, enabled=True, **rule)
     return {
         "customer": customer,
         "letter": letter["id"],
