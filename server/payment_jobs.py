@@ -85,14 +85,16 @@ class Reconciler:
         unanswered = 0
         turn = asyncio.Semaphore(AT_ONCE)
 
-        async def look(place: Place) -> bool:
+        async def look(place: Place) -> None:
+            nonlocal unanswered
             async with turn:
-                return unanswered >= _UNANSWERED or await self._look(workspace, place)
+                if unanswered < _UNANSWERED:
+                    answered = await self._look(workspace, place)
+                    unanswered = 0 if answered else unanswered + 1
 
         while unanswered < _UNANSWERED:
             due = await self._cashier.due(workspace.id, self._real_now(), _TAKEN)
-            for each in asyncio.as_completed([look(place) for place in due]):
-                unanswered = 0 if await each else unanswered + 1
+            await asyncio.gather(*map(look, due))
             if len(due) < _TAKEN:
                 return
         logger.warning("the payment provider of %r does not answer", workspace.name)

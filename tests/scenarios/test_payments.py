@@ -7,6 +7,7 @@ import asyncio
 
 import pytest
 
+from tests.harness.client import Client
 from tests.harness.stripe.forgery import BADLY_SIGNED
 from tests.scenarios.shop import CREDITS, METHODS, PRICE, SECRETS, eventually
 
@@ -258,3 +259,38 @@ async def test_a_canceled_checkout_cannot_be_paid(shop):
     canceled = await shop.act("cancelTopUp", id=top_up["id"])
     assert canceled["topUp"]["status"] == "CANCELED"
     assert shop.session(top_up["id"])["status"] == "expired"
+
+
+REQUESTS = {
+    "no signature": ("POST", b"{}", {}, 400),
+    "two signatures": ("POST", b"{}", {"Stripe-Signature": "t=1,v1=a", "stripe-signature": "t=1,v1=b"}, 400),
+    "another method": ("GET", b"", {}, 405),
+    "over a megabyte": ("POST", b"x" * (1024 * 1024 + 1), {"Stripe-Signature": "t=1,v1=a"}, 413),
+}
+
+
+@pytest.mark.parametrize("what", REQUESTS)
+async def test_what_is_no_webhook_is_told_so_and_nothing_more(shop, what):
+    method, body, headers, status = REQUESTS[what]
+    client = Client(shop.server.url, "")
+    response = await client.wire.request(method, "/webhooks/stripe", headers, body)
+    client.wire.drop()
+    assert response.status == status
+    assert len(response.body) < 100
+
+
+async def test_where_nobody_is_paid_by_stripe_there_is_no_such_route(server):
+    client = Client(server.url, "")
+    response = await client.wire.request("POST", "/webhooks/stripe", {"Stripe-Signature": "t=1,v1=a"}, b"{}")
+    client.wire.drop()
+    assert response.status == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [("", "Thank you"), ("?scrip_result=canceled", "Nothing was paid"), ("?scrip_result=<b>", "Thank you")],
+)
+async def test_whoever_has_no_page_to_go_back_to_ends_on_one_of_ours(shop, query, title):
+    response = await shop.client.wire.request("GET", f"/payments/done{query}", {})
+    assert (response.status, f"<h1>{title}</h1>" in response.body.decode()) == (200, True)
+    assert b"<b>" not in response.body

@@ -115,6 +115,7 @@ NOT_FOR_CUSTOMERS = (
     | {"ApiKey", "DeadLetter", "EnforcementPolicy", "CustomerConnection", "Promotion", "AuditEvent"}
     | {
         *("WebhookEndpoint", "WebhookDelivery"),
+        *("RevenueReport", "JournalLine"),
     }
 )
 

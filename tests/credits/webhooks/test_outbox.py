@@ -94,6 +94,21 @@ async def test_what_the_clock_ends_is_told_at_its_due_instant(till: Till, desk: 
     assert expired["data"]["amount"] == "6"
 
 
+async def test_late_usage_that_takes_from_what_had_expired_crosses_no_line(till: Till, desk: Desk):
+    """UNEXPIRE gives back, the late burn takes it: nothing more can be spent than before, and nothing less."""
+    await till.must(till.grant("10", expires_at=await till.now() + DAY))
+    within = await till.now() + timedelta(hours=1)
+    await till.advance(2 * DAY)
+    await desk.endpoint("balance.low", "balance.depleted", "balance.negative")
+    late = from_attributes("late", "tests", "chat", "acme", within, {"tokens": 8})
+    await till.many(late)
+    kinds = [row["kind"] for row in await till.rows("SELECT kind FROM entries ORDER BY sequence")]
+    assert kinds == [1, 7, 8, 2], "granted, expired, unexpired, burned"
+    assert await desk.types() == []
+    await till.many(from_attributes("more", "tests", "chat", "acme", within, {"tokens": 20}))
+    assert await desk.types() == ["balance.negative"]
+
+
 async def test_a_scheduled_grant_is_created_when_it_is_given_and_not_again_when_it_begins(till: Till, desk: Desk):
     await desk.endpoint("grant.created")
     await till.must(till.grant("10", effective_at=await till.now() + DAY))
