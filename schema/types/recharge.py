@@ -15,7 +15,6 @@ from schema.types.catalog import Bundle, CreditType, Money
 from schema.types.ledger import Info
 from schema.types.top_ups import TopUp
 
-
 _TOP_UPS = rule_in(allow(staff(*READERS), customer("topup:create")))
 
 

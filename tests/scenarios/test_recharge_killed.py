@@ -80,7 +80,7 @@ async def test_a_server_that_is_killed_around_the_moment_of_firing_charges_once_
                     assert await ruled.available() == 1_000
                 await check(ruled, url)
                 assert len(come_to) > 1, come_to  # not always at the same moment
-                print(come_to)
+
         finally:
             await server.close()
 
