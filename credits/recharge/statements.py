@@ -135,8 +135,10 @@ FIND_BELOW_OF = _BELOW.format(
   JOIN recharge_rules r ON (r.customer_id, r.credit_type_id) = (noted.customer_id, noted.credit_type_id)"""
 )
 
-# find_ruled -- Accounts that a rule watches.
-FIND_RULED = "SELECT customer_id, credit_type_id FROM recharge_rules WHERE workspace_id = $1 AND enabled"
+# find_ruled -- Rules that were set since $2, and whether they watch their account now.
+FIND_RULED = """
+SELECT customer_id, credit_type_id, enabled, changed_at FROM recharge_rules WHERE workspace_id = $1 AND changed_at >= $2
+"""
 
 # find_unconfirmed -- Recharges that the customer should have confirmed at the bank: not in time, or another payment method
 # was saved instead.

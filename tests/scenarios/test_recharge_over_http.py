@@ -160,7 +160,7 @@ async def test_whoever_holds_the_customers_token_sets_its_rule_with_the_scope_al
     await ruled.burn("950", "below")
     (attempt,) = (await ruled.until(ended()))["attempts"]
     assert (await manager.rule())["attempts"] == []  # top-ups are another scope's
-    buyer = await holder("balance:read", "topup:create")
+    buyer = await holder("balance:read", "ledger:read", "topup:create")
     assert [each["id"] for each in (await buyer.rule())["attempts"]] == [attempt["id"]]
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from credits.db import Database
 from credits.errors import Unavailable
-from credits.recharge.recharger import Recharger
+from credits.recharge.recharger import Recharger, Ruled
 from credits.workspaces import WorkspaceName, ensure_workspace
 from server.jobs import for_ever
 from server.recharging import Recharging
 from tests.credits.recharge.counter import open_counter
-from tests.credits.recharge.ruling import Ruling, open_ruling
+from tests.credits.recharge.ruling import MINUTE, Ruling, open_ruling
 
 ACCOUNT = (1, 1)
 OTHER = (2, 1)
@@ -37,9 +37,10 @@ class Rules:
     breaks: Callable[[str], None] = lambda _: None
     gate: asyncio.Event | None = None
 
-    async def ruled(self, _workspace_id: int) -> set[tuple[int, int]]:
+    async def ruled(self, _workspace_id: int, known: Ruled) -> Ruled:
         self.breaks("ruled")
-        return set(self.watched)
+        known.accounts |= self.watched
+        return known
 
     async def below(self, _workspace_id: int, _first: int, of: Any = None) -> list[tuple[int, int]]:
         self.looks.append(of)
@@ -176,10 +177,10 @@ async def test_a_workspace_that_breaks_keeps_no_other_from_its_own(named: tuple[
     second = await ensure_workspace(database, f"ruled-{uuid4()}", test_mode=True, now=datetime.now(UTC))
 
     class Broken(Rules):
-        async def ruled(self, workspace_id: int) -> set[tuple[int, int]]:
+        async def ruled(self, workspace_id: int, known: Ruled) -> Ruled:
             if workspace_id == first.id:
                 raise ZeroDivisionError
-            return set(self.watched)
+            return await super().ruled(workspace_id, known)
 
     rules = Broken(under={ACCOUNT})
     async with running(database, rules):
@@ -264,3 +265,18 @@ async def test_two_jobs_that_see_the_same_account_make_one_attempt(ruling: Rulin
         await asyncio.sleep(1)
     assert await ruling.statuses() == ["SUCCEEDED"]
     assert len(ruling.bank.charges) == 1
+
+
+async def test_only_what_was_set_since_is_read_again_and_what_is_switched_off_is_forgotten(ruling: Ruling):
+    till, account = ruling.till, await ruling.account()
+    await ruling.rule()
+    known = await ruling.recharger.ruled(till.workspace_id, Ruled())
+    assert known.accounts == {account}
+    await till.advance(2 * MINUTE)
+    await ruling.rule(customer="other")
+    assert len((await ruling.recharger.ruled(till.workspace_id, known)).accounts) == 2
+    known.accounts.discard(account)  # as if it had never been read
+    await ruling.recharger.ruled(till.workspace_id, known)
+    assert known.accounts == {await ruling.account("other")}
+    await ruling.rule(customer="other", enabled=False)
+    assert (await ruling.recharger.ruled(till.workspace_id, known)).accounts == set()
