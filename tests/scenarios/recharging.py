@@ -21,7 +21,7 @@ BUNDLES = [
 ]
 RULE = """fragment R on RechargeRule { enabled threshold target bundle { key } suspendedReason paymentMethod nextAttemptAt
   monthlyCap { amount currency } spentThisMonth { amount currency }
-  attempts { id status automatic quantity failure price { amount } grant { source amount } } }"""
+  attempts(first: 500) { id status automatic quantity failure price { amount } grant { source amount } } }"""
 SET = f"""mutation($input: RechargeInput!) {{ answer: setRecharge(input: $input) {{
   ... on RechargeOk {{ rule {{ ...R }} }} ... on InvalidInput {{ code message field }} ... on NotFound {{ code message }}
   ... on NotAllowed {{ code message }} }} }} {RULE}"""

@@ -23,7 +23,7 @@ SEED = int(os.environ.get("SCRIP_SEED", "20260303"))
 
 # How far it had come when it was killed.
 _COME_TO = """
-SELECT CASE WHEN NOT EXISTS (SELECT FROM entries WHERE kind = 2 AND idempotency_key = $1) THEN 'nothing'
+SELECT CASE WHEN NOT EXISTS (SELECT FROM entries WHERE kind = 2 AND key = $1) THEN 'nothing'
             WHEN NOT EXISTS (SELECT FROM top_ups WHERE number = $2) THEN 'burned'
             WHEN NOT EXISTS (SELECT FROM sandbox_payments WHERE number = $2) THEN 'intended'
             ELSE (SELECT CASE status WHEN 'PENDING' THEN 'charged' ELSE 'booked' END FROM top_ups WHERE number = $2) END
@@ -80,7 +80,7 @@ async def test_a_server_that_is_killed_around_the_moment_of_firing_charges_once_
                     assert await ruled.available() == 1_000
                 await check(ruled, url)
                 assert len(come_to) > 1, come_to  # not always at the same moment
-                print(come_to)
+
         finally:
             await server.close()
 

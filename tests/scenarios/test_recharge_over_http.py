@@ -154,9 +154,14 @@ async def test_whoever_holds_the_customers_token_sets_its_rule_with_the_scope_al
 
     with pytest.raises(QueryFailed, match="FORBIDDEN"):
         await (await holder("balance:read", "topup:create")).set(customer=None)
-    manager = await holder("recharge:manage", "balance:read", "topup:create")
+    manager = await holder("recharge:manage", "balance:read")
     assert (await manager.set(customer=None))["rule"]["enabled"] is True
     assert (await manager.rule())["threshold"] == "100"
+    await ruled.burn("950", "below")
+    (attempt,) = (await ruled.until(ended()))["attempts"]
+    assert (await manager.rule())["attempts"] == []  # top-ups are another scope's
+    buyer = await holder("balance:read", "topup:create")
+    assert [each["id"] for each in (await buyer.rule())["attempts"]] == [attempt["id"]]
 
 
 async def test_a_recharge_is_seen_by_whoever_watches_the_balance(ruled: Ruled):
