@@ -78,7 +78,7 @@ class EventList:
         known: set[str] = set()
         for workspace_id in workspaces if listed else ():
             told = await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in listed])
-            known |= told
+            known.update(told)
         fresh = [event for event in reversed(listed) if event["id"] not in known]
         turn = asyncio.Semaphore(AT_ONCE)
         unanswered: list[ProviderUnavailable] = []

@@ -102,6 +102,7 @@ AIMED: dict[str, str] = {
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
     "Subscription.topUpUpdated": '(id: "{top_up}")',
     "Subscription.disputeUpdated": '(customer: "{customer}")',
+    "Subscription.enforcementChanged": '(customer: "{customer}")',
 }
 # Of tables that the server itself writes to: what it does not.
 STEADY = {
