@@ -65,7 +65,7 @@ class Payback:
 
     provider_id: str
     kind: Literal["REFUND", "CHARGEBACK"]
-    state: PaybackState  # of a chargeback: DONE while the bank has the money, FAILED once it is won
+    state: PaybackState  # of a chargeback: PENDING while the bank only asks, DONE while it has it, FAILED once won
     amount: int
     ours: str | None = None
 

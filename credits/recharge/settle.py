@@ -148,7 +148,7 @@ def _of_paybacks(top_up: TopUp, kept: Sequence[KeptPayback], payment: Payment, u
             failed = known or _new(top_up, kept, told)  # kept, so that an older truth does not take it yet
             yield _undone(top_up, kept, replace(failed, provider_id=told.provider_id))
     for told, known in matched:
-        if told.state == "FAILED" or not (known is None or _may_be_taken(known)):
+        if told.state == "FAILED" or _waits(told) or not (known is None or _may_be_taken(known)):
             continue
         new = known or _new(top_up, kept, told)
         yield _taken(top_up, kept, replace(new, provider_id=told.provider_id, amount=told.amount), unit)
@@ -165,6 +165,11 @@ def _match(kept: Sequence[KeptPayback], told: Payback) -> KeptPayback | None:
     if by_theirs is not None or told.ours is None:
         return by_theirs
     return next((each for each in kept if each.id == told.ours and each.provider_id is None), None)
+
+
+def _waits(told: Payback) -> bool:
+    """A refund that is on its way counts as gone. A bank that only asks (an inquiry) has taken nothing yet."""
+    return told.kind == "CHARGEBACK" and told.state == "PENDING"
 
 
 def _may_be_taken(known: KeptPayback) -> bool:

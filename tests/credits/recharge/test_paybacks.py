@@ -1,11 +1,13 @@
 """What goes back: refunds that we ask for, that others make, that fail; payment disputes; and the credits with them."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from credits.amount import MICRO
 from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
 from credits.ledger.entries import Kind
+from credits.recharge.provider import Payback
 from tests.credits.recharge.bank import lost
 from tests.credits.recharge.counter import Counter
 
@@ -230,4 +232,19 @@ async def test_a_refund_that_comes_and_fails_while_everybody_looks_ends_as_nothi
     end = await counter.look(top_up)
     assert (end.status, end.paid_back, end.clawed_back) == ("SUCCEEDED", 0, 0)
     assert await counter.till.available() == 1100
+    await counter.till.check()
+
+
+async def test_a_bank_that_only_asks_has_taken_nothing(counter: Counter):
+    """S15: an inquiry moves no money, so no credits; what comes of it counts from then on."""
+    for ends, status in (("DONE", "DISPUTED"), ("FAILED", "SUCCEEDED")):
+        top_up = await counter.bought()
+        before = await counter.till.available()
+        inquiry = Payback(f"inquiry-{ends}", "CHARGEBACK", "PENDING", 1000)
+        counter.bank.tell(top_up.id, paybacks=(inquiry,))
+        asked = await counter.look(top_up)
+        assert (asked.status, asked.clawed_back, await counter.paybacks(top_up)) == ("SUCCEEDED", 0, [])
+        counter.bank.tell(top_up.id, paybacks=(replace(inquiry, state=ends),))
+        assert (await counter.look(top_up)).status == status
+        assert await counter.till.available() == before - (1100 if ends == "DONE" else 0)
     await counter.till.check()
