@@ -46,6 +46,8 @@ HEADERS = {
     "time that is no number": "t=soon,v1=aa",
     "time without end": f"t={'9' * 5000},v1=aa",
     "endless": "t=1," + "v1=aa," * 2000,
+    "beyond ASCII": f"t={NOW},v1=\xe9",
+    "time in other digits": f"t=\xb2,v1={signed()[-64:]}",
 }
 
 
