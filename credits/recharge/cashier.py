@@ -110,14 +110,14 @@ class Cashier:
             seen = await see(page, place)
         if seen is None:
             return NotFound("no such top-up")
-        if seen.top_up.is_open:
+        top_up = seen.top_up
+        for _ in range(2):  # once more where the provider has begun it meanwhile
+            if not top_up.is_open:
+                break
             told = await self._ask(workspace_id, place, _cancel)
             if isinstance(told, Refusal):
                 return told
-            unknown = told.is_open and told.session is None and told.payment is None
-            top_up = await self._end(workspace_id, place, None) if unknown else told
-        else:
-            top_up = seen.top_up
+            top_up = await self._end(workspace_id, place, None)
         if top_up.status == "CANCELED":
             return top_up
         said = {"FAILED": "has failed"}.get(
@@ -257,6 +257,8 @@ class Cashier:
             return NotFound("no such top-up")
         if provider is None or provider.name != seen.top_up.provider:
             return nobody_takes_money()
+        if ask is _begin and not seen.top_up.is_open:
+            return seen.top_up  # it has ended since whoever begins it has looked: nobody is to be charged for it
         try:
             if seen.payer.provider_id is None:
                 known = await provider.know(seen.payer)
@@ -336,8 +338,8 @@ class Cashier:
         return await self._step(workspace_id, place, lambda of: settle.refused(of, failure, REFUSED))
 
     async def _end(self, workspace_id: int, place: Place, reason: str | None) -> TopUp:
-        """Canceled: the provider knows of nothing."""
-        return await self._step(workspace_id, place, lambda of: settle.ended(of, reason))
+        """Canceled, where it is still open and the provider has never told of it."""
+        return await self._step(workspace_id, place, lambda of: None if of.is_known else settle.ended(of, reason))
 
     async def _step(self, workspace_id: int, place: Place, step: Callable[[TopUp], Step | None]) -> TopUp:
         """A step that the provider has not told, where the top-up is open; else, or where there is none, another look."""

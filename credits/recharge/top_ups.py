@@ -68,6 +68,11 @@ class TopUp:
         return self.status in OPEN
 
     @property
+    def is_known(self) -> bool:
+        """The provider has told of it."""
+        return self.session is not None or self.payment is not None
+
+    @property
     def is_paid(self) -> bool:
         return self.grant_number is not None
 

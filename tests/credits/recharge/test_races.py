@@ -1,0 +1,55 @@
+"""Verbs that cross: what was read is otherwise by the time that it is acted upon."""
+
+from typing import Any
+
+from credits.recharge.provider import Order, Payment
+from credits.recharge.reads import find_by_key
+from credits.recharge.top_ups import TopUp
+from tests.credits.recharge.bank import lost
+from tests.credits.recharge.counter import Counter
+from tests.credits.recharge.ruling import Ruling
+
+
+async def unsent(counter: Counter, wish: Any) -> TopUp:
+    """An order that is stored, and that the bank was never asked for."""
+    customer = await counter.till.customer()
+    counter.bank.fault = lost("start", "before")
+    await counter.cashier.start(counter.till.workspace_id, customer, wish)
+    async with counter.till.reader.page(counter.till.workspace_id) as page:
+        found = await find_by_key(page.connection, customer.id, wish.key)
+    assert found is not None
+    return found
+
+
+async def test_what_is_begun_while_it_is_canceled_ends_at_the_provider_too(counter: Counter):
+    wish = counter.wish()
+    top_up, customer, cancel = await unsent(counter, wish), await counter.till.customer(), counter.bank.cancel
+
+    async def cancel_late(order: Order) -> Payment | None:
+        answer = await cancel(order)
+        await counter.cashier.start(counter.till.workspace_id, customer, wish)
+        return answer
+
+    counter.bank.cancel = cancel_late  # type: ignore[method-assign]
+    assert (await counter.cancel(top_up)).status == "CANCELED"
+    assert counter.bank.accounts[top_up.id].payment.state == "CANCELED", "nobody can pay any more"
+
+
+async def test_nobody_is_charged_for_a_recharge_that_was_canceled_while_it_was_looked_at(ruling: Ruling):
+    counter = ruling.counter
+    await ruling.card()
+    await ruling.rule()
+    counter.bank.fault = lost("charge", "before")
+    attempt = await ruling.fire()
+    assert attempt is not None
+    assert attempt.status == "PENDING"
+    read = counter.bank.read
+
+    async def read_late(order: Order) -> Payment | None:
+        answer = await read(order)
+        await counter.cancel(attempt)
+        return answer
+
+    counter.bank.read = read_late  # type: ignore[method-assign]
+    assert (await counter.look(attempt)).status == "CANCELED"
+    assert counter.bank.charges == []
