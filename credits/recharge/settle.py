@@ -81,6 +81,8 @@ def mismatches(top_up: TopUp, payment: Payment, payer_id: str | None, *, live: b
     if payment.live != live:
         words = {True: "real money", False: "test mode"}
         issues.append(Issue("MODE", "the payment is of the other mode", words[live], words[payment.live]))
+    if paid and payment.subtotal is not None and (payment.paid is None or payment.paid < payment.subtotal):
+        issues.append(Issue("AMOUNT", "less was paid than was asked for", str(top_up.price), _text(payment.paid)))
     if paid and top_up.is_paid and None not in (top_up.payment, payment.payment) and payment.payment != top_up.payment:
         issues.append(Issue("PAID_TWICE", "the order was paid a second time", top_up.payment, payment.payment))
     return tuple(issues)
