@@ -31,10 +31,11 @@ from credits.recharge.provider import (
     ProviderUnavailable,
     Setup,
 )
+from credits.recharge.reads import read_paybacks
 from credits.recharge.refunds import RefundWish
 from credits.recharge.seen import Seen, see
 from credits.recharge.settle import Issue, Step
-from credits.recharge.top_ups import REFUSED, Place, TopUp
+from credits.recharge.top_ups import REFUSED, KeptPayback, Place, TopUp
 from credits.workspaces import Workspace
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 CLAIM = timedelta(minutes=1)  # how long whoever has taken a look upon itself is trusted to do it
 _FORGOTTEN = timedelta(hours=24)  # an intent that the provider was never asked for: nobody waits for it any more
 _CHARGE_WITHIN = timedelta(hours=1)  # a charge with nobody there that was never made is still wanted for so long
+_REFUND_WITHIN = timedelta(hours=1)  # likewise a refund; then what it would have paid back is free again
 _ROUNDS = 100  # steps of one truth: a grant, and each payback twice
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -134,17 +136,7 @@ class Cashier:
             return asked
         top_up, payback = asked
         if payback.status == "ASKED":
-
-            async def pay_back(provider: Provider, order: Order) -> Payment:
-                return await provider.refund(order, payback.id, payback.amount, wish.reason)
-
-            try:
-                told = await self._ask(workspace_id, place, pay_back)
-            except ProviderRefused as error:
-                logger.warning("the refund %s was refused: %s", payback.id, error)
-                async with self._reader.changing(workspace_id) as page:
-                    await refunds.give_up(page, place, payback.number, telling=self._telling(page))
-                return Conflict(f"the payment provider refused: {error}")
+            told = await self._pay_back(workspace_id, payback)
             if isinstance(told, Refusal):
                 return told
             top_up = told
@@ -168,7 +160,8 @@ class Cashier:
             return top_up
         payment = await provider.read(seen.order())
         if payment is not None:
-            return await self.take(workspace_id, place, payment)
+            top_up = await self.take(workspace_id, place, payment)
+            return top_up if top_up.look_at is None else await self._pay_back_what_waits(workspace_id, top_up)
         age = self._real_now() - top_up.asked_at
         if not top_up.is_open:
             return top_up
@@ -277,6 +270,37 @@ class Cashier:
                 return Conflict("the payment provider would not cancel the payment")
             return await self._refused(workspace_id, place, str(error))
         return seen.top_up if payment is None else await self.take(workspace_id, place, payment)
+
+    async def _pay_back(self, workspace_id: int, payback: KeptPayback) -> TopUp | Refusal:
+        """Asks the provider for a refund that is stored: once, however often it is asked."""
+
+        async def pay_back(provider: Provider, order: Order) -> Payment:
+            return await provider.refund(order, payback.id, payback.amount, payback.reason or "")
+
+        try:
+            return await self._ask(workspace_id, payback.of, pay_back)
+        except ProviderRefused as error:
+            logger.warning("the refund %s was refused: %s", payback.id, error)
+            await self._give_up(workspace_id, payback)
+            return Conflict(f"the payment provider refused: {error}")
+
+    async def _pay_back_what_waits(self, workspace_id: int, top_up: TopUp) -> TopUp:
+        """Asks for refunds that the provider does not know of: whoever asked for them has died, or was not heard."""
+        async with self._reader.page(workspace_id) as page:
+            kept, now = (await read_paybacks(page.connection, [top_up.place])).get(top_up.place, []), page.workspace.now
+        for payback in kept:
+            if payback.status != "ASKED":
+                continue
+            if now - (payback.created_at or now) > _REFUND_WITHIN:
+                await self._give_up(workspace_id, payback)
+                continue
+            told = await self._pay_back(workspace_id, payback)
+            top_up = top_up if isinstance(told, Refusal) else told
+        return top_up
+
+    async def _give_up(self, workspace_id: int, payback: KeptPayback) -> None:
+        async with self._reader.changing(workspace_id) as page:
+            await refunds.give_up(page, payback, telling=self._telling(page))
 
     async def _settle(
         self, workspace_id: int, place: Place, payment: Payment

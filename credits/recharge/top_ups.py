@@ -114,6 +114,11 @@ class KeptPayback:
     settled_at: datetime | None = None
 
     @property
+    def of(self) -> Place:
+        """Of which top-up."""
+        return self.customer_id, self.top_up
+
+    @property
     def id(self) -> str:
         """What the provider is given as our id of a refund."""
         return ids.make("pbk", self.customer_id, self.top_up, self.number)

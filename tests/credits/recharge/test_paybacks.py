@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from credits.amount import MICRO
@@ -248,3 +249,28 @@ async def test_a_bank_that_only_asks_has_taken_nothing(counter: Counter):
         assert (await counter.look(top_up)).status == status
         assert await counter.till.available() == before - (1100 if ends == "DONE" else 0)
     await counter.till.check()
+
+
+async def test_k3_a_refund_whose_asking_was_lost_is_asked_for_by_the_next_look(counter: Counter):
+    top_up = await counter.bought()
+    counter.bank.fault = lost("refund", "before")
+    assert (await counter.refund(top_up, "4")).code == "UNAVAILABLE"
+    for _ in range(2):
+        assert (await counter.look(top_up)).paid_back == 400
+    assert [each.status for each in await counter.paybacks(top_up)] == ["DONE"]
+    assert await counter.movements() == [("SALE", 1000), ("REFUND", 400)]
+
+
+async def test_a_refund_that_cannot_be_asked_for_in_time_holds_nothing_back(counter: Counter):
+    top_up = await counter.bought()
+    counter.bank.fault = lost("refund", "before", 2)
+    key = counter.till.key()
+    assert (await counter.refund(top_up, key=key)).code == "UNAVAILABLE"
+    await counter.look(top_up)
+    await counter.till.advance(timedelta(hours=1, minutes=1))
+    await counter.look(top_up)
+    assert [each.status for each in await counter.paybacks(top_up)] == ["FAILED"]
+    assert (await counter.read(top_up)).look_at is None, "nobody waits for anything"
+    assert isinstance(await counter.refund(top_up, key=key), Conflict)
+    assert (await counter.refund(top_up)).status == "REFUNDED"
+    assert await counter.movements() == [("SALE", 1000), ("REFUND", 1000)]
