@@ -44,7 +44,7 @@ CLAIM = timedelta(minutes=1)  # how long whoever has taken a look upon itself is
 _FORGOTTEN = timedelta(hours=24)  # an intent that the provider was never asked for: nobody waits for it any more
 _CHARGE_WITHIN = timedelta(hours=1)  # a charge with nobody there that was never made is still wanted for so long
 _REFUND_WITHIN = timedelta(hours=1)  # likewise a refund; then what it would have paid back is free again
-_ROUNDS = 100  # steps of one truth: a grant, and each payback twice
+_ROUNDS = 100  # steps of one truth, besides each payback twice: who is second to each of them begins again
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
@@ -177,7 +177,7 @@ class Cashier:
 
         Raises `LookupError` where there is no such top-up, `Unavailable` where the store cannot say.
         """
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS + 2 * len(payment.paybacks)):
             top_up, moving = await self._settle(workspace_id, place, payment)
             if moving is None:
                 return top_up

@@ -4,6 +4,7 @@ from typing import Any
 
 from credits.recharge.provider import Order, Payment
 from credits.recharge.reads import find_by_key
+from credits.recharge.settle import CONTESTED
 from credits.recharge.top_ups import TopUp
 from tests.credits.recharge.bank import lost
 from tests.credits.recharge.counter import Counter
@@ -53,3 +54,31 @@ async def test_nobody_is_charged_for_a_recharge_that_was_canceled_while_it_was_l
     counter.bank.read = read_late  # type: ignore[method-assign]
     assert (await counter.look(attempt)).status == "CANCELED"
     assert counter.bank.charges == []
+
+
+async def test_nobody_is_charged_for_what_a_payment_dispute_has_taken(ruling: Ruling):
+    """S15, S17: the clawback leaves the balance below the threshold, and the card is the one that was contested."""
+    counter = ruling.counter
+    await ruling.card()
+    await ruling.rule()
+    attempt, by_hand = await ruling.fire(), await counter.bought()
+    assert attempt is not None
+    await ruling.spend("1100")
+    for contested in (attempt, by_hand):
+        dispute = counter.bank.give_back(contested.id, 1000, kind="CHARGEBACK")
+        assert (await counter.look(contested)).status == "DISPUTED"
+        assert await ruling.available() < 100
+        assert await ruling.fire() is None
+        assert (await ruling.read()).suspended_reason == CONTESTED
+        counter.bank.undo(contested.id, dispute)
+        await counter.look(contested)
+        await ruling.rule()
+        assert (await ruling.read()).suspended_at is None, "whoever sets it anew wants it again"
+    assert sorted(counter.bank.charges) == sorted([attempt.id, by_hand.id])
+
+
+async def test_more_paybacks_than_anybody_expects_are_all_taken_at_once(counter: Counter):
+    top_up = await counter.bought()
+    for _ in range(120):
+        counter.bank.give_back(top_up.id, 1)
+    assert (await counter.look(top_up)).paid_back == 120
