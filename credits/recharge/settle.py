@@ -212,12 +212,21 @@ def _undone(top_up: TopUp, kept: Sequence[KeptPayback], payback: KeptPayback) ->
     after = replace(
         top_up, paid_back=top_up.paid_back - payback.counted, clawed_back=top_up.clawed_back - payback.credits
     )
+    uncounted = sum(
+        each.amount - each.counted for each in kept if each.status == "DONE" and each.number != undone.number
+    )
+    issue = None
+    if uncounted and payback.counted:
+        message = "what came back was taken by another refund or payment dispute too: claw its credits back by hand"
+        actual = f"{min(uncounted, payback.counted)} ({payback.provider_id})"
+        issue = Issue("CLAWED_BACK_TOO_LITTLE", message, "0", actual)
     kind: MovementKind = "REFUND_FAILED" if payback.kind == "REFUND" else "CHARGEBACK_WON"
     return Step(
         _standing(after, kept, undone),
         payback=undone,
         moves=None if payback.sequence is None else GiveBack(payback.number, payback.sequence),
         money=(kind, payback.minor) if payback.minor or payback.credits else None,
+        issue=issue,
     )
 
 

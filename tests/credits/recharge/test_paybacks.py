@@ -236,6 +236,23 @@ async def test_a_refund_that_comes_and_fails_while_everybody_looks_ends_as_nothi
     await counter.till.check()
 
 
+async def test_what_a_dispute_has_taken_besides_a_refund_that_fails_is_put_before_an_operator(counter: Counter):
+    """Together more than was paid: when the refund fails, all of it is still with the bank, and credits are with the customer."""
+    top_up = await counter.bought()
+    refund = counter.bank.give_back(top_up.id, 400)
+    counter.bank.give_back(top_up.id, 1000, kind="CHARGEBACK")
+    assert (await counter.look(top_up)).paid_back == 1000
+    counter.bank.undo(top_up.id, refund)
+    for _ in range(2):
+        assert (await counter.look(top_up)).paid_back == 600
+    assert [issue[::2] for issue in await counter.issues()] == [
+        ("CLAWED_BACK_TOO_LITTLE", f"400 ({refund})"),
+        ("PAID_BACK_TOO_MUCH", "1000 (chargeback-3)"),
+    ]
+    assert await counter.till.available() == 440
+    await counter.till.check()
+
+
 async def test_a_bank_that_only_asks_has_taken_nothing(counter: Counter):
     """S15: an inquiry moves no money, so no credits; what comes of it counts from then on."""
     for ends, status in (("DONE", "DISPUTED"), ("FAILED", "SUCCEEDED")):
