@@ -18,7 +18,7 @@ from credits.posting.reader import Page, Reader
 from credits.posting.writer import Writer
 from credits.recharge import booking, refunds, settle, statements
 from credits.recharge.booking import Booking, Changed, Telling
-from credits.recharge.methods import keep_methods, know, payer_of
+from credits.recharge.methods import keep_methods, know_again, known_to, payer_of
 from credits.recharge.moving import command_of
 from credits.recharge.orders import Wish, nobody_takes_money, place_order, unavailable
 from credits.recharge.provider import (
@@ -214,15 +214,14 @@ class Cashier:
             return nobody_takes_money()
         try:
             if payer.provider_id is None:
-                known = await provider.know(payer)
-                async with self._reader.changing(workspace_id) as page:
-                    payer = replace(payer, provider_id=await know(page, customer.id, provider.name, known))
+                payer = await known_to(self._reader, workspace_id, provider, payer)
             return await provider.set_up(payer, mode, return_url)
         except ProviderUnavailable as error:
             logger.warning("the payment provider cannot answer: %s", error)
             raise
         except ProviderRefused as error:
             logger.warning("saving a payment method was refused: %s", error)
+            await know_again(self._reader, workspace_id, provider, payer, error)
             return NotAllowed("the payment provider would not save a payment method")
 
     async def refresh_methods(self, workspace_id: int, customer: Customer) -> bool:
@@ -254,15 +253,13 @@ class Cashier:
             return seen.top_up  # it has ended since whoever begins it has looked: nobody is to be charged for it
         try:
             if seen.payer.provider_id is None:
-                known = await provider.know(seen.payer)
-                async with self._reader.changing(workspace_id) as page:
-                    known = await know(page, place[0], provider.name, known)
-                seen = replace(seen, payer=replace(seen.payer, provider_id=known))
+                seen = replace(seen, payer=await known_to(self._reader, workspace_id, provider, seen.payer))
             payment = await ask(provider, seen.order())
         except ProviderUnavailable as error:
             logger.warning("%s: the payment provider cannot answer: %s", seen.top_up.id, error)
             return unavailable()
         except ProviderRefused as error:
+            await know_again(self._reader, workspace_id, provider, seen.payer, error)
             if ask not in (_begin, _cancel):
                 raise
             logger.warning("%s: the payment provider refused: %s", seen.top_up.id, error)

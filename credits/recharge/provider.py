@@ -23,6 +23,10 @@ class ProviderRefused(Exception):
     """The provider will not, whoever asks how often: what was asked for is wrong. The message is for operators."""
 
 
+class PayerUnknown(ProviderRefused):
+    """It knows no customer by the id that we have: somebody has deleted it there, or it was made in the other mode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     """A customer as the provider needs to know it. `provider_id` is the provider's own id of it; None until it has one."""

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from credits.recharge.provider import Order, Payment
+from credits.recharge.provider import Order, PayerUnknown, Payment
 from credits.recharge.reads import find_by_key
 from credits.recharge.settle import CONTESTED
-from credits.recharge.top_ups import TopUp
+from credits.recharge.top_ups import REFUSED, TopUp
 from tests.credits.recharge.bank import lost
 from tests.credits.recharge.counter import Counter
 from tests.credits.recharge.ruling import Ruling
@@ -82,3 +82,31 @@ async def test_more_paybacks_than_anybody_expects_are_all_taken_at_once(counter:
     for _ in range(120):
         counter.bank.give_back(top_up.id, 1)
     assert (await counter.look(top_up)).paid_back == 120
+
+
+async def test_a_customer_that_was_deleted_at_the_provider_buys_again_by_the_next_order(counter: Counter):
+    """Or was made in test mode, before the live key came."""
+    await counter.bought()
+    customer, start = await counter.till.customer(), counter.bank.start
+    counter.bank.payers[customer.id] = "payer-new"
+
+    async def start_for_whom_it_knows(order: Order) -> Payment:
+        if order.payer.provider_id != "payer-new":
+            raise PayerUnknown("no such customer")
+        return await start(order)
+
+    counter.bank.start = start_for_whom_it_knows  # type: ignore[method-assign]
+    refused = await counter.start()
+    assert (refused.status, refused.decline_code) == ("FAILED", REFUSED)
+    assert (await counter.bought()).status == "SUCCEEDED"
+
+
+async def test_a_customer_that_the_provider_will_not_know_again_is_refused_and_no_more(counter: Counter):
+    await counter.bought()
+    counter.bank.fault = lost("know", "before")
+
+    async def start_for_nobody(_order: Order) -> Payment:
+        raise PayerUnknown("no such customer")
+
+    counter.bank.start = start_for_nobody  # type: ignore[method-assign]
+    assert (await counter.start()).status == "FAILED"

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from credits.recharge.provider import ProviderRefused
+from credits.recharge.provider import PayerUnknown, ProviderRefused
 from tests.server.stripe_gateway.conftest import a_payer, an_order, gateway_to, saved_card
 from tests.server.stripe_gateway.looking import get, known, money, objects
 
@@ -98,6 +98,15 @@ async def test_yen_are_charged_in_yen(fake, gateway):
     fake.pay(started.session)
     paid = await gateway.read(known(order, started))
     assert (paid.currency, paid.paid) == ("JPY", 1000)
+
+
+async def test_a_customer_that_stripe_does_not_know_any_more_is_told_apart(gateway):
+    gone = an_order(a_payer(provider_id="cus_that_was_deleted"))
+    for mode in ("HOSTED", "ELEMENT"):
+        with pytest.raises(PayerUnknown):
+            await gateway.start(replace(gone, mode=mode))
+    with pytest.raises(PayerUnknown):
+        await gateway.set_up(gone.payer, "HOSTED", None)
 
 
 @pytest.mark.parametrize("currency", ["MGA", "UGX"])
