@@ -150,7 +150,7 @@ def _of_paybacks(top_up: TopUp, kept: Sequence[KeptPayback], payment: Payment, u
             failed = known or _new(top_up, kept, told)  # kept, so that an older truth does not take it yet
             yield _undone(top_up, kept, replace(failed, provider_id=told.provider_id))
     for told, known in matched:
-        if told.state == "FAILED" or _waits(told) or not (known is None or _may_be_taken(known)):
+        if told.state == "FAILED" or _waits(told) or not (known is None or _may_be_taken(top_up, known)):
             continue
         new = known or _new(top_up, kept, told)
         yield _taken(top_up, kept, replace(new, provider_id=told.provider_id, amount=told.amount), unit)
@@ -174,8 +174,11 @@ def _waits(told: Payback) -> bool:
     return told.kind == "CHARGEBACK" and told.state == "PENDING"
 
 
-def _may_be_taken(known: KeptPayback) -> bool:
-    """What was asked; and what the provider would not do, and did all the same. What it has undone stays undone."""
+def _may_be_taken(top_up: TopUp, known: KeptPayback) -> bool:
+    """What was asked; what the provider would not do, and did all the same; and what found nothing left to take, once what
+    had taken it was undone. What the provider has undone stays undone."""
+    if known.status == "DONE":
+        return known.counted == 0 and top_up.paid_back < (top_up.paid or 0)
     return known.status == "ASKED" or (known.status == "FAILED" and known.provider_id is None)
 
 
@@ -212,9 +215,8 @@ def _undone(top_up: TopUp, kept: Sequence[KeptPayback], payback: KeptPayback) ->
     after = replace(
         top_up, paid_back=top_up.paid_back - payback.counted, clawed_back=top_up.clawed_back - payback.credits
     )
-    uncounted = sum(
-        each.amount - each.counted for each in kept if each.status == "DONE" and each.number != undone.number
-    )
+    others = [each for each in kept if each.status == "DONE" and each.number != undone.number]
+    uncounted = sum(each.amount - each.counted for each in others if each.counted)  # what took nothing takes it next
     issue = None
     if uncounted and payback.counted:
         message = "what came back was taken by another refund or payment dispute too: claw its credits back by hand"

@@ -236,6 +236,24 @@ async def test_a_refund_that_comes_and_fails_while_everybody_looks_ends_as_nothi
     await counter.till.check()
 
 
+async def test_a_dispute_of_what_was_refunded_takes_it_once_the_refund_has_failed(counter: Counter):
+    top_up = await counter.bought()
+    refund = counter.bank.give_back(top_up.id, 1000)
+    dispute = counter.bank.give_back(top_up.id, 1000, kind="CHARGEBACK")
+    assert (await counter.look(top_up)).clawed_back == 1100 * MICRO
+    counter.bank.undo(top_up.id, refund)
+    for _ in range(2):
+        contested = await counter.look(top_up)
+        assert (contested.status, contested.paid_back, contested.clawed_back) == ("DISPUTED", 1000, 1100 * MICRO)
+    counter.bank.undo(top_up.id, dispute)
+    assert (await counter.look(top_up)).status == "SUCCEEDED"
+    assert await counter.movements() == [
+        *(("SALE", 1000), ("REFUND", 1000), ("REFUND_FAILED", 1000), ("CHARGEBACK", 1000), ("CHARGEBACK_WON", 1000))
+    ]
+    assert await counter.till.available() == 1100
+    await counter.till.check()
+
+
 async def test_what_a_dispute_has_taken_besides_a_refund_that_fails_is_put_before_an_operator(counter: Counter):
     """Together more than was paid: when the refund fails, all of it is still with the bank, and credits are with the customer."""
     top_up = await counter.bought()
