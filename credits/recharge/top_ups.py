@@ -12,7 +12,6 @@ TopUpStatus: TypeAlias = Literal[
     "PENDING", "REQUIRES_ACTION", "SUCCEEDED", "FAILED", "CANCELED", "REFUNDED", "DISPUTED"
 ]
 OPEN: tuple[TopUpStatus, ...] = ("PENDING", "REQUIRES_ACTION")
-PAID: tuple[TopUpStatus, ...] = ("SUCCEEDED", "REFUNDED", "DISPUTED")
 
 PaybackStatus: TypeAlias = Literal["ASKED", "DONE", "FAILED", "UNDONE"]
 

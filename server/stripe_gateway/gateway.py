@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 _Request: TypeAlias = Callable[[V1, Json], Awaitable[StripeObject]]
 
-LIVE_KEYS = ("sk_live_", "rk_live_")
-
 
 def _real_now() -> datetime:
     return datetime.now(UTC)
