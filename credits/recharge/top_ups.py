@@ -76,7 +76,7 @@ class TopUp:
 
     @property
     def id(self) -> str:
-        return ids.make("top", *self.place)
+        return public_id(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,10 @@ def top_up_of(row: Any) -> TopUp:
 def payback_of(row: Any) -> KeptPayback:
     """Likewise."""
     return KeptPayback(**{each.name: row[each.name] for each in fields(KeptPayback)})
+
+
+def public_id(place: Place) -> str:
+    return ids.make("top", *place)
 
 
 def place_of(text: str) -> Place | None:
