@@ -34,7 +34,7 @@ from credits.recharge.reads import list_methods
 from credits.recharge.rules import Rule, read_rule, store_suffered
 from credits.recharge.spending import ON_ITS_WAY, read_ahead
 from credits.recharge.telling import tell_suspended
-from credits.recharge.top_ups import TopUp
+from credits.recharge.top_ups import TopUp, public_id
 from credits.workspaces import Workspace
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Recharger:
             try:
                 await self._cashier.cancel(workspace_id, place)
             except ProviderRefused as error:
-                logger.warning("the provider keeps the recharge %s: %s", place, error)
+                logger.warning("the provider keeps the recharge %s: %s", public_id(place), error)
 
     async def _attempt(self, page: Page, customer_id: int, credit_type_id: int) -> TopUp | None:
         """Under the customer's lock: what the rule decides, written."""

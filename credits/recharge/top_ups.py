@@ -12,7 +12,6 @@ TopUpStatus: TypeAlias = Literal[
     "PENDING", "REQUIRES_ACTION", "SUCCEEDED", "FAILED", "CANCELED", "REFUNDED", "DISPUTED"
 ]
 OPEN: tuple[TopUpStatus, ...] = ("PENDING", "REQUIRES_ACTION")
-PAID: tuple[TopUpStatus, ...] = ("SUCCEEDED", "REFUNDED", "DISPUTED")
 
 PaybackStatus: TypeAlias = Literal["ASKED", "DONE", "FAILED", "UNDONE"]
 
@@ -82,7 +81,7 @@ class TopUp:
 
     @property
     def id(self) -> str:
-        return ids.make("top", *self.place)
+        return public_id(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +165,10 @@ def top_up_of(row: Any) -> TopUp:
 def payback_of(row: Any) -> KeptPayback:
     """Likewise."""
     return KeptPayback(**{each.name: row[each.name] for each in fields(KeptPayback)})
+
+
+def public_id(place: Place) -> str:
+    return ids.make("top", *place)
 
 
 def place_of(text: str) -> Place | None:
