@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { ROOT, scripts, VERSION } from "./bundle.mjs";
 import { describe } from "./describe.mjs";
+import { testing } from "./testing.mjs";
 import { typings } from "./typings.mjs";
 
 export const DIST = `${ROOT}/frontend_embed/dist`;
@@ -38,6 +39,7 @@ export async function contents() {
     "reserve.css": await readFile(`${ROOT}/frontend_embed/examples/reserve.css`, "utf8"),
     "custom-elements.json": `${JSON.stringify(description, null, 2)}\n`,
     ...(await typings(description)),
+    ...(await testing()),
   };
   for (const name of (await readdir(`${ROOT}/components/locales`)).sort()) {
     if (!name.endsWith(".json")) continue;
