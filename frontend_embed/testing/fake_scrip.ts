@@ -5,6 +5,7 @@ import {
   entry,
   expirations,
   type FakeBalance,
+  type FakeBucket,
   type FakeDispute,
   type FakeEntry,
   type FakeExpiration,
@@ -38,6 +39,18 @@ interface Frame {
 }
 
 type Fault = { message: string; path?: (string | number)[]; extensions?: { code: string } };
+
+/** What is left of buckets after a burn, which takes from the first ones. */
+function without(buckets: FakeBucket[], amount: string): FakeBucket[] {
+  let due = units(amount);
+  const left = buckets.map((bucket) => {
+    const has = units(bucket.amount);
+    const taken = due < has ? due : has;
+    due -= taken;
+    return { ...bucket, amount: text(has - taken) };
+  });
+  return left.filter((bucket) => bucket.amount !== "0");
+}
 
 const encode = (value: unknown): string =>
   btoa(JSON.stringify(value)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
@@ -139,18 +152,24 @@ export class FakeScrip {
 
   /** Uses credits up, exactly, as a burn does: booked, and both entry and balance are pushed. */
   burn(amount: string, change: Partial<FakeEntry> = {}, key = "ai"): FakeEntry {
-    const { available } = this.balances.get(key) as FakeBalance;
+    const { available, buckets } = this.balances.get(key) as FakeBalance;
     const balanceAfter = text(units(available) - units(amount));
+    this.#keep(key, without(buckets, amount));
     const explanation = `${amount} credits used`;
     return this.book({ amount: `-${amount}`, quantity: amount, explanation, balanceAfter, ...change }, key);
   }
 
   /** Gives credits, exactly. */
   grant(amount: string, change: Partial<FakeEntry> = {}, key = "ai"): FakeEntry {
-    const { available, version } = this.balances.get(key) as FakeBalance;
+    const { available, version, buckets } = this.balances.get(key) as FakeBalance;
     const balanceAfter = text(units(available) + units(amount));
+    this.#keep(key, [...buckets, { amount, source: "PLAN", expiresAt: null }]);
     const explanation = `${amount} credits given`;
     return this.book({ ...granted(version + 1), amount, explanation, balanceAfter, ...change }, key);
+  }
+
+  #keep(key: string, buckets: FakeBucket[]): void {
+    this.balances.set(key, { ...(this.balances.get(key) as FakeBalance), buckets });
   }
 
   /** The network is gone: requests fail and the sockets are closed. In a page, it is told so. */

@@ -289,6 +289,16 @@ var FakePayments = class {
 };
 
 // frontend_embed/testing/fake_scrip.ts
+function without(buckets, amount) {
+  let due = units(amount);
+  const left = buckets.map((bucket) => {
+    const has = units(bucket.amount);
+    const taken = due < has ? due : has;
+    due -= taken;
+    return { ...bucket, amount: text(has - taken) };
+  });
+  return left.filter((bucket) => bucket.amount !== "0");
+}
 var encode = (value) => btoa(JSON.stringify(value)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 var FakeScrip = class {
   /** The key of the customer that tokens are for. */
@@ -375,17 +385,22 @@ var FakeScrip = class {
   }
   /** Uses credits up, exactly, as a burn does: booked, and both entry and balance are pushed. */
   burn(amount, change = {}, key = "ai") {
-    const { available } = this.balances.get(key);
+    const { available, buckets } = this.balances.get(key);
     const balanceAfter = text(units(available) - units(amount));
+    this.#keep(key, without(buckets, amount));
     const explanation = `${amount} credits used`;
     return this.book({ amount: `-${amount}`, quantity: amount, explanation, balanceAfter, ...change }, key);
   }
   /** Gives credits, exactly. */
   grant(amount, change = {}, key = "ai") {
-    const { available, version } = this.balances.get(key);
+    const { available, version, buckets } = this.balances.get(key);
     const balanceAfter = text(units(available) + units(amount));
+    this.#keep(key, [...buckets, { amount, source: "PLAN", expiresAt: null }]);
     const explanation = `${amount} credits given`;
     return this.book({ ...granted(version + 1), amount, explanation, balanceAfter, ...change }, key);
+  }
+  #keep(key, buckets) {
+    this.balances.set(key, { ...this.balances.get(key), buckets });
   }
   /** The network is gone: requests fail and the sockets are closed. In a page, it is told so. */
   goOffline() {
