@@ -1,5 +1,5 @@
 /** What tests of host pages load: a fake Scrip for the page or behind a port, and what reads elements as a person does. */
-export { BalanceHarness, ElementHarness, settle } from "./testing/element_harness.ts";
+export { BalanceHarness, ElementHarness } from "./testing/element_harness.ts";
 export type {
   FakeBalance,
   FakeBucket,

@@ -14,7 +14,7 @@ const highlight = (code) =>
 
 /** Code in a box with a button that copies it. It is read as it stands: `label` says what it is. */
 export const codeBox = (label, code, id = "") =>
-  `<figure class="code"${id && ` id="${id}"`}><figcaption>${escaped(label)}<button type="button" class="copy" hidden>Copy</button></figcaption><pre tabindex="0" role="region" aria-label="${escaped(label)}"><code>${highlight(code.trimEnd())}</code></pre></figure>`;
+  `<figure class="code"${id && ` id="${id}"`}><figcaption>${escaped(label)}<button type="button" class="copy" hidden>Copy</button></figcaption><pre tabindex="0" role="group" aria-label="${escaped(label)}"><code>${highlight(code.trimEnd())}</code></pre></figure>`;
 
 /** Panels of which one is shown, where there is a script; all of them below each other, where there is none. */
 export const tabs = (id, label, panels) =>

@@ -32,14 +32,6 @@ var BalanceHarness = class extends ElementHarness {
     return this.parts("bucket").map((bucket) => bucket.querySelector("span")?.textContent?.trim());
   }
 };
-var turn = () => new Promise((resolve) => {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => resolve(port1.close());
-  port2.postMessage(0);
-});
-async function settle() {
-  for (let n = 0; n < 12; n++) await turn();
-}
 
 // frontend_embed/testing/fake_data.ts
 var now_ms = Date.parse("2027-01-10T12:00:00Z");
@@ -780,6 +772,5 @@ export {
   FakeScrip,
   fakeScrip,
   install,
-  settle,
   states
 };

@@ -1,5 +1,5 @@
 // Vitest in a browser, Storybook, or any page that you write for a test.
-import { BalanceHarness, fakeScrip, install, settle } from "./scrip/testing.js";
+import { BalanceHarness, fakeScrip, install } from "./scrip/testing.js";
 import "./scrip/embed.js";
 
 const scrip = fakeScrip({ customer: "acme", balances: { ai: "1500" } });
@@ -8,10 +8,8 @@ document.body.innerHTML = `
   <scrip-provider endpoint="https://credits.test" token="${scrip.mint()}">
     <scrip-balance credit-type="ai"></scrip-balance>
   </scrip-provider>`;
-await settle();
 
 const balance = new BalanceHarness(document.querySelector("scrip-balance"));
-expect(balance.exact).toBe("1500");
+await expect.poll(() => balance.exact).toBe("1500");
 scrip.burn("0.5"); // pushed over the socket, as the real one does
-await settle();
-expect(balance.exact).toBe("1499.5");
+await expect.poll(() => balance.exact).toBe("1499.5");

@@ -8,6 +8,7 @@ process.env.SCRIP_URL = origin; // your backend gets its tokens there: POST /v1/
 
 await page.goto("/billing");
 await page.locator("scrip-top-up [part=action]").first().click();
+await page.locator("scrip-top-up [part=status] a").waitFor(); // the payment page, which opened beside yours
 scrip.payments.pay(); // what somebody does on the payment page
 await page.locator("scrip-top-up [part=status]").getByText("added").waitFor();
 await close();

@@ -398,4 +398,4 @@ declare function install(fake: FakeScrip, endpoint: string, locales?: Locales): 
 /** States that a customer, or the network to it, can be in. Each makes a fake that is as any other into one of these. */
 declare const states: Record<string, (fake: FakeScrip) => void>;
 
-export { BalanceHarness, BalanceOption, ElementHarness, FakeBalance, FakeBucket, FakeBundle, FakeCreditType, FakeDispute, FakeEntry, FakeExpiration, FakeMoney, FakeRule, FakeRunway, FakeScrip, FakeScripOptions, FakeTopUp, Locales, fakeScrip, install, settle, states };
+export { BalanceHarness, BalanceOption, ElementHarness, FakeBalance, FakeBucket, FakeBundle, FakeCreditType, FakeDispute, FakeEntry, FakeExpiration, FakeMoney, FakeRule, FakeRunway, FakeScrip, FakeScripOptions, FakeTopUp, Locales, fakeScrip, install, states };

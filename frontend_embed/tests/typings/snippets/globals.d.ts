@@ -1,3 +1,3 @@
 /** What the snippets of the documentation find around them. */
-declare function expect(value: unknown): { toBe(other: unknown): void };
+declare const expect: typeof import("vitest").expect;
 declare const page: import("playwright").Page;
