@@ -35,6 +35,7 @@ LATE_CUTOFF_MAX = timedelta(days=400)  # whoever settles once a year has a month
 DISPUTE_SLA = timedelta(days=5)  # until a dispute is to be decided; a setting and each workspace override it
 DISPUTE_ENTRIES_MAX = 100  # entries of one dispute: a person looks at each of them
 DISPUTES_LISTED_MAX = 1_000  # disputes of one list: what is due first stands first
+TOP_UP_QUANTITY_MAX = 10_000  # bundles of one top-up; more is a contract
 REFUND_LIFETIME = timedelta(days=30)  # contract: what is given back after its grant has ended; a setting overrides it
 HOLD_TTL_MAX = timedelta(days=30)  # a hold is for work in progress; a longer one is a grant taken away
 SWEEP_ACCOUNTS_MAX = 500  # accounts that one sweep books per transaction
@@ -53,3 +54,24 @@ RECONCILE_AT_ONCE_ENTRIES_MAX = 100_000  # entries that are reconciled while som
 POLICIES_MAX = 10_000  # of one workspace: every process keeps all of them in memory
 LIMITS_MAX = 1_000  # spend limits of one customer: each batch with it reads them all
 USAGE_POINTS_MAX = 10_000  # of one usage series: a year of hours
+URL_MAX = 2_000  # what every client and proxy takes
+WEBHOOK_ENDPOINTS_MAX = 20  # of one workspace: each message is written once for each that wants it
+WEBHOOK_OVERLAP = timedelta(hours=24)  # the secret before the last rotation signs too: time to exchange it everywhere
+WEBHOOK_LEASE = timedelta(seconds=60)  # of a lane: an attempt takes 15 s at most, who dies is waited for this long
+WEBHOOK_TIMEOUT = timedelta(seconds=15)  # a receiver stores and answers; it works afterwards
+WEBHOOK_RESPONSE_BYTES_MAX = 16 * 1024  # what is read of an answer
+WEBHOOK_ERROR_MAX = 500  # characters of it that the log keeps
+WEBHOOK_RETRY_AFTER_MAX = timedelta(hours=24)  # a receiver may ask for patience, not for silence
+WEBHOOK_RETRIES = tuple(  # ten attempts within three days
+    timedelta(seconds=seconds) for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+)
+WEBHOOK_DISABLED_AFTER = timedelta(days=5)  # of nothing but failures: longer than a weekend, and than all its retries
+WEBHOOK_KEPT = timedelta(days=30)  # how long the log shows what was delivered or given up
+WEBHOOK_FORGOTTEN_AT_ONCE = 1_000  # rows of one sweep's database transaction
+WEBHOOK_ENDPOINT_CONCURRENCY = 4  # requests to one endpoint at once, of one process
+WEBHOOK_LANE_TURN = 20  # messages of one customer before another one's turn
+WEBHOOK_EVENTS_TOLD_MAX = 20  # dead letters that one message names
+EXPIRING_DAYS = (30, 7, 1)  # contract: how long before a grant's end it is told of
+EXPIRING_AT_ONCE = 500  # grants that one database transaction tells of
+REVENUE_ROWS_MAX = 10_000  # of one revenue report: a year of days for 27 credit types
+JOURNAL_LINES_MAX = 10_000  # of one answer; whoever needs more takes the CSV export, which has no end

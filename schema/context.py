@@ -11,6 +11,7 @@ from credits.db import Database
 from credits.posting.reader import Page, Reader
 from credits.posting.writer import Writer
 from credits.proof.reports import Report
+from credits.recharge.cashier import Cashier
 from schema.loaders import Loaders
 
 CallerKind = Literal["API_KEY", "CUSTOMER", "OPERATOR"]
@@ -34,6 +35,7 @@ class Caller:
     scopes: frozenset[str] = field(default_factory=frozenset)
     expires_at: datetime | None = None
     origins: tuple[str, ...] = ()
+    host: str | None = None  # of ours, as a customer token's request has named it
 
     @property
     def is_customer(self) -> bool:
@@ -69,6 +71,11 @@ class Services:
     watch_disputes: Callable[[int, int | None], AbstractAsyncContextManager[Watched]]
     publish_dispute: Callable[[int, int, int], None]
     dispute_sla: timedelta
+    cashier: Cashier
+    watch_rule: Callable[[int, int, int], None]  # workspace, customer, credit type: a recharge rule was set
+    watch_top_ups: Callable[[int, int], AbstractAsyncContextManager[Watched]]
+    allowed_origins: tuple[str, ...]
+    webhook_problem: Callable[[str], Awaitable[str | None]]  # why a URL can be no webhook endpoint
 
 
 class Context:

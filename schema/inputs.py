@@ -8,7 +8,7 @@ import strawberry
 
 from credits.posting.commands import Spend
 from schema.scalars import JSON
-from schema.types.enums import CreditSource, EnforcementMode, FailurePolicy, Interval, ReasonCode
+from schema.types.enums import CheckoutMode, CreditSource, EnforcementMode, FailurePolicy, Interval, ReasonCode
 
 
 @strawberry.input
@@ -136,6 +136,27 @@ class LimitInput:
     member: str | None = None
     group: str | None = None
     feature: str | None = None
+
+
+@strawberry.input
+class RechargeInput:
+    customer: str | None = None
+    credit_type: str
+    enabled: bool
+    threshold: Decimal
+    bundle: str
+    target: Decimal | None = None
+    monthly_cap: MoneyInput
+
+
+@strawberry.input
+class TopUpInput:
+    customer: str | None = None
+    bundle: str
+    quantity: int | None = 1
+    return_url: str | None = None
+    mode: CheckoutMode = CheckoutMode.HOSTED
+    idempotency_key: str
 
 
 @strawberry.input

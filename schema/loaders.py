@@ -22,6 +22,8 @@ from credits.ledger.account import Grant, Hold
 from credits.ledger.entries import Entry
 from credits.ledger.reads import read_entries, read_grants, read_hold_entries, read_holds, read_reversed_amounts
 from credits.posting.reader import Reader
+from credits.recharge.reads import read_paybacks, read_top_ups_of_grants
+from credits.recharge.top_ups import KeptPayback, TopUp
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -46,6 +48,8 @@ class Loaders:
         self.members: DataLoader[MemberPlace, Member | None] = self._loader(read_members)
         self.reversed_amounts: DataLoader[Place, int | None] = self._loader(read_reversed_amounts)
         self.holds: DataLoader[Place, Hold | None] = self._loader(read_holds)
+        self.paybacks: DataLoader[tuple[int, int], list[KeptPayback] | None] = self._loader(read_paybacks)
+        self.top_ups_of: DataLoader[Place, TopUp | None] = self._loader(read_top_ups_of_grants)
         self.timelines: DataLoader[tuple[int, int], list[DisputeEvent] | None] = self._loader(read_timelines)
 
     async def _read_limits(self, customer_ids: list[int]) -> list[list[Metered] | None]:

@@ -12,12 +12,15 @@ from credits.errors import Refusal
 from credits.ledger import reads
 from credits.posting.reader import Page
 from credits.usage import reads as usage_reads
+from credits.webhooks.endpoints import list_endpoints
 from schema.context import Context
 from schema.errors import bad_request
 from schema.inputs import SpendInput, spend_of
 from schema.pages import PageInfo, cursor, page_size, position, text_position
+from schema.payments import PaymentQueries
 from schema.permission import READERS, allow, customer, staff
 from schema.proof import ProofQueries
+from schema.revenue import RevenueQueries
 from schema.types.access import ApiKey, Viewer, read_viewer
 from schema.types.balance import Balance, Decision
 from schema.types.catalog import Catalog
@@ -29,6 +32,7 @@ from schema.types.ledger import Hold, Info, LedgerEntry
 from schema.types.refusals import not_found, refusal_of
 from schema.types.results import CheckResult
 from schema.types.usage import DeadLetter, DeadLetterConnection, DeadLetterEdge, UsageEvent
+from schema.types.webhooks import WebhookEndpoint
 
 # Named here: within the class, `customer` is a field.
 _ANYONE = allow(staff(*READERS), customer())
@@ -50,7 +54,7 @@ class CustomerConnection:
 
 
 @strawberry.type
-class Query(ProofQueries):
+class Query(PaymentQueries, RevenueQueries, ProofQueries):
     @strawberry.field(metadata=_ANYONE)
     async def viewer(self, info: Info) -> Viewer:
         return await read_viewer(info.context)
@@ -156,6 +160,11 @@ class Query(ProofQueries):
     async def api_keys(self, info: Info) -> list[ApiKey]:
         async with info.context.page() as page:
             return [ApiKey.from_value(key) for key in await list_keys(page.connection)]
+
+    @strawberry.field(metadata=allow(staff("ADMIN")))
+    async def webhook_endpoints(self, info: Info) -> list[WebhookEndpoint]:
+        async with info.context.page() as page:
+            return [WebhookEndpoint.from_value(endpoint) for endpoint in await list_endpoints(page.connection)]
 
 
 async def visible_customer(context: Context, page: Page, key: str | None) -> CustomerValue | None:

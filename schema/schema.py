@@ -8,8 +8,11 @@ from schema.mutations.corrections import CorrectionMutations
 from schema.mutations.customers import CustomerMutations
 from schema.mutations.disputes import DisputeMutations
 from schema.mutations.limits import LimitMutations
+from schema.mutations.recharge import RechargeMutations
 from schema.mutations.spending import SpendingMutations
+from schema.mutations.top_ups import TopUpMutations
 from schema.mutations.usage import UsageMutations
+from schema.mutations.webhooks import WebhookMutations
 from schema.queries import Query
 from schema.scalars import SCALARS
 from schema.subscriptions import Subscription
@@ -24,6 +27,9 @@ class Mutation(
     CustomerMutations,
     LimitMutations,
     ConfigurationMutations,
+    TopUpMutations,
+    RechargeMutations,
+    WebhookMutations,
 ):
     pass
 

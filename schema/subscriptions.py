@@ -16,13 +16,17 @@ from credits.errors import Unavailable
 from credits.ledger import reads
 from credits.ledger.balance import Balance as BalanceValue
 from credits.ledger.entries import Entry
+from credits.recharge.reads import read_top_ups
+from credits.recharge.top_ups import TopUp as TopUpValue
 from schema.context import Context
 from schema.errors import bad_request, forbidden
+from schema.payments import own_top_up
 from schema.permission import READERS, allow, customer, staff
 from schema.queries import visible_customer
 from schema.types.balance import Balance
 from schema.types.disputes import Dispute
 from schema.types.ledger import Info, LedgerEntry
+from schema.types.top_ups import TopUp
 
 _HEARTBEAT_S = 15.0  # how stale a balance can get when every message is lost
 _ENTRIES_PER_READ = 500
@@ -103,6 +107,30 @@ class Subscription:
                         yield Dispute.from_value(dispute)
                 begun = True
                 signal = await signals.next(_HEARTBEAT_S)
+
+    @strawberry.subscription(
+        description="Answers at once with the present state, then with each newer one; the last one always arrives.",
+        metadata=allow(staff(*READERS), customer("topup:create")),
+    )
+    async def top_up_updated(self, info: Info, id: strawberry.ID) -> AsyncGenerator[TopUp, None]:
+        context = info.context
+        place = own_top_up(context, id)
+        if place is None or await _top_up(context, place) is None:
+            raise forbidden("no such top-up for this credential")
+        version = 0
+        async with context.services.watch_top_ups(context.workspace_id, place[0]) as signals:
+            signal = "changed"
+            while signal != "stopped":
+                found = await _patiently(partial(_top_up, context, place))
+                if found is not None and found.version > version:
+                    version = found.version
+                    yield TopUp.from_value(context, found)
+                signal = await signals.next(_HEARTBEAT_S)
+
+
+async def _top_up(context: Context, place: Place) -> TopUpValue | None:
+    async with context.page() as page:
+        return (await read_top_ups(page.connection, [place])).get(place)
 
 
 async def _changed_disputes(

@@ -6,7 +6,9 @@ after each commit: the writer → the hub → subscriptions, here and in other p
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -20,6 +22,8 @@ from credits.posting.reader import Reader
 from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
 from credits.proof.seal import Seal
+from credits.recharge.cashier import Cashier
+from credits.recharge.recharger import Recharger, forgive, suffering
 from schema.context import Services
 from schema.loaders import Loaders
 from schema.schema import build
@@ -30,11 +34,18 @@ from server.embed import create_embed_routes
 from server.embed_token import create_embed_token_route
 from server.events import create_events_route
 from server.graphql import create_graphql_routes
-from server.jobs import for_ever, keeping_standings, rolling_up, sweeping
+from server.jobs import for_ever, keeping_standings, rolling_up, sweeping, telling_revenue
 from server.live import Hub
+from server.outgoing import Outgoing
+from server.payments import providers
 from server.proving import Prover
+from server.recharging import Recharging
+from server.sandbox.provider import open_sandbox
+from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
+from server.stripe_gateway.wiring import Hearing, create_stripe_routes, open_gateway
 from server.tokens import minter
+from server.webhooks import Sender, sending
 
 
 class Application(FastAPI):
@@ -60,7 +71,7 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            services = await _open(settings, floor, stack)
+            services = await _open(app, settings, floor, stack)
             app.state.services = services
             yield
 
@@ -73,13 +84,15 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     app.router.routes += [http, socket]
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.router.routes += create_embed_routes()
+    app.router.routes += create_sandbox_routes(authenticator, app, settings)
+    app.router.routes += create_stripe_routes(app, settings)
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
     app.add_route("/metrics", metrics.route)
     return app
 
 
-async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
+async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
     """Opens everything a request needs, in the order in which it is needed; the stack closes it the other way round."""
     database = await Database.connect(settings.database_url)
     stack.push_async_callback(database.close)
@@ -95,9 +108,21 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     def publish(workspace_id: int, customer_id: int, credit_type_id: int, version: int) -> None:
         hub.publish(workspace_id, customer_id, credit_type_id, version)
         keeper.note(workspace_id, customer_id, credit_type_id, version)
+        recharging.note(workspace_id, customer_id, credit_type_id)
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
+    stripe = open_gateway(settings)
+    if stripe is not None:
+        stack.push_async_callback(stripe.close)
+    provider_for = providers(stripe, open_sandbox(database, settings, floor.low))
+    rules: dict[str, Any] = {"changed": (suffering(settings.recharge_attempts),), "methods_changed": (forgive,)}
+    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, _real_now, **rules)
+    recharging = Recharging(database, Recharger(reader, cashier, provider_for, _real_now), floor.low)
+    payments = Hearing(stripe, database, reader, cashier, settings=settings, refuse_writes=floor.low)
+    app.state.stripe_teller = payments.teller
+    await stack.enter_async_context(for_ever(payments.reconciler.run(), "payments"))
+    await stack.enter_async_context(for_ever(recharging.run(), "recharge"))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(
@@ -109,6 +134,8 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     )
     await stack.enter_async_context(for_ever(prover.run(), "prove"))
     await stack.enter_async_context(rolling_up(database, floor.low))
+    outgoing = await _send(settings, database, hub, floor, stack)
+    await stack.enter_async_context(telling_revenue(database, floor.low))
     return Services(
         database=database,
         reader=reader,
@@ -121,8 +148,33 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         watch_disputes=hub.subscribe_disputes,
         publish_dispute=hub.publish_dispute,
         dispute_sla=settings.dispute_sla,
+        cashier=cashier,
+        watch_rule=recharging.watch,
+        watch_top_ups=hub.subscribe_top_ups,
+        allowed_origins=settings.allowed_origins,
+        webhook_problem=outgoing.problem_of,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
+
+
+async def _send(settings: Settings, database: Database, hub: Hub, floor: DiskFloor, stack: AsyncExitStack) -> Outgoing:
+    """Webhooks go out from now on."""
+    outgoing = Outgoing(settings.webhook_private_addresses)
+    stack.push_async_callback(outgoing.close)
+    sender = Sender(
+        database,
+        outgoing,
+        pepper=settings.secret_key,
+        schedule=settings.webhook_retries,
+        config_changed=hub.publish_config,
+        refuse_writes=floor.low,
+    )
+    await stack.enter_async_context(sending(sender))
+    return outgoing
+
+
+def _real_now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _alive(_: Request) -> Response:

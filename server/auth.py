@@ -189,6 +189,7 @@ class Authenticator:
             scopes=claims.scopes,
             expires_at=claims.expires_at,
             origins=claims.origins,
+            host=presented.host,
         )
 
     def _check_origin(self, own: tuple[str, ...], presented: Presented) -> None:

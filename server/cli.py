@@ -13,7 +13,18 @@ import asyncpg
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from server import cli_audit, cli_bench, cli_catalog, cli_demo, cli_events, cli_keys, cli_reconcile, log, migrate
+from server import (
+    cli_audit,
+    cli_bench,
+    cli_catalog,
+    cli_demo,
+    cli_events,
+    cli_keys,
+    cli_reconcile,
+    cli_revenue,
+    log,
+    migrate,
+)
 from server.command import DataDir
 from server.doctor import Level, examine
 from server.embedded import EmbeddedPostgres
@@ -31,6 +42,7 @@ app.add_typer(cli_audit.app, name="audit")
 app.add_typer(cli_catalog.app, name="catalog")
 app.add_typer(cli_events.app, name="events")
 app.add_typer(cli_keys.app, name="keys")
+app.add_typer(cli_revenue.app, name="revenue")
 app.command()(cli_bench.bench)
 app.command()(cli_demo.demo)
 app.command(name="reconcile")(cli_reconcile.reconcile_books)

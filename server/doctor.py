@@ -5,23 +5,26 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
+from credits.webhooks.statements import OLDEST_WAITING
 from server import migrate
 from server.disk import DiskFloor
 from server.embedded import EmbeddedPostgres
 from server.operator_error import OperatorError
 from server.settings import Settings, load, unknown_names
+from server.stripe_gateway.examine import examine as examine_stripe
 
 CLOCK_WARN_S = 1.0
 CLOCK_FAIL_S = 5.0  # the leeway of tokens
 NOTICE_S = 5.0
 CONNECT_S = 5.0
+WEBHOOK_WARN_S = 3_600  # of retries the first few are ordinary
 
 
 class Level(StrEnum):
@@ -53,6 +56,7 @@ def examine(data_dir: Path | None) -> Iterator[Finding]:
     yield from _disk(settings)
     if settings.embedded and not (settings.data_dir / "pg").exists():
         yield Finding(Level.OK, "database", f"none yet in {settings.data_dir}; `scrip serve` makes it")
+        yield from asyncio.run(_stripe(settings, set()))
         return
     try:
         with contextlib.ExitStack() as stack:
@@ -97,6 +101,7 @@ async def _collect(settings: Settings) -> list[Finding]:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         text = f"cannot be reached ({error or type(error).__name__}): check that it runs, and SCRIP_DATABASE_URL"
         return [Finding(Level.FAIL, "database", text)]
+    currencies: set[str] = set()
     try:
         findings = [finding async for finding in _database(connection)]
         findings.append(await _clock(connection))
@@ -107,10 +112,31 @@ async def _collect(settings: Settings) -> list[Finding]:
         else:
             findings.append(Finding(Level.OK, "schema", f"{schema.version}, current"))
             findings.append(await _role(connection))
+            if findings[-1].level is Level.OK:
+                findings.append(await _webhooks(connection))
+            currencies = await _currencies(connection)
     finally:
         await connection.close()
     findings.append(await _broadcaster(settings))
-    return findings
+    return findings + await _stripe(settings, currencies)
+
+
+async def _stripe(settings: Settings, currencies: set[str]) -> list[Finding]:
+    """Nothing where the sandbox takes the money."""
+    if settings.pays_by != "stripe":
+        return []
+    return [Finding(Level(level), subject, text) async for level, subject, text in examine_stripe(settings, currencies)]
+
+
+async def _currencies(connection: Any) -> set[str]:
+    """In which bundles are sold, in any workspace."""
+    found: set[str] = set()
+    for row in await connection.fetch("SELECT id FROM list_workspaces()"):
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('scrip.workspace', $1, true)", str(row["id"]))
+            rows = await connection.fetch("SELECT DISTINCT currency FROM bundles WHERE NOT archived")
+            found |= {each["currency"] for each in rows}
+    return found
 
 
 async def _database(connection: Any) -> AsyncIterator[Finding]:
@@ -161,6 +187,21 @@ async def _role(connection: Any) -> Finding:
             Level.FAIL, "role", "scrip_app may change the ledger or walk through row security: take those rights away"
         )
     return Finding(Level.OK, "role", "scrip_app, without the right to change ledger entries")
+
+
+async def _webhooks(connection: Any) -> Finding:
+    """Messages that wait for their receivers, in all workspaces together."""
+    messages, age_s = 0, 0
+    async with connection.transaction():
+        await connection.execute("SET LOCAL ROLE scrip_app")
+        for workspace in await connection.fetch("SELECT id FROM list_workspaces()"):
+            await connection.execute("SELECT set_config('scrip.workspace', $1, true)", str(workspace["id"]))
+            row = await connection.fetchrow(OLDEST_WAITING, workspace["id"])
+            messages, age_s = messages + row["messages"], max(age_s, int(row["age_s"]))
+    if age_s < WEBHOOK_WARN_S:
+        return Finding(Level.OK, "webhooks", f"{messages} waiting")
+    text = f"{messages} waiting, the oldest for {timedelta(seconds=age_s)}: see `deliveries` of webhookEndpoints"
+    return Finding(Level.WARN, "webhooks", text)
 
 
 async def _broadcaster(settings: Settings) -> Finding:

@@ -1,5 +1,5 @@
 """What happens by itself: the sweep, which books what fell due for whoever watches; the standings, which keep questions
-about the past short; and roll-ups of usage."""
+about the past short; roll-ups of usage; and what became of money."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,7 @@ from credits.posting.clock import sweep
 from credits.posting.reader import Reader
 from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
+from credits.revenue.projection import tell_all
 from credits.usage.rollups import roll_up
 from credits.workspaces import WorkspaceName, list_workspaces
 
@@ -110,6 +111,36 @@ async def _roll_up_one(database: Database, workspace: WorkspaceName) -> None:
         if is_unavailable(error):
             raise
         logger.exception("the roll-up of workspace %r failed; the next one tries again", workspace.name)
+
+
+@asynccontextmanager
+async def telling_revenue(database: Database, refuse_writes: Callable[[], bool]) -> AsyncIterator[None]:
+    """Tells what entries did to money, for as long as the context lasts. As `rolling_up`: reports are exact without it."""
+    async with for_ever(_tell_for_ever(database, refuse_writes), "revenue"):
+        yield
+
+
+async def _tell_for_ever(database: Database, refuse_writes: Callable[[], bool]) -> None:
+    while True:
+        await asyncio.sleep(_ROLL_UP_EVERY_S)
+        try:
+            for workspace in [] if refuse_writes() else await list_workspaces(database):
+                await _tell_one(database, workspace)
+        except Exception as error:
+            if not is_unavailable(error):
+                logger.exception("revenue could not be told; the next round tries again")
+            else:
+                logger.warning("revenue waits for the store: %s", error)
+
+
+async def _tell_one(database: Database, workspace: WorkspaceName) -> None:
+    """What cannot be told of one workspace keeps no other from its own."""
+    try:
+        await tell_all(database, workspace.id)
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+        logger.exception("the revenue of workspace %r could not be told; the next round tries again", workspace.name)
 
 
 async def _sweep_for_ever(database: Database, reader: Reader, writer: Writer) -> None:

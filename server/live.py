@@ -27,6 +27,7 @@ from server.live_postgres import CHANNEL, HEARTBEAT_S, Listener, PostgresBackend
 
 WINDOW_S = 0.05  # a busy account is announced 20 times a second, not once for each burn
 DISPUTES = 0  # no credit type has this id
+TOP_UPS = -1  # nor this one
 EVERYBODY = 0  # no customer has this id
 DIRTY_MAX = 256  # a subscriber further behind than this reads everything again
 
@@ -220,6 +221,14 @@ class Hub:
         whose = EVERYBODY if customer_id is None else customer_id
         async with self.subscribe(workspace_id, whose, DISPUTES) as signals:
             yield signals
+
+    def publish_top_up(self, workspace_id: int, customer_id: int, version: int) -> None:
+        """Announce that a top-up of the customer changed, after the commit. Never blocks, never raises."""
+        self.publish(workspace_id, customer_id, TOP_UPS, version)
+
+    def subscribe_top_ups(self, workspace_id: int, customer_id: int) -> contextlib.AbstractAsyncContextManager[Signals]:
+        """Watch the top-ups of a customer."""
+        return self.subscribe(workspace_id, customer_id, TOP_UPS)
 
     @contextlib.asynccontextmanager
     async def subscribe_config(self, workspace_id: int | None = None) -> AsyncIterator[Signals]:

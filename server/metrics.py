@@ -16,7 +16,24 @@ RECONCILIATION_PROBLEMS = Gauge(
     "Mismatches, broken chains and unaccounted events of every workspace's last reconciliation; must stay zero",
     registry=REGISTRY,
 )
+WEBHOOKS_SENT = Counter("scrip_webhooks_sent_total", "Webhooks that were taken by their receiver", registry=REGISTRY)
+WEBHOOKS_FAILED = Counter("scrip_webhooks_failed_total", "Attempts at webhooks that were not taken", registry=REGISTRY)
+WEBHOOKS_OLDEST_WAITING_S = Gauge(
+    "scrip_webhooks_oldest_waiting_seconds",
+    "How long the oldest webhook has waited for its receiver, of every workspace",
+    registry=REGISTRY,
+)
 DISK_FREE_BYTES = Gauge("scrip_disk_free_bytes", "Free bytes under the embedded database", registry=REGISTRY)
+
+STRIPE_WEBHOOKS = Counter(
+    "scrip_stripe_webhooks_total", "Webhooks of Stripe, by what came of them", ["outcome"], registry=REGISTRY
+)
+PAYMENTS_RECONCILED = Gauge(
+    "scrip_payments_reconciled_age_seconds",
+    "Since payments were last reconciled with their providers by this process; alarm above a few minutes",
+    registry=REGISTRY,
+)
+OPEN_TOP_UPS = Gauge("scrip_top_ups_open", "Top-ups of every workspace that nobody has paid yet", registry=REGISTRY)
 
 
 def note_batch(commands: int, entries: int) -> None:

@@ -74,7 +74,7 @@ def run(
         if workers > 1:
             import_ahead(application)  # while the database starts
         with _database(keyed) as url:
-            complete = keyed.running_on(url, broadcast_url or url)
+            complete = keyed.running_on(url, broadcast_url or url, address)
             if prepare is not None:
                 prepare(complete)
             serve_on = _one if workers == 1 else _several(workers)

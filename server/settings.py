@@ -15,12 +15,15 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from credits import bounds, durations
+from credits.webhooks.addresses import Network, networks
 from server.operator_error import OperatorError
 
 PREFIX = "SCRIP_"
 ENV_FILE = ".env"
 SECRET_KEY_MIN = 32  # characters: what HS256 asks of its key
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 -- a file name
+STRIPE_KEYS = ("sk_test_", "sk_live_", "rk_test_", "rk_live_")
+STRIPE_SECRET_MIN = 12  # characters; a prefix alone is no secret
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 
@@ -46,6 +49,21 @@ def _interval(value: object) -> object:
     return timedelta(0) if value == "PT0S" else _duration(value)
 
 
+def _durations(value: object) -> object:
+    """`PT5S, PT5M` to a tuple."""
+    return tuple(_duration(part.strip()) for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _networks(value: object) -> object:
+    """`10.0.0.0/8, fd00::/8` to a tuple."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return networks(part.strip() for part in value.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; give networks such as 10.0.0.0/8 (several: with commas)") from error
+
+
 def _origins(value: object) -> object:
     """`https://a.example, https://b.example` to a tuple."""
     if not isinstance(value, str):
@@ -56,6 +74,26 @@ def _origins(value: object) -> object:
         if parts.scheme not in {"http", "https"} or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
             raise ValueError(f"{origin!r} is not an origin such as https://app.example.com (several: with commas)")
     return origins
+
+
+def _secrets(value: object) -> object:
+    """`whsec_…, whsec_…` to a tuple."""
+    if not isinstance(value, str):
+        return value
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not all(part.startswith("whsec_") and len(part) >= STRIPE_SECRET_MIN for part in found):
+        raise ValueError("must begin with whsec_, as Stripe shows it beside the endpoint (several: with commas)")
+    return found
+
+
+def _address(value: object) -> object:
+    """`https://credits.example.com`, or with a path; without a slash at its end."""
+    if not isinstance(value, str) or not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in value:
+        raise ValueError(f"{value!r} is not an address such as https://credits.example.com")
+    return value.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -96,9 +134,37 @@ class Settings(BaseSettings):
     dispute_sla: Annotated[timedelta, BeforeValidator(_duration)] = Field(
         default=bounds.DISPUTE_SLA, description="until a dispute is to be decided; ISO 8601"
     )
+    payments: Literal["sandbox", "stripe"] | None = Field(
+        default=None, description="who takes the money; stripe where STRIPE_SECRET_KEY is given, else sandbox"
+    )
+    stripe_secret_key: str = Field(default="", repr=False, description="sk_test_…, sk_live_…, or a restricted rk_…")
+    stripe_webhook_secret: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_secrets)] = Field(
+        default=(),
+        repr=False,
+        description="whsec_… of the endpoint /webhooks/stripe; two with a comma while it is rolled",
+    )
+    stripe_api_base: str = Field(default="", description="where Stripe's API is; empty: https://api.stripe.com")
+    stripe_tax: bool = Field(default=False, description="Checkout computes tax by Stripe Tax, on top of the price")
+    payments_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+        default=timedelta(seconds=20), description="payments reconciled with their providers; ISO 8601"
+    )
+    webhook_private_addresses: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        default=(),
+        description="networks that webhooks may call though they are not public, http:// too; CIDRs, with commas",
+    )
+    webhook_retries: Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_durations)] = Field(
+        default=bounds.WEBHOOK_RETRIES,
+        description="the longest waits between attempts at a webhook; ISO 8601, with commas",
+    )
+    recharge_attempts: int = Field(
+        default=4, ge=1, le=20, description="failed recharges in a row until the rule rests for another payment method"
+    )
     environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=(), description="web origins that may call us besides our own, with commas"
+    )
+    public_url: Annotated[str, BeforeValidator(_address)] = Field(
+        default="", description="where browsers reach this server; empty: where it listens"
     )
     log_format: Literal["text", "json"] = Field(default="text", description="one line per record, or one JSON object")
 
@@ -112,13 +178,43 @@ class Settings(BaseSettings):
         """We run the database ourselves; stays true when `running_on` has filled in its URL."""
         return self._embedded
 
-    def running_on(self, database_url: str, broadcast_url: str) -> Self:
-        """These settings, complete: what the start found out filled in."""
-        return self.model_copy(update={"database_url": database_url, "broadcast_url": broadcast_url})
+    def running_on(self, database_url: str, broadcast_url: str, address: str = "") -> Self:
+        """These settings, complete: what the start found out filled in. `address` is where it listens."""
+        found = {"database_url": database_url, "broadcast_url": broadcast_url}
+        return self.model_copy(update=found | {"public_url": self.public_url or address})
 
     @property
     def development(self) -> bool:
         return self.environment == "development"
+
+    @property
+    def pays_by(self) -> Literal["sandbox", "stripe"]:
+        """Who takes the money."""
+        return self.payments or ("stripe" if self.stripe_secret_key else "sandbox")
+
+    @property
+    def stripe_is_live(self) -> bool:
+        """Whether the key moves real money."""
+        return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
+
+    @field_validator("stripe_secret_key")
+    @classmethod
+    def _check_stripe_key(cls, value: str) -> str:
+        if value.startswith("pk_"):
+            raise ValueError(
+                "is a publishable key; the secret one begins with sk_test_, sk_live_, rk_test_ or rk_live_"
+            )
+        if value and not (value.startswith(STRIPE_KEYS) and len(value) >= STRIPE_SECRET_MIN):
+            raise ValueError("must begin with sk_test_, sk_live_, rk_test_ or rk_live_")
+        return value
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _check_stripe_base(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be a URL such as https://api.stripe.com")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -179,11 +275,14 @@ def load(*, data_dir: Path | None = None) -> Settings:
     Raises `SettingsError` with one line for the first setting that is wrong.
     """
     try:
-        return Settings() if data_dir is None else Settings(data_dir=data_dir)
+        settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = f"{PREFIX}{str(first['loc'][0]).upper()}"
         raise SettingsError(f"{name}: {_reason(name, first['type'], first['msg'], first.get('ctx', {}))}") from None
+    if settings.payments == "stripe" and not settings.stripe_secret_key:
+        raise SettingsError(f"{PREFIX}STRIPE_SECRET_KEY: is required with {PREFIX}PAYMENTS=stripe")
+    return settings
 
 
 def _reason(name: str, kind: str, message: str, context: dict[str, object]) -> str:

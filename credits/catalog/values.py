@@ -137,6 +137,7 @@ class Catalog:
             "cohort": _by(self.cohorts, "name"),
             "card": _by(cards, "id"),
             "rate": {rate.id: rate for card in cards for rate in card.rates},
+            "bundle": _by(self.bundles, "id"),
             "bundle_key": _by(self.bundles, "key"),
         }
         object.__setattr__(self, "_index", index)
@@ -171,6 +172,9 @@ class Catalog:
 
     def rate(self, rate_id: int) -> Rate | None:
         return self._index["rate"].get(rate_id)
+
+    def bundle(self, bundle_id: int) -> Bundle | None:
+        return self._index["bundle"].get(bundle_id)
 
     def bundle_by_key(self, key: str) -> Bundle | None:
         return self._index["bundle_key"].get(key)

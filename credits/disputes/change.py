@@ -15,17 +15,19 @@ from credits.access.actors import actors, ensure_actor
 from credits.amount import plain_micro
 from credits.audit.log import changes as differences
 from credits.audit.log import record
-from credits.customers.customers import valid_text
+from credits.customers.customers import customers, valid_text
 from credits.disputes.disputes import UNDECIDED, Dispute, Place, decided, text_form
 from credits.disputes.reads import read_disputes
 from credits.disputes.statements import lock_customer
 from credits.disputes.tables import dispute_entries, dispute_events, disputes
+from credits.disputes.telling import Told, told_of
 from credits.errors import Conflict, InvalidInput, NotFound, Refusal
 from credits.ledger.entries import REVERSIBLE, Entry
 from credits.ledger.reads import read_entries, read_reversed_amounts
 from credits.posting.commands import note_form
 from credits.posting.corrections import EntryId
 from credits.posting.reader import Page
+from credits.webhooks.outbox import tell
 from credits.workspaces import workspaces
 
 _NO_ENTRY = NotFound("no such entry")
@@ -70,6 +72,7 @@ async def open_dispute(
         "entries": [ids.make("ent", *each) for each in opened.entries],
     }
     await record(connection, actor_id, "dispute.opened", opened.id, before=None, after=after)
+    await _tell(page, "dispute.opened", opened, after | {"dueAt": opened.due_at})
     return opened
 
 
@@ -135,7 +138,9 @@ async def withdraw_dispute(page: Page, place: Place, *, actor_id: int | None) ->
     await _add_event(connection, at, now, "withdrawn", actor_id=actor_id)
     before, after = {"status": dispute.status}, {"status": "WITHDRAWN"}
     await record(connection, actor_id, "dispute.withdrawn", dispute.id, before=before, after=after)
-    return await _read(connection, place)
+    withdrawn = await _read(connection, place)
+    await _tell(page, "dispute.resolved", withdrawn, after | {"givenBack": "0", "entries": []})
+    return withdrawn
 
 
 def _entries_form(entries: Sequence[EntryId]) -> InvalidInput | None:
@@ -220,6 +225,15 @@ async def _subject(connection: AsyncConnection, actor_id: int | None) -> str | N
     return (
         None if actor_id is None else await connection.scalar(select(actors.c.subject).where(actors.c.id == actor_id))
     )
+
+
+async def _tell(page: Page, type_: str, dispute: Dispute, what: Mapping[str, Any]) -> None:
+    """To whoever wants to know, in the database transaction of the change."""
+    key = await page.connection.scalar(select(customers.c.key).where(customers.c.id == dispute.customer_id))
+    credit_type = page.catalog.credit_type(dispute.credit_type_id)
+    name = "" if credit_type is None else credit_type.key
+    which = Told(page.workspace.id, key or "", name, *dispute.place, dispute.version)
+    await tell(page.connection, [told_of(type_, dispute.changed_at, which, what)])
 
 
 async def _add_event(

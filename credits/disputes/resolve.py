@@ -1,6 +1,5 @@
 """A resolution: what is upheld is given back in the database transaction that closes the dispute, or neither happens."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -13,9 +12,11 @@ from credits.canonical import fingerprint
 from credits.db import HotConnection
 from credits.disputes import statements
 from credits.disputes.disputes import UNDECIDED, Dispute, decided, text_form
+from credits.disputes.telling import Told, told_of
 from credits.errors import IdempotencyConflict, InvalidInput, NotFound, Refusal
-from credits.ledger.entries import Entry
-from credits.posting.corrections import Companion, EntryId, ReverseTogether
+from credits.posting.companions import Companion, Made
+from credits.posting.corrections import EntryId, ReverseTogether
+from credits.webhooks.outbox import tell_hot
 
 _OTHER_PAYLOAD = "this idempotency key was used before with another payload"
 
@@ -54,18 +55,27 @@ class Resolution:
             return NotFound("no such dispute")
         return False if dispute["status"] in UNDECIDED else decided(dispute["status"])
 
-    async def write(self, connection: HotConnection, now: datetime, given: Sequence[Entry]) -> None:
+    async def write(self, connection: HotConnection, now: datetime, made: Made) -> None:
         place = (self.customer_id, self.number)
-        status, amount = "UPHELD" if self.upheld else "REJECTED", sum(entry.amount for entry in given)
+        status, amount = "UPHELD" if self.upheld else "REJECTED", sum(entry.amount for entry in made.entries)
         resolved = (status, amount, self.resolution, now, self.key, self.meaning)
         await connection.execute(statements.RESOLVE_DISPUTE, *place, *resolved)
         await connection.execute(statements.FREE_ENTRIES, *place)
         await connection.execute(statements.ADD_EVENT, *place, now, self.actor_id, status.lower(), None)
-        was = next(row["status"] for row in self._seen if row["number"] == self.number)
-        reversals = [ids.make("ent", each.customer_id, each.credit_type_id, each.sequence) for each in given]
+        seen = next(row for row in self._seen if row["number"] == self.number)
+        reversals = [ids.make("ent", each.customer_id, each.credit_type_id, each.sequence) for each in made.entries]
         after = {"status": status, "givenBack": plain_micro(amount), "entries": reversals}
         subject = ids.make("dsp", *place)
-        await record_hot(connection, [Act(self.actor_id, "dispute.resolved", subject, {"status": was}, after)])
+        await record_hot(
+            connection, [Act(self.actor_id, "dispute.resolved", subject, {"status": seen["status"]}, after)]
+        )
+        told = told_of(
+            "dispute.resolved",
+            now,
+            Told(seen["workspace_id"], seen["customer"], seen["credit_type"], *place, seen["version"] + 1),
+            after,
+        )
+        await tell_hot(connection, [told])
 
     @classmethod
     def of(cls, dispute: Dispute, *, upheld: bool, amount: Decimal | None, text: str, key: str, by: int | None) -> Self:

@@ -13,8 +13,11 @@ def lock_customer(customer_id: int) -> Select[tuple[int]]:
 
 # read_dispute -- What a resolution is decided on, and any other dispute that its key has resolved; under the lock.
 READ_DISPUTE = """
-SELECT number, status, version, key, fingerprint, resolved_at FROM disputes
- WHERE customer_id = $1 AND (number = $2 OR key = $3)
+SELECT d.number, d.status, d.version, d.key, d.fingerprint, d.resolved_at, d.workspace_id,
+       (SELECT c.key FROM customers c WHERE c.id = d.customer_id) AS customer,
+       (SELECT t.key FROM credit_types t WHERE t.id = d.credit_type_id) AS credit_type
+  FROM disputes d
+ WHERE d.customer_id = $1 AND (d.number = $2 OR d.key = $3)
 """
 
 # resolve_dispute -- With the reversals, in the same database transaction.

@@ -44,7 +44,7 @@ counted AS (
    UNION ALL
   SELECT coalesce(h.opened_at, b.occurred_at, b.recorded_at), b.feature_id, b.member, -e.amount
     FROM entries e
-   CROSS JOIN LATERAL (SELECT * FROM entries WHERE {_ACCOUNT} AND sequence = e.reverses OFFSET 0) AS b
+   CROSS JOIN LATERAL (SELECT * FROM entries WHERE {_ACCOUNT} AND sequence = e.reverses AND kind IN (2, 4) OFFSET 0) AS b
     LEFT JOIN LATERAL (SELECT * FROM holds WHERE {_ACCOUNT} AND number = b.hold_number OFFSET 0) AS h ON true
    WHERE e.{_ACCOUNT.replace(" AND ", " AND e.")} AND e.kind = {int(Kind.REVERSE)}
      AND e.sequence >= (SELECT low FROM search WHERE low = high)

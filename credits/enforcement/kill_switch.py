@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import bounds
 from credits.audit.log import record
+from credits.enforcement.telling import tell_change
 from credits.errors import InvalidInput
 from credits.workspaces import bump_config, workspaces
 
@@ -17,9 +18,10 @@ async def set_kill_switch(
     if not 0 < len(reason.strip()) <= bounds.NOTE_MAX or "\0" in reason:
         return InvalidInput(f"must be 1 to {bounds.NOTE_MAX} characters", field="reason")
     # First: its row lock makes changes of configuration wait for each other.
-    await bump_config(connection)
+    version = await bump_config(connection)
     before = await connection.scalar(select(workspaces.c.enforcement_off))
     await connection.execute(update(workspaces).values(enforcement_off=off))
     action, after = ("enforcement.off" if off else "enforcement.restored"), {"off": off, "reason": reason}
     await record(connection, actor_id, action, "enforcement", before={"off": before}, after=after)
+    await tell_change(connection, action, after, version)
     return None

@@ -2,7 +2,7 @@
 
 What counts: burns and what open holds still keep, beyond any limit if it happened so (events). A hold counts in the
 window of its opening, and whatever becomes of it counts there too: a settlement replaces what it kept by what it
-burned, a release or a lapse frees it. A reversal counts in the window of its burn. So a window that was not exceeded
+burned, a release or a lapse frees it. A reversal counts in the window of its burn, one of a clawback nowhere. So a window that was not exceeded
 when it was asked is not exceeded later.
 """
 
@@ -13,7 +13,7 @@ from datetime import datetime
 from credits.amount import plain_micro
 from credits.enforcement.values import LimitReached, Metered, SpendLimit
 from credits.ledger.account import Account, Hold
-from credits.ledger.entries import Entry, Kind
+from credits.ledger.entries import Entry, Kind, about
 from credits.windows import Interval, Window, window
 
 Place = tuple[int, datetime]  # limit, start of the window
@@ -95,7 +95,7 @@ class Limits:
         if already == len(account.entries):
             return
         for entry in account.entries[already:]:
-            if entry.kind in COUNTED:
+            if entry.kind in COUNTED and not (entry.kind is Kind.REVERSE and about(entry.kind, entry.allocations)):
                 usage, feature_id = self._usage_of(account, entry)
                 amount = entry.held_amount - entry.amount
                 self._count(account, usage.member, feature_id, usage.at, amount)

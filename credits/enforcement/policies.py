@@ -15,6 +15,7 @@ from credits.customers.customers import find_customer
 from credits.db import HotConnection
 from credits.enforcement.decide import Policies
 from credits.enforcement.tables import policies
+from credits.enforcement.telling import tell_change
 from credits.enforcement.values import FAILURE_POLICIES, MODES, Policy
 from credits.errors import InvalidInput, NotFound
 from credits.workspaces import bump_config
@@ -64,7 +65,7 @@ async def set_policy(
         return problem
     # First: its row lock makes changes of configuration wait for each other. A refusal takes it back.
     savepoint = await connection.begin_nested()
-    await bump_config(connection)
+    version = await bump_config(connection)
     scope = await _scope(
         connection,
         workspace_id,
@@ -103,6 +104,7 @@ async def set_policy(
     policy = policy_of((await connection.execute(text(_ONE), {"id": policy_id})).mappings().one())
     was = None if before is None else _told(policy_of(before))
     await record(connection, actor_id, "policy.set", policy.id, before=was, after=_told(policy))
+    await tell_change(connection, "policy.set", _shown(policy), version)
     return policy
 
 
@@ -112,7 +114,7 @@ async def remove_policy(
     """Ends a policy by its public id; returns it as it was. What it decided falls to the next wider one."""
     numbers = ids.parse("pol", policy_id, 1)
     savepoint = await connection.begin_nested()
-    await bump_config(connection)
+    version = await bump_config(connection)
     # An id that no row can have is not asked for.
     number = numbers[0] if numbers and numbers[0] <= _INT32 else 0
     found = (await connection.execute(text(_ONE), {"id": number})).mappings().one_or_none()
@@ -123,6 +125,7 @@ async def remove_policy(
     await savepoint.commit()
     policy = policy_of(found)
     await record(connection, actor_id, "policy.removed", policy.id, before=_told(policy), after=None)
+    await tell_change(connection, "policy.removed", _shown(policy), version)
     return policy
 
 
@@ -173,6 +176,11 @@ def _told(policy: Policy) -> dict[str, Any]:
         "rolloutPercent": policy.rollout_percent,
         "overdraftLimit": None if limit is None else amount.plain_micro(limit),
     }
+
+
+def _shown(policy: Policy) -> dict[str, Any]:
+    """A policy as webhooks tell it: a customer by its key, as everywhere outside."""
+    return {"policy": policy.id, **_told(policy), "customer": policy.customer_key}
 
 
 def _problem(

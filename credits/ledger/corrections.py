@@ -3,7 +3,7 @@
 One function a verb changes grants, and writes the entry that says so. Allocations: (grant, part) what the entry did
 to that grant, (0, part) to overdraft, (−g, part) overdraft that grant g repaid in the same entry, because whatever
 becomes free while there is debt pays it at once. VOID and CLAWBACK name their grant first, also where they take nothing
-of it.
+of it; the reversal of a clawback names it first, too, with zero.
 """
 
 from collections.abc import Sequence
@@ -94,7 +94,7 @@ def reverse(
     now: datetime,
     cause: Cause,
 ) -> Entry:
-    """Gives `amount` of a burn or settlement back, to whoever bore it, in the reverse of the order they were drawn.
+    """Gives `amount` of a burn, settlement or clawback back, to whoever bore it, in the reverse of the order they were drawn.
 
     `later` are the entries after it that made, paid or lessened overdraft or reversed it, in order; those that only made
     some may be left out, `made_since` is what they came to. A part whose grant has ended since becomes a new grant of
@@ -102,15 +102,20 @@ def reverse(
     """
     given: dict[int, int] = {}
     made = account.grant_count
-    for bearer, part in reversed(goes_to(account, entry, amount, later, made_since)):
+    clawed, bearers = _goes_to(account, entry, amount, later, made_since)
+    for bearer, part in [*reversed(bearers), *clawed]:
         if bearer == OVERDRAFT:
             account.overdraft -= part
             number = OVERDRAFT
         else:
-            number = _give_home(
-                account, account.grants[bearer], part, expires_at=refund_expires_at, now=now, cause=cause
-            )
+            grant = account.grants[bearer]
+            number = _give_home(account, grant, part, expires_at=refund_expires_at, now=now, cause=cause)
         given[number] = given.get(number, 0) + part
+    for bearer, part in bearers:
+        if (
+            bearer != OVERDRAFT and bearer in given
+        ):  # home, where it has not ended; what was clawed of it, it never bore
+            account.grants[bearer].reversed += part
     account.given_back += amount
     repaid = repay(account)
     home = [(number, part) for number, part in given.items() if number <= made]
@@ -118,7 +123,8 @@ def reverse(
     _end_phase(account, Boundary.GIVE, home, [] if anew else repaid, now)  # debt first, as above
     for refund in anew:
         _end_phase(account, Boundary.BEGIN, [refund], repaid if refund is anew[-1] else [], now)
-    allocations = _net(list(given.items()), repaid)
+    of = [(entry.allocations[0][0], 0)] if entry.kind is Kind.CLAWBACK else []
+    allocations = of + _net(list(given.items()), repaid)
     cause = replace(cause, reverses=entry.sequence)
     return _append(account, Kind.REVERSE, amount, allocations, now=now, cause=cause)
 
@@ -126,19 +132,31 @@ def reverse(
 def goes_to(
     account: Account, entry: Entry, amount: int, later: Sequence[Entry], made_since: int
 ) -> list[tuple[int, int]]:
-    """To whom `amount` of a burn or settlement would be given back, last first; 0: the debt becomes less."""
+    """To whom `amount` of a burn, settlement or clawback would be given back, last first; 0: the debt becomes less."""
+    clawed, bearers = _goes_to(account, entry, amount, later, made_since)
+    return clawed + bearers
+
+
+def _goes_to(
+    account: Account, entry: Entry, amount: int, later: Sequence[Entry], made_since: int
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """What was clawed back of its grant, which nothing that is laid again moves; and who bore or bears the rest."""
     left, _ = split(borne(entry), left_of(entry, later))
     _, back = split(left, left_of(entry, later) - amount)
-    return _bearers(account, entry, back, later, made_since)
+    if entry.kind is not Kind.CLAWBACK:
+        return [], _bearers(account, entry, back, later, made_since)
+    clawed = [(number, part) for number, part in back if number != OVERDRAFT and part]
+    debt = [(number, part) for number, part in back if number == OVERDRAFT]
+    return clawed, _bearers(account, entry, debt, later, made_since) if debt else []
 
 
 def borne(entry: Entry) -> list[tuple[int, int]]:
-    """Who bore a burn or settlement, in the order drawn: grants, last overdraft. What a settlement repaid is not it."""
+    """Who bore a burn, settlement or clawback, in the order drawn: grants, last overdraft. What repaid is not it."""
     return [(number, part) for number, part in entry.allocations if number >= OVERDRAFT]
 
 
 def left_of(entry: Entry, later: Sequence[Entry]) -> int:
-    """How much of a burn or settlement has not been given back."""
+    """How much of a burn, settlement or clawback has not been given back."""
     return -entry.amount - sum(each.amount for each in later if each.cause.reverses == entry.sequence)
 
 
@@ -166,7 +184,8 @@ def debt_of(entry: Entry, overdraft: int, later: Sequence[Entry]) -> tuple[int, 
                 ahead, unpaid = ahead - part - own, unpaid + own
         if each.kind is Kind.REALLOCATE and lessened < 0:  # others have taken it over
             older = min(-lessened, max(0, ahead))
-            ahead, unpaid = ahead - older, unpaid - min(-lessened - older, unpaid)
+            own = 0 if entry.kind is Kind.CLAWBACK else min(-lessened - older, unpaid)  # a clawback stays as it is
+            ahead, unpaid = ahead - older, unpaid - own
         paying += [(-number, part) for number, part in each.allocations if number < OVERDRAFT and part > 0]
         for index, (payer, part) in enumerate(paying):
             older = min(part, max(0, ahead))
@@ -214,7 +233,8 @@ def _bearers(
     missing = sum(part for _, part in back) - owed - sum(part for _, part in found)
     more = min(missing, account.overdraft - owed)
     if missing > more:
-        found.append(((rest or [(number, 0) for number in _bearing_since(later)])[0][0], missing - more))
+        first = [*(number for number, _ in rest), *_bearing_since(later), abs(entry.allocations[0][0])][0]
+        found.append((first, missing - more))
     return found + ([(OVERDRAFT, owed + more)] if owed + more else [])
 
 
@@ -262,7 +282,6 @@ def _give_home(account: Account, grant: Grant, part: int, *, expires_at: datetim
     if over or grant.state in ("EXPIRED", "VOIDED"):
         return _continue(account, grant, part, source="REFUND", expires_at=expires_at, now=now, cause=cause).number
     _give(account, grant, part)
-    grant.reversed += part
     return grant.number
 
 

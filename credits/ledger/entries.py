@@ -38,12 +38,28 @@ class Kind(IntEnum):
     ADJUST = 13
 
 
-REVERSIBLE = (Kind.BURN, Kind.SETTLE)
+REVERSIBLE = (Kind.BURN, Kind.SETTLE)  # by whoever may reverse
+GIVEN_BACK = (
+    *REVERSIBLE,
+    Kind.CLAWBACK,
+)  # what REVERSE entries give back; of a clawback, where its payment stands after all
 
 # Grant number → micro-credits, in the order they were drawn. Number 0: overdraft, no grant bore it.
 # −g: overdraft that grant g repaid.
 Allocations = Sequence[tuple[int, int]]
 OVERDRAFT = 0
+
+
+_ABOUT_GRANTS = frozenset({Kind.GRANT, Kind.EXPIRE, Kind.UNEXPIRE, Kind.VOID, Kind.CLAWBACK})
+
+
+def about(kind: Kind, allocations: Allocations) -> int | None:
+    """The grant that an entry is about; None where it is about none. Such entries name it first, also where they do
+    nothing to it. The reversal of a clawback does so with a part of zero, as no other reversal does."""
+    if not allocations:
+        return None
+    number, part = allocations[0]
+    return abs(number) if kind in _ABOUT_GRANTS or (kind is Kind.REVERSE and not part) else None
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from credits.amount import from_micro, plain
 from credits.bounds import LATE_AFTER
 from credits.catalog.values import Catalog, CreditType, Feature
 from credits.ledger.account import Grant
-from credits.ledger.entries import OVERDRAFT, Allocations, Entry, Kind
+from credits.ledger.entries import OVERDRAFT, Allocations, Entry, Kind, about
 from credits.ledger.wording import counted, day, grouped, listed, unit
 
 _ORIGIN = {
@@ -41,6 +41,7 @@ _GROUP_PREFIX = {
     Kind.UNEXPIRE: "Expiry undone: ",
     Kind.VOID: "Withdrawn: ",
     Kind.CLAWBACK: "Taken back: ",
+    Kind.REVERSE: "Given back: ",
 }
 
 
@@ -218,18 +219,21 @@ def _void(it: _Telling) -> str:
 
 def _reverse(it: _Telling) -> str:
     name = f" for {it.feature.name}" if it.feature is not None else ""
-    back = [(number, part) for number, part in it.entry.allocations if number > OVERDRAFT]
+    back = [(number, part) for number, part in it.entry.allocations if number > OVERDRAFT and part]
     debt = sum(part for number, part in it.entry.allocations if number <= OVERDRAFT)
     to_one = len(back) == 1 and not debt
-    new = it.first() if to_one else None
+    new = it.grants.get(back[0][0]) if to_one else None
     if new is not None and new.source == "REFUND" and new.created_at == it.entry.recorded_at:
         home = f" as new credits {it.expiry(new)}"
     elif to_one:
         home = f", to {it.lot(back[0][0])}"
     else:
         home = f": {listed([it.part(number, part, 'to') for number, part in back])}" if back else ""
-    less = f"; {grouped(from_micro(debt))} of it less used beyond what there was" if debt else ""
-    return f"{it.credits(it.entry.amount)}{name} given back{home}{less}"
+    of_clawback = about(it.entry.kind, it.entry.allocations) is not None
+    owed = "no longer owed" if of_clawback else "less used beyond what there was"
+    less = f"; {grouped(from_micro(debt))} of it {owed}" if debt else ""
+    why = ", because their payment stands after all" if of_clawback else ""
+    return f"{it.credits(it.entry.amount)}{name} given back{why}{home}{less}"
 
 
 def _clawback(it: _Telling) -> str:
@@ -273,7 +277,7 @@ def label(kind: Kind, feature_id: int | None, source: str | None, catalog: Catal
     match kind:
         case Kind.BURN | Kind.SETTLE:
             return used
-        case Kind.REVERSE:
+        case Kind.REVERSE if source is None:
             return f"Given back: {used[0].lower() + used[1:] if feature is None else used}"
         case Kind.GRANT:
             return group[0].upper() + group[1:]

@@ -76,7 +76,10 @@ def _uses(standing: Standing) -> int:
 
 def _spent(standing: Standing) -> int:
     """What was burned and not given back."""
-    given_back = sum(line.amount for (kind, _, _), line in standing.lines.items() if kind is Kind.REVERSE)
+    # With a source it is the reversal of a clawback: that gives no burn back.
+    given_back = sum(
+        line.amount for (kind, _, source), line in standing.lines.items() if kind is Kind.REVERSE and not source
+    )
     return standing.burned - given_back
 
 

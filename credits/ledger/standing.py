@@ -16,7 +16,7 @@ import orjson
 
 from credits.ledger.account import Grant
 from credits.ledger.burn_order import order
-from credits.ledger.entries import OVERDRAFT, Allocations, Entry, Kind
+from credits.ledger.entries import OVERDRAFT, Allocations, Entry, Kind, about
 from credits.ledger.holds import split
 
 FORM = 1  # how `encode` writes; another number when it changes: older ones are then passed over and made anew
@@ -130,7 +130,7 @@ class Standing:
 
 def effect_of(entry: Entry, grants: Mapping[int, Grant]) -> Effect:
     """The effect of an entry that the rules have just made; `grants` are the account's."""
-    about = grants.get(abs(entry.allocations[0][0])) if entry.allocations and entry.kind in ABOUT_GRANTS else None
+    of = grants.get(about(entry.kind, entry.allocations) or 0)
     return Effect(
         kind=entry.kind,
         amount=entry.amount,
@@ -138,13 +138,9 @@ def effect_of(entry: Entry, grants: Mapping[int, Grant]) -> Effect:
         allocations=entry.allocations,
         hold_number=entry.hold_number,
         feature_id=entry.cause.feature_id,
-        source=None if about is None else about.source,
+        source=None if of is None else of.source,
         sequence=entry.sequence,
     )
-
-
-# Entries that are about a grant: their lines tell its source.
-ABOUT_GRANTS = frozenset({Kind.GRANT, Kind.EXPIRE, Kind.UNEXPIRE, Kind.VOID, Kind.CLAWBACK})
 
 
 def replay(standing: Standing, effect: Effect) -> None:

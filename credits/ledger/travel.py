@@ -65,12 +65,12 @@ SELECT wanted.sequence AS wanted, s.sequence, s.state
 """)
 
 # EFFECTS -- What replaying needs of entries: burns by one grant alone are added up, everything else comes one by one. The
-# source is that of the grant that an entry is about (standing.ABOUT_GRANTS). OFFSET 0: a range of the primary key at a
+# source is that of the grant that an entry is about (entries.about). OFFSET 0: a range of the primary key at a
 # time, never the whole book.
 EFFECTS = """
 SELECT e.kind, e.feature_id, e.grant_number, e.hold_number, e.allocations, e.alone AS sequence,
        count(*)::int AS count, sum(e.amount)::bigint AS amount, coalesce(sum(e.held_amount), 0)::bigint AS held_amount,
-       CASE WHEN e.kind IN (1, 7, 8, 10, 12) THEN (
+       CASE WHEN e.kind IN (1, 7, 8, 10, 12) OR (e.kind = 11 AND e.allocations[2] = 0) THEN (
          SELECT g.source FROM grants g
           WHERE g.customer_id = {customer_id} AND g.credit_type_id = {credit_type_id}
             AND g.number = abs(coalesce(e.grant_number, e.allocations[1]))) END AS source

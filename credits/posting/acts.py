@@ -14,8 +14,8 @@ from credits.ledger.account import Grant
 from credits.ledger.entries import Entry
 from credits.posting.book import Book
 from credits.posting.commands import Command, GiveGrant, TakeEvent
-from credits.posting.corrections import Adjust, Clawback, ExtendGrant, GrantId, ReverseBurn, VoidGrant
-from credits.posting.outcomes import Answer, Burned, EventTaken, Granted, Replay
+from credits.posting.corrections import Adjust, Clawback, ExtendGrant, GrantId, ReverseBurn, ReverseClawback, VoidGrant
+from credits.posting.outcomes import Answer, Burned, EventTaken, GivenBack, Granted, Replay
 
 
 def acts_of(book: Book, commands: Iterable[Command], answers: Iterable[Answer | Replay]) -> list[Act]:
@@ -38,6 +38,8 @@ def acts_of(book: Book, commands: Iterable[Command], answers: Iterable[Answer | 
                 acts.append(_extended(book, command, answer))
             case ReverseBurn(), Burned():
                 acts.append(_reversed(book, command, answer.entry))
+            case ReverseClawback(), GivenBack(entries=[reversal]):
+                acts.append(_reversed(book, command, reversal))
     return acts
 
 
@@ -88,7 +90,7 @@ def _extended(book: Book, command: ExtendGrant, answer: Granted) -> Act:
     return Act(command.actor_id, "grant.extended", _named(old_id), {"expiresAt": old.expires_at}, after)
 
 
-def _reversed(book: Book, command: ReverseBurn, reversal: Entry) -> Act:
+def _reversed(book: Book, command: ReverseBurn | ReverseClawback, reversal: Entry) -> Act:
     place = command.entry.place
     stored = book.reversible.get(place)
     account = book.accounts[place[:2]]
@@ -104,7 +106,8 @@ def _reversed(book: Book, command: ReverseBurn, reversal: Entry) -> Act:
         "reason": command.reason,
     }
     before = {"givenBack": plain_micro(given_back)}
-    return Act(command.actor_id, "burn.reversed", ids.make("ent", *place), before, after)
+    done = "burn.reversed" if isinstance(command, ReverseBurn) else "clawback.reversed"
+    return Act(command.actor_id, done, ids.make("ent", *place), before, after)
 
 
 def _id_of(answer: Granted, grant: Grant) -> str:

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from credits import bounds
@@ -18,9 +18,10 @@ from credits.ledger.entries import Entry
 from credits.ledger.laying import LateBurn
 from credits.posting.commands import Keyed, TakeEvent
 from credits.posting.outcomes import EventOutcome, Replay, UsedKey
+from credits.webhooks.messages import NOTHING_WANTED, Wanted
 
 if TYPE_CHECKING:
-    from credits.posting.corrections import Companion
+    from credits.posting.companions import Companion, Made
 
 
 @dataclass(slots=True)
@@ -105,17 +106,21 @@ class Book:
     late: dict[tuple[int, int], list[tuple[LateBurn, list[Entry]]]] = field(default_factory=dict)
     reversible: dict[tuple[int, int, int], Reversible] = field(default_factory=dict)
     refund_lifetime: timedelta = bounds.REFUND_LIFETIME
-    companions: dict[tuple[Any, ...], tuple["Companion", list[Entry]]] = field(default_factory=dict)
     limits: dict[int, Limits] = field(default_factory=dict)  # of the customers that have any
+    wanted: Wanted = NOTHING_WANTED  # what webhooks are to tell of
+    # Below what a balance is low, in micro-credits, by customer and credit type: of those that have a rule of their own.
+    low_thresholds: dict[tuple[int, int], int] = field(default_factory=dict)
     # What the commands did, besides what the accounts carry.
+    companions: list[tuple["Companion", "Made"]] = field(default_factory=list)  # in order
     new_events: list[NewEvent] = field(default_factory=list)
     retried_events: list[NewEvent] = field(default_factory=list)
     new_accounts: set[tuple[int, int]] = field(default_factory=set)
     tagged: set[int] = field(default_factory=set)
 
-    def customer(self, key: str) -> LockedCustomer | None:
-        customer_id = self.customer_ids.get(key)
-        return None if customer_id is None else self.customers[customer_id]
+    def customer(self, name: str | int) -> LockedCustomer | None:
+        """By key, or by id."""
+        customer_id = name if isinstance(name, int) else self.customer_ids.get(name)
+        return None if customer_id is None else self.customers.get(customer_id)
 
     def credit_type(self, credit_type_id: int) -> CreditType:
         """A credit type that a row points to: credit types are archived, never deleted."""

@@ -32,14 +32,18 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
         await write_windows(connection, book)
     if book.new_events or book.retried_events:
         await _write_events(connection, book)
-    for companion, given in book.companions.values():
-        await companion.write(connection, book.now, given)
     if book.tagged:
         tagged = (book.customers[customer_id] for customer_id in book.tagged)
         rows = ((customer.id, customer.rate_card_version) for customer in tagged)
         await _send(connection, statements.TAG_CUSTOMERS, rows)
-    if not changed:
-        return []
+    if changed:
+        await _write_accounts(connection, book, changed)
+    for companion, made in book.companions:
+        await companion.write(connection, book.now, made)
+    return changed
+
+
+async def _write_accounts(connection: HotConnection, book: Book, changed: list[Account]) -> None:
     entries = [entry for account in changed for entry in account.entries]
     if entries:
         await _send(connection, statements.INSERT_ENTRIES, map(_entry_row, entries))
@@ -58,7 +62,6 @@ async def close_book(connection: HotConnection, book: Book) -> list[Account]:
     await _write_grants(connection, changed)
     await _write_holds(connection, changed)
     await _write_phases(connection, changed)
-    return changed
 
 
 def _is_changed(book: Book, account: Account) -> bool:

@@ -7,17 +7,22 @@ the contract, is in `decide.py`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from credits import bounds, durations
-from credits.amount import INT64_MAX, MICRO, MICRO_DECIMALS, decimals
+from credits.amount import INT64_MAX, MICRO, MICRO_DECIMALS, QUANTITY_DECIMALS, decimals
 from credits.canonical import canonical_json, fingerprint
 from credits.errors import InvalidInput
+from credits.posting.keys import key_form
 
 if TYPE_CHECKING:
+    from credits.posting.companions import Companion
     from credits.posting.corrections import Correction
+
+
+_COST_MAX = 10**12  # per credit: what fits the column
 
 
 @dataclass(slots=True)
@@ -83,7 +88,11 @@ class Burn:
 
 @dataclass(frozen=True, slots=True)
 class GiveGrant:
-    customer: str
+    """`customer` by key, or by id. What it cost is said per credit (`cost_amount`) or in all (`cost_total`); kept is the
+    first, to 12 decimals: whoever needs the exact total keeps it with the companion.
+    """
+
+    customer: str | int
     credit_type: str
     amount: Decimal
     source: str
@@ -98,6 +107,9 @@ class GiveGrant:
     cost_currency: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     by_hand: bool = False  # an operator's act, for the audit log; no part of the meaning
+    cost_total: Decimal | None = None
+    expires_after: str | None = None  # ISO 8601, from effectiveAt on; instead of expiresAt
+    companion: "Companion | None" = None  # no part of the meaning
 
     def form(self) -> InvalidInput | None:
         problem = key_form(self.key) or amount_form(self.amount) or note_form(self.note)
@@ -107,8 +119,14 @@ class GiveGrant:
             return InvalidInput("must fit 32 bits", field="priority")
         if self.expires_at and self.effective_at and self.expires_at <= self.effective_at:
             return InvalidInput("must lie after effectiveAt", field="expiresAt")
-        if self.cost_amount is not None and self.cost_amount < 0:
+        if self.expires_at is not None and self.expires_after is not None:
+            return InvalidInput("is given as an instant or as a duration, not both", field="expiresAt")
+        if self.cost_amount is not None and self.cost_total is not None:
+            return InvalidInput("is given per credit or in all, not both", field="costBasis.amount")
+        if min(self.cost_amount or 0, self.cost_total or 0) < 0:
             return InvalidInput("must not be negative", field="costBasis.amount")
+        if self.cost_total is not None and self.cost_total >= self.amount * _COST_MAX:
+            return InvalidInput(f"must be less than {_COST_MAX} per credit", field="costBasis.amount")
         if self.cost_currency is not None and not _currency(self.cost_currency):
             return InvalidInput("must be three capital letters such as USD", field="costBasis.currency")
         return json_form(self.metadata, "metadata")
@@ -118,7 +136,16 @@ class GiveGrant:
             "grant",
             *(self.credit_type, self.amount, self.source, self.reason, self.note, self.priority),
             *(self.effective_at, self.expires_at, self.cost_amount, self.cost_currency, self.metadata),
+            *(() if self.cost_total is None else (self.cost_total,)),
+            *(() if self.expires_after is None else (durations.meaning(self.expires_after),)),
         )
+
+    @property
+    def cost_per_credit(self) -> Decimal | None:
+        if self.cost_total is None:
+            return self.cost_amount
+        with localcontext(prec=60):
+            return (self.cost_total / self.amount).quantize(Decimal(1).scaleb(-QUANTITY_DECIMALS), ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +246,6 @@ class Advance:
 
 Keyed: TypeAlias = "Burn | GiveGrant | OpenHold | Settle | Release | Correction"
 Command: TypeAlias = "Keyed | ExtendHold | TakeEvent | Advance"
-
-
-def key_form(key: str) -> InvalidInput | None:
-    if not 0 < len(key) <= bounds.IDEMPOTENCY_KEY_MAX or not key.isprintable() or " " in key:
-        return InvalidInput(f"must be 1 to {bounds.IDEMPOTENCY_KEY_MAX} visible characters", field="idempotencyKey")
-    return None
 
 
 def amount_form(amount: Decimal) -> InvalidInput | None:

@@ -7,11 +7,12 @@ its state allows it → amounts. A refusal leaves everything as it was.
 from dataclasses import dataclass, replace
 
 from credits.amount import INT64_MAX
-from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound, Refusal
+from credits.errors import Conflict, InvalidInput, NotFound, Refusal
 from credits.ledger import corrections
 from credits.ledger.account import Account, Grant
-from credits.ledger.entries import REVERSIBLE, Cause, Entry
+from credits.ledger.entries import REVERSIBLE, Cause, Entry, Kind
 from credits.posting.book import Book, LockedCustomer, Reversible
+from credits.posting.companions import Made, asked, seen, taken
 from credits.posting.corrections import (
     Adjust,
     Clawback,
@@ -19,17 +20,18 @@ from credits.posting.corrections import (
     ExtendGrant,
     GrantId,
     ReverseBurn,
+    ReverseClawback,
     ReverseTogether,
     VoidGrant,
 )
-from credits.posting.outcomes import Burned, Decision, GivenBack, Granted, Replay
+from credits.posting.outcomes import Burned, Decision, GivenBack, Granted, HappenedBefore, Replay
 from credits.posting.pricing import scaled
 
 
-def correct(book: Book, command: Correction) -> Burned | Granted | GivenBack | Refusal | Replay:
+def correct(book: Book, command: Correction) -> Burned | Granted | GivenBack | HappenedBefore | Refusal | Replay:
     """Decides one correction and, where it is granted, changes the book."""
     match command:
-        case ReverseBurn():
+        case ReverseBurn() | ReverseClawback():
             return _reverse(book, command)
         case VoidGrant():
             return _void(book, command)
@@ -52,14 +54,16 @@ class _Named:
     grant: Grant
 
 
-def _named(book: Book, command: VoidGrant | ExtendGrant | Adjust | Clawback) -> _Named | Refusal | Replay:
+def _named(
+    book: Book, command: VoidGrant | ExtendGrant | Adjust | Clawback
+) -> _Named | HappenedBefore | Refusal | Replay:
     """The grant that the command names."""
     grant_id: GrantId = command.grant
     customer = book.customers.get(grant_id.customer_id)
     if customer is None:
         return NotFound("no such grant")
-    if seen := book.replay(customer, command):
-        return seen
+    if before := seen(book, customer, command) if isinstance(command, Clawback) else book.replay(customer, command):
+        return before
     account = _account(book, customer, grant_id.credit_type_id)
     grant = None if account is None else account.grants.get(grant_id.number)
     return NotFound("no such grant") if account is None or grant is None else _Named(account, grant)
@@ -72,7 +76,7 @@ def _account(book: Book, customer: LockedCustomer, credit_type_id: int) -> Accou
     return book.account(customer.id, book.credit_type(credit_type_id))
 
 
-def _void(book: Book, command: VoidGrant) -> Granted | Refusal | Replay:
+def _void(book: Book, command: VoidGrant) -> Granted | HappenedBefore | Refusal | Replay:
     found = _named(book, command)
     if not isinstance(found, _Named):
         return found
@@ -82,7 +86,7 @@ def _void(book: Book, command: VoidGrant) -> Granted | Refusal | Replay:
     return _granted(book, command, found.account, found.grant, entry)
 
 
-def _extend(book: Book, command: ExtendGrant) -> Granted | Refusal | Replay:
+def _extend(book: Book, command: ExtendGrant) -> Granted | HappenedBefore | Refusal | Replay:
     found = _named(book, command)
     if not isinstance(found, _Named):
         return found
@@ -98,7 +102,7 @@ def _extend(book: Book, command: ExtendGrant) -> Granted | Refusal | Replay:
     return _granted(book, command, found.account, new, entry)
 
 
-def _adjust(book: Book, command: Adjust) -> Granted | Refusal | Replay:
+def _adjust(book: Book, command: Adjust) -> Granted | HappenedBefore | Refusal | Replay:
     found = _named(book, command)
     if not isinstance(found, _Named):
         return found
@@ -117,7 +121,7 @@ def _adjust(book: Book, command: Adjust) -> Granted | Refusal | Replay:
     return _granted(book, command, account, grant, entry)
 
 
-def _claw_back(book: Book, command: Clawback) -> Granted | Refusal | Replay:
+def _claw_back(book: Book, command: Clawback) -> Granted | HappenedBefore | Refusal | Replay:
     found = _named(book, command)
     if not isinstance(found, _Named):
         return found
@@ -126,6 +130,8 @@ def _claw_back(book: Book, command: Clawback) -> Granted | Refusal | Replay:
     if found.account.outgoing + command.amount_micro > INT64_MAX:
         return InvalidInput("would take back more than 64 bits of micro-credits in all", field="amount")
     entry = corrections.clawback(found.account, found.grant, command.amount_micro, now=book.now, cause=_cause(command))
+    if command.companion is not None:
+        book.companions.append((command.companion, Made([entry], command.grant)))
     return _granted(book, command, found.account, found.grant, entry)
 
 
@@ -138,21 +144,25 @@ def _granted(book: Book, command: Correction, account: Account, grant: Grant, en
     return Granted(account.customer_id, account.credit_type_id, replace(grant), entry, book.balance(account))
 
 
-def _reverse(book: Book, command: ReverseBurn) -> Burned | Refusal | Replay:
+def _reverse(
+    book: Book, command: ReverseBurn | ReverseClawback
+) -> Burned | GivenBack | HappenedBefore | Refusal | Replay:
     customer = book.customers.get(command.entry.customer_id)
     if customer is None:
         return NotFound("no such entry")
-    if seen := book.replay(customer, command):
-        return seen
+    if before := book.replay(customer, command) if isinstance(command, ReverseBurn) else seen(book, customer, command):
+        return before
     account = _account(book, customer, command.entry.credit_type_id)
     found = None if account is None else _reversible(book, account, command.entry.sequence)
     if account is None or found is None:
         return NotFound("no such entry")
     entry = found.entry
-    if entry.kind not in REVERSIBLE:
-        return InvalidInput(f"is of kind {entry.kind.name}: burns and settlements can be reversed", field="entry")
+    of_burn = isinstance(command, ReverseBurn)
+    if entry.kind not in (REVERSIBLE if of_burn else (Kind.CLAWBACK,)):
+        may = "burns and settlements can be reversed" if of_burn else "a clawback is meant"
+        return InvalidInput(f"is of kind {entry.kind.name}: {may}", field="entry")
     left = corrections.left_of(entry, found.later)
-    amount = left if command.amount is None else scaled(book.credit_type(account.credit_type_id), command.amount)
+    amount = _amount_of(book, command, account, left)
     if isinstance(amount, InvalidInput):
         return amount
     if amount > left or left == 0:
@@ -161,7 +171,18 @@ def _reverse(book: Book, command: ReverseBurn) -> Burned | Refusal | Replay:
         return too_much
     reversal = _give_back(book, account, found, amount, _cause(command))
     book.use_key(account, command.key, command.meaning(), entry=reversal, hold=None, grant=None)
-    return Burned(reversal, book.balance(account), reversal_decision(book, reversal))
+    if isinstance(command, ReverseBurn):
+        return Burned(reversal, book.balance(account), reversal_decision(book, reversal))
+    if command.companion is not None:
+        book.companions.append((command.companion, Made([reversal])))
+    return GivenBack([reversal])
+
+
+def _amount_of(book: Book, command: ReverseBurn | ReverseClawback, account: Account, left: int) -> int | InvalidInput:
+    """How much is to be given back: all that is left where nothing else is said."""
+    if isinstance(command, ReverseClawback):
+        return left if command.amount_micro is None else command.amount_micro
+    return left if command.amount is None else scaled(book.credit_type(account.credit_type_id), command.amount)
 
 
 def _give_back(book: Book, account: Account, found: Reversible, amount: int, cause: Cause) -> Entry:
@@ -198,16 +219,14 @@ def _reverse_together(book: Book, command: ReverseTogether) -> GivenBack | Refus
     customer = book.customers.get(command.customer)
     if customer is None:
         return NotFound("no such entry")
-    place = command.companion.place
-    earlier = book.companions.get(place)
-    said = command.companion.decide(book.now, None if earlier is None else earlier[0])
+    said = asked(book, command.companion)
     if isinstance(said, Refusal):
         return said
     if said:
         return GivenBack([], replayed=True)
     used = book.used_keys.get((customer.id, command.key))
     if used is not None:
-        return IdempotencyConflict("this idempotency key was used before for something else", used.first_seen_at)
+        return taken(used.first_seen_at)
     shares = _shares(book, command)
     if isinstance(shares, Refusal):
         return shares
@@ -220,7 +239,7 @@ def _reverse_together(book: Book, command: ReverseTogether) -> GivenBack | Refus
     if given:
         account = shares[0][0]
         book.use_key(account, command.key, command.meaning(), entry=given[0], hold=None, grant=None)
-    book.companions[place] = command.companion, given
+    book.companions.append((command.companion, Made(given)))
     return GivenBack(given)
 
 

@@ -7,21 +7,25 @@ from typing import Any
 from credits.db import HotConnection
 from credits.ledger.account import Grant
 from credits.ledger.corrections import borne, borne_still, left_of
-from credits.ledger.entries import Entry
+from credits.ledger.entries import Entry, Kind
 from credits.ledger.holds import split
 from credits.ledger.rows import entry_of
 from credits.posting import statements
 from credits.posting.book import Book, Reversible
-from credits.posting.commands import Command
+from credits.posting.commands import Command, GiveGrant
 from credits.posting.corrections import (
     Adjust,
     Clawback,
     Correction,
     ExtendGrant,
     ReverseBurn,
+    ReverseClawback,
     ReverseTogether,
     VoidGrant,
 )
+from credits.posting.locking import whose
+
+_ACCOMPANIED = (GiveGrant, Clawback, ReverseClawback, ReverseTogether)
 
 Place = tuple[int, int, int]  # customer, credit type, number or sequence
 
@@ -35,11 +39,10 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
     grants: set[Place] = set()
     for command in asked:
         match command:
-            case ReverseBurn():
+            case ReverseBurn() | ReverseClawback():
                 entries.add(command.entry.place)
             case ReverseTogether():
                 entries.update(entry.place for entry in command.entries)
-                await command.companion.look(connection)
             case VoidGrant() | ExtendGrant() | Adjust() | Clawback():
                 grants.add((command.grant.customer_id, command.grant.credit_type_id, command.grant.number))
     if entries:
@@ -48,6 +51,14 @@ async def read_corrected(connection: HotConnection, book: Book, commands: Sequen
     await _read_grants(connection, book, grants)
     if taken_over := _taken_over(book, entries):
         await _read_grants(connection, book, await _read_since(connection, book, taken_over))
+
+
+async def read_companions(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
+    """Has the companions look, now that their customers are locked."""
+    for command in commands:
+        companion = command.companion if isinstance(command, _ACCOMPANIED) else None
+        if companion is not None and book.customer(whose(command)) is not None:
+            await companion.look(connection)
 
 
 async def _read_grants(connection: HotConnection, book: Book, places: set[Place]) -> None:
@@ -105,7 +116,8 @@ def _speak_of(book: Book, places: set[Place]) -> set[Place]:
 def _taken_over(book: Book, places: set[Place]) -> set[Place]:
     """The entries that were drawn on a grant that bears less than they say: it began to be another's since."""
     drawn: dict[Place, int] = {}
-    named = places & set(book.reversible)
+    # What was clawed back of a grant, nobody takes over.
+    named = {place for place in places & set(book.reversible) if book.reversible[place].entry.kind is not Kind.CLAWBACK}
     for place in named:
         found = book.reversible[place]
         left, _ = split(borne(found.entry), left_of(found.entry, found.later))

@@ -1,20 +1,19 @@
-"""What can be asked to be corrected: void, extend, adjust and claw back a grant, reverse a burn.
+"""What can be asked to be corrected: void, extend, adjust and claw back a grant, reverse a burn or a clawback.
 
 Each names what it corrects by its place, because it exists already; the rest is as in `commands.py`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from credits.amount import from_micro
 from credits.canonical import fingerprint
-from credits.db import HotConnection
-from credits.errors import InvalidInput, Refusal
-from credits.ledger.entries import Entry
-from credits.posting.commands import amount_form, key_form, note_form
+from credits.errors import InvalidInput
+from credits.posting.commands import amount_form, note_form
+from credits.posting.companions import Companion
+from credits.posting.keys import key_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +117,7 @@ class Clawback(_OfGrant):
     grant, the rest as overdraft whatever the limit. Refused with GRANT_NOT_ACTIVE before the grant has begun."""
 
     amount_micro: int
+    companion: Companion | None = None  # no part of the meaning
 
     def form(self) -> InvalidInput | None:
         if self.amount_micro <= 0:
@@ -154,27 +154,33 @@ class ReverseBurn(Correction):
         }
 
 
-class Companion(Protocol):
-    """What else changes in the database transaction of a reversal, for whoever builds on the ledger.
-
-    `look` reads it under the customer's lock, `decide` says by that alone whether it may happen, `write` writes it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseClawback(Correction):
+    """Gives back `amount_micro` micro-credits of a clawback whose payment stands after all, such as after a payment
+    dispute that was won; None: all that has not been given back. Refused with OVER_REVERSED where less than that is left.
     """
 
+    entry: EntryId
+    amount_micro: int | None = None
+    companion: Companion | None = None  # no part of the meaning
+
     @property
-    def place(self) -> tuple[Any, ...]:
-        """What it is about: two of one batch know of each other."""
-        ...
+    def customer_id(self) -> int:
+        return self.entry.customer_id
 
-    async def look(self, connection: HotConnection) -> None: ...
+    def form(self) -> InvalidInput | None:
+        if self.amount_micro is not None and self.amount_micro <= 0:
+            return InvalidInput("must be more than zero", field="amount")
+        amount = None if self.amount_micro is None else amount_form(from_micro(self.amount_micro))
+        return Correction.form(self) or amount
 
-    def decide(self, now: datetime, earlier: "Companion | None") -> Refusal | bool:
-        """Why not; or whether it has happened before, under this key. `earlier`: the one of the same place that went
-        before in this batch."""
-        ...
-
-    async def write(self, connection: HotConnection, now: datetime, given: Sequence[Entry]) -> None:
-        """`given` are the reversals that go with it."""
-        ...
+    def payload(self) -> dict[str, Any]:
+        return {
+            "entry": (self.entry.credit_type_id, self.entry.sequence),
+            "amount": None if self.amount_micro is None else from_micro(self.amount_micro),
+            "reason": self.reason,
+            "note": self.note,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

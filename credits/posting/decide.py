@@ -33,8 +33,9 @@ from credits.posting.commands import (
     Settle,
     TakeEvent,
 )
+from credits.posting.companions import Made, seen
 from credits.posting.correct import correct
-from credits.posting.corrections import Correction
+from credits.posting.corrections import Correction, GrantId
 from credits.posting.events import take_event
 from credits.posting.outcomes import Advanced, Answer, Burned, Decision, Granted, HoldTaken, Replay, Settled
 from credits.posting.pricing import Dimensions, Price, at_rate, price, scaled
@@ -101,9 +102,7 @@ def enforced(
     )
 
 
-def _asked(
-    book: Book, command: Burn | GiveGrant | OpenHold, not_after: datetime | None
-) -> LockedCustomer | Refusal | Replay:
+def _asked(book: Book, command: Burn | OpenHold, not_after: datetime | None) -> LockedCustomer | Refusal | Replay:
     """Replay, deadline, customer: the checks that come before anything is looked up."""
     customer = book.customer(command.customer)
     if customer is not None and (seen := book.replay(customer, command)):
@@ -255,9 +254,11 @@ def _open(
 
 
 def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
-    customer = _asked(book, command, None)
-    if not isinstance(customer, LockedCustomer):
-        return customer
+    customer = book.customer(command.customer)
+    if customer is None:
+        return NotFound(_NO_CUSTOMER.format(command.customer))
+    if before := seen(book, customer, command):
+        return before
     credit_type = book.catalog.credit_type_by_key(command.credit_type)
     if credit_type is None:
         return NotFound(f"no credit type {command.credit_type!r} in the catalog")
@@ -267,12 +268,12 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
     effective_at = command.effective_at or book.now
     if effective_at < book.cutoff(customer):
         return InvalidInput("lies before the cutoff for late entries", field="effectiveAt")
-    expires_at = command.expires_at
-    if expires_at is None and credit_type.default_expiry:
+    expires_at, after = command.expires_at, command.expires_after or credit_type.default_expiry
+    if expires_at is None and after:
         try:
-            expires_at = durations.after(effective_at, credit_type.default_expiry)
+            expires_at = durations.after(effective_at, after)
         except ValueError as error:
-            return InvalidInput(f"by default after {credit_type.default_expiry}: {error}", field="expiresAt")
+            return InvalidInput(f"after {after}: {error}", field="expiresAt")
     if expires_at is not None and expires_at <= max(book.now, effective_at):
         return InvalidInput("must lie in the future and after effectiveAt", field="expiresAt")
     account = book.account(customer.id, credit_type)
@@ -295,7 +296,7 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
         actor_id=command.actor_id,
         reason=command.reason,
         note=command.note,
-        cost_amount=command.cost_amount,
+        cost_amount=command.cost_per_credit,
         cost_currency=command.cost_currency,
         metadata=canonical_json(command.metadata) if command.metadata else None,
         key=command.key,
@@ -304,6 +305,9 @@ def _grant(book: Book, command: GiveGrant) -> Answer | Replay:
     book.tag(customer)
     entry = _give(book, account, grant)
     book.use_key(account, command.key, meaning, entry=entry, hold=None, grant=grant.number)
+    if command.companion is not None:
+        given = GrantId(customer.id, credit_type.id, grant.number)
+        book.companions.append((command.companion, Made([entry] if entry else [], given)))
     return Granted(customer.id, credit_type.id, replace(grant), entry, book.balance(account))
 
 

@@ -103,6 +103,11 @@ class GivenBack:
     replayed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class HappenedBefore:
+    """The companion says so, and the key does not know of it: nothing has changed, and there is nothing to tell again."""
+
+
 @dataclass(slots=True)
 class UsedKey:
     """What an idempotency key stands for: one of an entry, a hold, a grant."""
@@ -127,4 +132,4 @@ class Replay:
     contradicts: bool
 
 
-Answer = Burned | Granted | HoldTaken | Settled | EventTaken | Advanced | GivenBack | Refusal
+Answer = Burned | Granted | HoldTaken | Settled | EventTaken | Advanced | GivenBack | HappenedBefore | Refusal

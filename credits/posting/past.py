@@ -14,6 +14,7 @@ from credits.ledger.rows import phase_of
 from credits.posting import statements
 from credits.posting.book import Book, Burned
 from credits.posting.commands import Advance, Burn, Command, GiveGrant, TakeEvent
+from credits.posting.locking import whose
 
 _Place = tuple[int, int]
 
@@ -47,9 +48,9 @@ def _since(book: Book, commands: Sequence[Command]) -> dict[_Place, datetime]:
     reach: dict[int, datetime] = {}
     for command in commands:
         at = _instant(command)
-        customer_id = None if at is None else book.customer_ids.get(_customer(command))
-        if at is not None and customer_id is not None:
-            reach[customer_id] = min(at, reach.get(customer_id, at))
+        customer = None if at is None else book.customer(whose(command))
+        if at is not None and customer is not None:
+            reach[customer.id] = min(at, reach.get(customer.id, at))
     begins = _begins(book, commands)
     # What they do first may end the present phase, and what it drew on may be used up since.
     ends_phases = any(not isinstance(command, TakeEvent | Burn | Advance) for command in commands)
@@ -76,10 +77,6 @@ def _instant(command: Command) -> datetime | None:
     return None
 
 
-def _customer(command: Command) -> str:
-    return command.subject if isinstance(command, TakeEvent) else getattr(command, "customer", "")
-
-
 def _begins(book: Book, commands: Sequence[Command]) -> dict[_Place, list[datetime]]:
     """Where grants are to begin before now, by account."""
     begins: dict[_Place, list[datetime]] = {}
@@ -87,9 +84,9 @@ def _begins(book: Book, commands: Sequence[Command]) -> dict[_Place, list[dateti
         if not isinstance(command, GiveGrant) or command.effective_at is None or command.effective_at >= book.now:
             continue
         credit_type = book.catalog.credit_type_by_key(command.credit_type)
-        customer_id = book.customer_ids.get(command.customer)
-        if credit_type is not None and customer_id is not None:
-            begins.setdefault((customer_id, credit_type.id), []).append(command.effective_at)
+        customer = book.customer(command.customer)
+        if credit_type is not None and customer is not None:
+            begins.setdefault((customer.id, credit_type.id), []).append(command.effective_at)
     return begins
 
 

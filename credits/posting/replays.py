@@ -16,12 +16,20 @@ from credits.ledger.reads import read_accounts, read_entries, read_grants, read_
 from credits.posting.book import Book
 from credits.posting.commands import Burn, Command, GiveGrant, OpenHold, Release, Settle, Spend
 from credits.posting.correct import reversal_decision
-from credits.posting.corrections import Adjust, Clawback, Correction, ExtendGrant, ReverseBurn, VoidGrant
-from credits.posting.outcomes import Answer, Burned, Decision, Granted, HoldTaken, Replay, Settled, UsedKey
+from credits.posting.corrections import (
+    Adjust,
+    Clawback,
+    Correction,
+    ExtendGrant,
+    ReverseBurn,
+    ReverseClawback,
+    VoidGrant,
+)
+from credits.posting.outcomes import Answer, Burned, Decision, GivenBack, Granted, HoldTaken, Replay, Settled, UsedKey
 
 _KIND_OF = {Burn: Kind.BURN, GiveGrant: Kind.GRANT, OpenHold: Kind.HOLD, Settle: Kind.SETTLE, Release: Kind.RELEASE}
 _KIND_OF |= {VoidGrant: Kind.VOID, ExtendGrant: Kind.ADJUST, Adjust: Kind.ADJUST, Clawback: Kind.CLAWBACK}
-_KIND_OF |= {ReverseBurn: Kind.REVERSE}
+_KIND_OF |= {ReverseBurn: Kind.REVERSE, ReverseClawback: Kind.REVERSE}
 _OF_ONE_GRANT = (Kind.VOID, Kind.ADJUST, Kind.CLAWBACK)  # their first allocation names it
 
 
@@ -98,6 +106,8 @@ def _answer(first: Firsts, command: Command, replay: Replay) -> Answer:
     entry, grant, hold = first.entry(used), first.grant(used), first.hold(used)
     if isinstance(command, ReverseBurn) and entry is not None:
         return Burned(entry, balance, reversal_decision(first.book, entry), replayed=True)
+    if isinstance(command, ReverseClawback) and entry is not None:
+        return GivenBack([entry], replayed=True)
     if isinstance(command, GiveGrant | Correction) and grant is not None:
         return Granted(*place, grant, entry, balance, replayed=True)
     if isinstance(command, Burn) and entry is not None:

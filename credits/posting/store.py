@@ -13,11 +13,12 @@ from credits.posting.book import Book, LockedCustomer, SeenEvent
 from credits.posting.columns import column
 from credits.posting.commands import Advance, Command, ExtendHold, Release, Settle, TakeEvent
 from credits.posting.configuration import Configuration
-from credits.posting.corrected import read_corrected
+from credits.posting.corrected import read_companions, read_corrected
 from credits.posting.limits import read_limits
 from credits.posting.locking import CustomerIds, lock, whose
 from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
+from credits.webhooks.outbox import read_low_thresholds
 
 _KEYLESS = (TakeEvent, Advance, ExtendHold)
 _CUSTOMER = ("ids", "keys", "timezones", "cohorts", "rate_card_versions", "late_cutoffs", "limited")
@@ -47,6 +48,9 @@ async def open_book(
         await _read_holds(connection, book, commands)
         await read_past(connection, book, commands)
         await read_corrected(connection, book, commands)
+    if "balance.low" in book.wanted:
+        book.low_thresholds = await read_low_thresholds(connection, ids)
+    await read_companions(connection, book, commands)
     if any(customer.limited for customer in book.customers.values()):
         await read_limits(connection, book, commands)
     await _read_events(connection, book, commands)
@@ -58,6 +62,7 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
     if row is None:
         raise LookupError(f"there is no workspace {workspace_id}")
     catalog, policies = await configuration.read_hot(connection, workspace_id, row["config_version"])
+    wanted = await configuration.read_wanted(connection, workspace_id, row["config_version"])
     cutoff = row["late_cutoff_s"]
     columns = (row[name] or () for name in _CUSTOMER)
     customers = {values[0]: LockedCustomer(*values) for values in zip(*columns, strict=True)}
@@ -70,6 +75,7 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         customers=customers,
         customer_ids={customer.key: customer.id for customer in customers.values()},
         refund_lifetime=configuration.refund_lifetime,
+        wanted=wanted,
     )
     for found in row["accounts"] or ():
         account = account_of(found, book.credit_type(found["credit_type_id"]).burn_order)

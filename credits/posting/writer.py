@@ -38,6 +38,8 @@ from credits.posting.locking import CustomerIds, Whose, find_locked, whose
 from credits.posting.outcomes import Answer, Replay
 from credits.posting.replays import read_firsts
 from credits.posting.store import open_book
+from credits.posting.telling import messages_of
+from credits.webhooks.outbox import tell_hot
 
 logger = logging.getLogger(__name__)
 
@@ -249,6 +251,8 @@ class Writer:
             answers = [apply(book, command) for command in commands]
             changed = await close_book(connection, book)
             await record_hot(connection, acts_of(book, commands, answers))
+            if book.wanted:
+                await tell_hot(connection, messages_of(book, changed))
         self._tell(changed)
         self._committed(len(commands), sum(len(account.entries) for account in changed))
         return book, answers

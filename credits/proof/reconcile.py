@@ -27,7 +27,7 @@ CHAIN_SPAN = 2_000  # entries whose hashes are computed between two rests: some 
 _LONG_S = 3_600.0  # one account may have millions of entries
 MISMATCHES_MAX = 1_000  # that are told; where there are more, the first thousand will do
 _COUNTED = frozenset({"entries", "burn of the event"})  # numbers of rows, not credits
-_NUMBERS = "standing: number of"
+_NUMBERS = ("standing: number of", "revenue ")  # what begins so is no credits either: money is in its smallest unit
 _PUBLIC = {
     "grant": "gra",
     "hold": "hld",

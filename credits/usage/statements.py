@@ -1,6 +1,7 @@
 """The statements of usage roll-ups: what is locked, what is added, and how usage is read back exactly.
 
-Usage is what BURN and SETTLE entries burned, at their occurrence, less what REVERSE entries gave back, at the burn's.
+Usage is what BURN and SETTLE entries burned, at their occurrence, less what REVERSE entries gave back of them, at the
+burn's.
 """
 
 from credits.ledger.entries import Kind
@@ -31,7 +32,8 @@ def _uses(condition: str) -> str:
    CROSS JOIN LATERAL (
      SELECT coalesce(b.occurred_at, b.recorded_at) AS used_at, coalesce(b.feature_id, 0) AS feature_id,
             coalesce(b.member, '') AS member, b.event
-       FROM entries b WHERE b.customer_id = $1 AND b.credit_type_id = $2 AND b.sequence = e.reverses OFFSET 0) AS b
+       FROM entries b WHERE b.customer_id = $1 AND b.credit_type_id = $2 AND b.sequence = e.reverses
+        AND b.kind IN ({_BURNS}) OFFSET 0) AS b
    WHERE e.customer_id = $1 AND e.credit_type_id = $2 AND e.kind = {int(Kind.REVERSE)} AND ({condition})"""  # noqa: S608 -- no name from outside
 
 

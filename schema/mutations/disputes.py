@@ -6,14 +6,13 @@ from typing import Any
 
 import strawberry
 
-from credits.access.actors import ensure_actor
 from credits.disputes.change import open_dispute, update_dispute, withdraw_dispute
 from credits.disputes.disputes import Dispute as DisputeValue
 from credits.disputes.disputes import Place, place_of
 from credits.disputes.reads import read_disputes
 from credits.disputes.resolve import resolving
 from credits.errors import Refusal
-from credits.posting.reader import Page
+from schema.acting import actor_id_of
 from schema.context import Context
 from schema.mutations.corrections import entry_id
 from schema.pages import micros
@@ -40,7 +39,7 @@ class DisputeMutations:
         if len(found) < len(named):
             return not_found("entry")
         async with context.changing() as page:
-            actor_id = await _actor_id(context, page)
+            actor_id = await actor_id_of(context, page)
             sla: timedelta = context.services.dispute_sla
             opened = await open_dispute(page, found, reason, actor_id=actor_id, sla=sla)
         return _shape(context, opened)
@@ -52,7 +51,7 @@ class DisputeMutations:
         if place is None or not _is_visible(context, place[0]):
             return not_found("dispute")
         async with context.changing() as page:
-            withdrawn = await withdraw_dispute(page, place, actor_id=await _actor_id(context, page))
+            withdrawn = await withdraw_dispute(page, place, actor_id=await actor_id_of(context, page))
         return _shape(context, withdrawn)
 
     @strawberry.mutation(
@@ -119,16 +118,6 @@ async def _load(context: Context, place: Place) -> DisputeValue | None:
 def _is_visible(context: Context, customer_id: int) -> bool:
     """A customer's own; what is another's does not exist."""
     return not context.caller.is_customer or customer_id == context.caller.customer_id
-
-
-async def _actor_id(context: Context, page: Page) -> int | None:
-    """Who asks, as entries and timelines point to it. A token's customer becomes an actor with its first act."""
-    caller = context.caller
-    if caller.actor_id is not None or caller.customer_id is None:
-        return caller.actor_id
-    own = await context.loaders.customers.load(caller.customer_id)
-    name = caller.subject if own is None else own.name
-    return await ensure_actor(page.connection, context.workspace_id, "CUSTOMER", caller.subject, name)
 
 
 def _shape(context: Context, result: DisputeValue | Refusal) -> DisputeResult:

@@ -10,9 +10,12 @@ from credits.customers.customers import Customer as CustomerValue
 from credits.customers.customers import storable
 from credits.customers.cutoff import as_duration
 from credits.customers.members import list_members
+from credits.db import bare
 from credits.disputes.reads import list_of_customer
 from credits.ledger import reads
 from credits.ledger.entries import Kind
+from credits.recharge.reads import list_methods, list_top_ups
+from credits.recharge.rules import read_rule
 from credits.usage.reads import find_event
 from schema.errors import bad_request
 from schema.pages import PageInfo, cursor, instant, micros, page_size, position, text_position
@@ -37,13 +40,17 @@ from schema.types.ledger import (
     LedgerEntry,
 )
 from schema.types.members import Member, MemberConnection, MemberEdge, SpendLimit
+from schema.types.recharge import RechargeRule
 from schema.types.series import UsageSeries, usage_of
+from schema.types.top_ups import PaymentMethod, TopUp, TopUpConnection, TopUpEdge
 from schema.types.travel import Explanation, Runway, explained, losses, past_balance, runway_of
 
 _BALANCE = allow(staff(*READERS), customer("balance:read"))
 _LEDGER = allow(staff(*READERS), customer("ledger:read"))
 _USAGE = allow(staff(*READERS), customer("usage:read"))
 _DISPUTES = allow(staff(*READERS), customer("dispute:create"))
+_TOP_UPS = allow(staff(*READERS), customer("topup:create"))
+_METHODS = allow(staff(*READERS), customer("recharge:manage"))
 _LIMITS = allow(staff(*READERS), customer("limits:read"))
 
 
@@ -245,6 +252,30 @@ class Customer:
         async with info.context.page() as page:
             found = await list_of_customer(page.connection, self.of.id, status.value if status else None)
         return [Dispute.from_value(dispute) for dispute in found]
+
+    @strawberry.field(description="Newest first.", metadata=_TOP_UPS)
+    async def top_ups(self, info: Info, first: int | None = 50, after: str | None = None) -> TopUpConnection:
+        first = page_size(first)
+        at = position(after, 1, small=1)
+        async with info.context.page() as page:
+            found, more = await list_top_ups(page.connection, self.of.id, first, None if at is None else at[0])
+            edges = [TopUpEdge(node=TopUp.from_value(info.context, item), cursor=cursor(item.number)) for item in found]
+        return TopUpConnection(edges=edges, page_info=_page_info(edges, more, after))
+
+    @strawberry.field(description="Null: there never was one.", metadata=_BALANCE)
+    async def recharge(self, info: Info, credit_type: str) -> RechargeRule | None:
+        async with info.context.page() as page:
+            known = page.catalog.credit_type_by_key(credit_type)
+            found = None if known is None else await read_rule(await bare(page.connection), self.of.id, known.id)
+        return None if found is None else RechargeRule.from_value(info.context, found)
+
+    @strawberry.field(
+        description="What the customer can be charged by without being there, the default first.", metadata=_METHODS
+    )
+    async def payment_methods(self, info: Info) -> list[PaymentMethod]:
+        async with info.context.page() as page:
+            found = await list_methods(page.connection, self.of.id)
+        return [PaymentMethod.from_value(method) for method in found]
 
     @strawberry.field(metadata=_USAGE)
     async def usage(

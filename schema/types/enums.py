@@ -133,6 +133,49 @@ class DisputeStatus(Enum):
     WITHDRAWN = "WITHDRAWN"
 
 
+@strawberry.enum(description="FAILED: given up, after days of attempts.")
+class WebhookDeliveryStatus(Enum):
+    WAITING = "WAITING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+
+
+@strawberry.enum
+class TopUpStatus(Enum):
+    PENDING = "PENDING"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    REFUNDED = "REFUNDED"
+    DISPUTED = "DISPUTED"
+
+
+@strawberry.enum(description="Where somebody pays: on a page of the provider's, or in an element in the host's own.")
+class CheckoutMode(Enum):
+    HOSTED = "HOSTED"
+    ELEMENT = "ELEMENT"
+
+
+@strawberry.enum(description="How money went back: paid back by us, or taken back at the customer's bank.")
+class PaybackKind(Enum):
+    REFUND = "REFUND"
+    CHARGEBACK = "CHARGEBACK"
+
+
+@strawberry.enum(
+    description=(
+        "ASKED: the provider has not answered yet. DONE: the money is gone, and its credits with it. FAILED: it never went. "
+        "UNDONE: it came back, and so did the credits."
+    )
+)
+class PaybackStatus(Enum):
+    ASKED = "ASKED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    UNDONE = "UNDONE"
+
+
 @strawberry.enum(description="Why a request was refused.")
 class RefusalCode(Enum):
     INVALID_INPUT = "INVALID_INPUT"

@@ -13,6 +13,7 @@ from credits import bounds, ids
 from credits.amount import from_micro
 from credits.ledger import account, entries
 from credits.ledger.explanation import sentence
+from credits.posting.keys import given_key
 from schema.context import Context
 from schema.pages import PageInfo
 from schema.permission import READERS, allow, customer, staff
@@ -24,10 +25,12 @@ from schema.types.members import Member
 
 if TYPE_CHECKING:
     from schema.types.disputes import Dispute
+    from schema.types.top_ups import TopUp
     from schema.types.usage import UsageEvent
 
 Info = strawberry.Info[Context, None]
 _USAGE = allow(staff(*READERS), customer("usage:read"))  # an edge opens no more than the root field does
+_TOP_UPS = allow(staff(*READERS), customer("topup:create"))
 _DISPUTES = allow(staff(*READERS), customer("dispute:create"))
 
 
@@ -71,6 +74,13 @@ class Grant:
             return None
         before = await info.context.loaders.grants.load((*self.place, self.of.rolled_from))
         return None if before is None else Grant.from_value(*self.place, before)
+
+    @strawberry.field(description="The top-up that has bought it.", metadata=_TOP_UPS)
+    async def top_up(self, info: Info) -> Annotated["TopUp", strawberry.lazy("schema.types.top_ups")] | None:
+        from schema.types.top_ups import TopUp  # noqa: PLC0415 -- a grant knows its top-up, a top-up its grant
+
+        found = await info.context.loaders.top_ups_of.load((*self.place, self.of.number))
+        return None if found is None else TopUp.from_value(info.context, found)
 
     @strawberry.field
     def metadata(self) -> JSON:
@@ -241,7 +251,7 @@ class LedgerEntry:
             for number, amount in parts
         ]
 
-    @strawberry.field(description="The burn or settlement that this entry gives back, or a part of it.")
+    @strawberry.field(description="The burn, settlement or clawback that this entry gives back, or a part of it.")
     async def reverses(self, info: Info) -> "LedgerEntry | None":
         if self.of.cause.reverses is None:
             return None
@@ -251,7 +261,7 @@ class LedgerEntry:
 
     @strawberry.field(description="How much of it has been given back.")
     async def reversed_amount(self, info: Info) -> Credits:
-        if self.of.kind not in entries.REVERSIBLE:
+        if self.of.kind not in entries.GIVEN_BACK:
             return 0
         place = (self.of.customer_id, self.of.credit_type_id, self.of.sequence)
         return await info.context.loaders.reversed_amounts.load(place) or 0
@@ -278,7 +288,7 @@ class LedgerEntry:
 
     @strawberry.field
     def idempotency_key(self) -> str | None:
-        return self.of.cause.key
+        return given_key(self.of.cause.key)
 
     @strawberry.field(
         description="One sentence a customer understands: which feature, how much of it, at which rate, from which credits."

@@ -7,6 +7,7 @@ import strawberry
 
 from credits import errors
 from credits.enforcement.values import LimitReached as LimitReachedValue
+from credits.recharge.top_ups import PaymentFailed as PaymentFailedValue
 from schema.context import Context
 from schema.permission import READERS, allow, customer, staff
 from schema.scalars import Credits
@@ -62,6 +63,15 @@ class LimitReached(Refusal):
     resets_at: datetime | None
 
 
+@strawberry.type(description="No money came.")
+class PaymentFailed(Refusal):
+    decline_code: str | None
+    retryable: bool = strawberry.field(description="The same payment method may do another time.")
+    client_secret: str | None = strawberry.field(
+        description="With it the customer confirms the payment, where that is what lacks."
+    )
+
+
 def refusal_of(context: Context, refusal: errors.Refusal) -> Any:
     """The refusal as the contract says it: whichever member of the answer's union it is."""
     match refusal:
@@ -95,6 +105,14 @@ def refusal_of(context: Context, refusal: errors.Refusal) -> Any:
                 used=metered.used_micro,
                 resets_at=metered.resets_at,
             )
+        case PaymentFailedValue():
+            return PaymentFailed(
+                code=RefusalCode(refusal.code),
+                message=refusal.message,
+                decline_code=refusal.decline_code,
+                retryable=refusal.retryable,
+                client_secret=refusal.client_secret,
+            )
         case errors.NotAllowed():
             return NotAllowed(code=RefusalCode(refusal.code), message=refusal.message)
         case _:
@@ -119,6 +137,7 @@ __all__ = [
     "LimitReached",
     "NotAllowed",
     "NotFound",
+    "PaymentFailed",
     "Refusal",
     "not_found",
     "refusal_of",

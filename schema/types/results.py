@@ -14,6 +14,7 @@ from schema.types.enforcement import EnforcementPolicy
 from schema.types.enums import EventOutcome
 from schema.types.ledger import Grant, Hold, LedgerEntry
 from schema.types.members import Member, SpendLimit
+from schema.types.recharge import RechargeOk
 from schema.types.refusals import (
     Conflict,
     IdempotencyConflict,
@@ -22,7 +23,10 @@ from schema.types.refusals import (
     LimitReached,
     NotAllowed,
     NotFound,
+    PaymentFailed,
 )
+from schema.types.top_ups import PaymentIssue, TopUp
+from schema.types.webhooks import WebhookDelivery, WebhookEndpoint
 
 
 @strawberry.type
@@ -112,8 +116,34 @@ class ApiKeyOk:
 
 
 @strawberry.type
+class WebhookOk:
+    endpoint: WebhookEndpoint
+
+
+@strawberry.type
+class WebhookDeliveryOk:
+    delivery: WebhookDelivery
+
+
+@strawberry.type
 class DisputeOk:
     dispute: Dispute
+
+
+@strawberry.type
+class TopUpOk:
+    top_up: TopUp
+
+
+@strawberry.type
+class PaymentSetupOk:
+    url: str | None
+    client_secret: str | None
+
+
+@strawberry.type
+class PaymentIssueOk:
+    issue: PaymentIssue
 
 
 @strawberry.type
@@ -149,11 +179,26 @@ LimitResult = Annotated[LimitOk | InvalidInput | NotFound | NotAllowed, strawber
 PolicyResult = Annotated[PolicyOk | InvalidInput | NotFound | NotAllowed, strawberry.union("PolicyResult")]
 CatalogResult = Annotated[CatalogOk | InvalidInput | NotAllowed | Conflict, strawberry.union("CatalogResult")]
 ApiKeyResult = Annotated[ApiKeyOk | InvalidInput | NotFound | NotAllowed, strawberry.union("ApiKeyResult")]
+WebhookResult = Annotated[WebhookOk | InvalidInput | NotFound | NotAllowed, strawberry.union("WebhookResult")]
+WebhookDeliveryResult = Annotated[
+    WebhookDeliveryOk | InvalidInput | NotFound | NotAllowed, strawberry.union("WebhookDeliveryResult")
+]
 ClockResult = Annotated[ClockOk | InvalidInput | NotAllowed, strawberry.union("ClockResult")]
 LateEventCutoffResult = Annotated[
     LateEventCutoffOk | InvalidInput | NotFound | NotAllowed, strawberry.union("LateEventCutoffResult")
 ]
 DisputeResult = Annotated[
     DisputeOk | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict, strawberry.union("DisputeResult")
+]
+TopUpResult = Annotated[
+    TopUpOk | PaymentFailed | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict,
+    strawberry.union("TopUpResult"),
+]
+RechargeResult = Annotated[RechargeOk | InvalidInput | NotFound | NotAllowed, strawberry.union("RechargeResult")]
+PaymentSetupResult = Annotated[
+    PaymentSetupOk | InvalidInput | NotFound | NotAllowed, strawberry.union("PaymentSetupResult")
+]
+PaymentIssueResult = Annotated[
+    PaymentIssueOk | InvalidInput | NotFound | NotAllowed, strawberry.union("PaymentIssueResult")
 ]
 CheckResult = Annotated[Decision | InvalidInput | NotFound, strawberry.union("CheckResult")]

@@ -29,6 +29,7 @@ async def test_every_table_is_fenced_and_forced_also_the_one_that_comes_next(two
     assert {name: names for name, names in more.items() if names} == {
         "api_keys": {"owner_looks_up"},
         "workspaces": {"owner_looks_up"},
+        "sandbox_payments": {"owner_looks_up"},
     }
 
 
@@ -53,7 +54,7 @@ async def test_nothing_else_runs_with_the_owners_rights(two: Two):
              FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace"""
     )
     definers = {row["proname"]: row for row in functions if row["definer"]}
-    assert set(definers) == {"find_api_key", "list_workspaces", "create_workspace"}
+    assert set(definers) == {"find_api_key", "list_workspaces", "create_workspace", "find_sandbox_payment"}
     for name, row in definers.items():
         assert any(setting.startswith("search_path=") for setting in row["settings"]), name
         assert (row["app"], row["anybody"]) == (True, False), name
@@ -83,7 +84,8 @@ async def test_what_is_foreign_can_be_neither_changed_nor_made_nor_joined(two: T
     await two.look_at(two.here.workspace_id)
     foreign = two.there.workspace_id
     tables = ("customers", "accounts", "grants", "holds", "usage_events", "credit_types", "api_keys", "policies")
-    for table in (*tables, "members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups"):
+    tables += ("members", "spend_limits", "limit_windows", "usage_watermarks", "usage_rollups")
+    for table in (*tables, "revenue_watermarks", "revenue_grants", "revenue_lines", "revenue_days"):
         changed = await two.app.execute(
             f"UPDATE {table} SET workspace_id = workspace_id WHERE workspace_id = $1", foreign
         )
@@ -123,9 +125,18 @@ RIGHTS = {
     **dict.fromkeys(("customers", "api_keys", "accounts", "grants", "holds", "phases", "usage_events"), CHANGE),
     **dict.fromkeys(("credit_types", "features", "cohorts", "bundles", "disputes", "dispute_entries"), CHANGE),
     "dispute_events": ADD,
+    **dict.fromkeys(("top_ups", "paybacks", "payment_customers", "recharge_rules"), CHANGE),
+    **dict.fromkeys(("payment_issues", "payment_cursors"), CHANGE),
+    **dict.fromkeys(("money_movements", "payment_events"), ADD),
+    "payment_methods": ALL,
+    **dict.fromkeys(("sandbox_payments", "sandbox_paybacks"), CHANGE),
+    "sandbox_methods": ADD,
+    **dict.fromkeys(("revenue_watermarks", "revenue_grants", "revenue_lines", "revenue_days"), ALL),
     **dict.fromkeys(("members", "usage_watermarks", "reconciliations"), CHANGE),
     **dict.fromkeys(("policies", "spend_limits", "limit_windows", "usage_rollups"), ALL),
     **dict.fromkeys(("audit_log", "checkpoints", "checkpoint_heads"), ADD),
+    **dict.fromkeys(("webhook_endpoints", "webhook_deliveries", "webhook_lanes", "expiry_horizons"), ALL),
+    "webhook_messages": {"SELECT", "INSERT", "DELETE"},
 }
 
 
@@ -168,7 +179,12 @@ REFUSED_TO_THE_APPLICATION = [
     "UPDATE rates SET per_unit = 0",
     "DELETE FROM rate_cards",
     "DELETE FROM disputes",
+    "DELETE FROM top_ups",
+    "DELETE FROM paybacks",
+    "UPDATE money_movements SET minor = 0",
+    "UPDATE payment_events SET type = 'x'",
     "UPDATE dispute_events SET note = 'x'",
+    "UPDATE webhook_messages SET body = 'x'",
     "SELECT * FROM entries FOR UPDATE",
     OVERWRITE,
     "MERGE INTO entries e USING entries o ON false WHEN MATCHED THEN UPDATE SET note = 'x'",
@@ -234,11 +250,13 @@ APPEND_ONLY = (
     "checkpoints",
     "checkpoint_heads",
     "dispute_events",
+    "money_movements",
 )
 REFUSED_TO_THE_OWNER = [
     *(f"UPDATE {table} SET workspace_id = workspace_id" for table in APPEND_ONLY),
     *(f"DELETE FROM {table}" for table in APPEND_ONLY),
     *(f"TRUNCATE {table}" for table in APPEND_ONLY if table != "rate_cards"),
+    "UPDATE webhook_messages SET body = 'x'",  # to be forgotten, once it is old, and never to say something else
     *("TRUNCATE rate_cards CASCADE", "TRUNCATE workspaces CASCADE"),
     OVERWRITE,
     "MERGE INTO entries e USING customers c ON e.customer_id = c.id WHEN MATCHED THEN DELETE",
@@ -274,7 +292,7 @@ BROKEN_LAWS = [
     ("UPDATE accounts SET given_back = -1, balance = balance - given_back - 1", "account_totals_not_negative"),
     (
         "UPDATE accounts SET given_back = burned + 1, balance = balance - given_back + burned + 1",
-        "account_never_gives_back_more_than_burned",
+        "account_never_gives_back_more_than_was_taken",
     ),
     ("UPDATE accounts SET held = -1", "account_held_not_negative"),
     ("UPDATE accounts SET overdraft = -1", "account_overdraft_not_negative"),
@@ -294,6 +312,22 @@ BROKEN_LAWS = [
     ("UPDATE disputes SET status = 'REJECTED'", "dispute_closed_has_its_instant"),
     ("UPDATE disputes SET resolved_at = now()", "dispute_closed_has_its_instant"),
     ("UPDATE disputes SET status = 'MAYBE', resolved_at = now()", "dispute_status"),
+    ("UPDATE top_ups SET paid_back = paid + 1", "top_up_pays_back_at_most_what_was_paid"),
+    ("UPDATE top_ups SET clawed_back = credits + 1", "top_up_claws_back_at_most_its_credits"),
+    ("UPDATE top_ups SET grant_number = NULL", "top_up_paid_has_its_grant"),
+    ("UPDATE top_ups SET paid = NULL, paid_back = 0", "top_up_paid_is_known"),
+    ("UPDATE top_ups SET settled_at = NULL", "top_up_open_is_not_settled"),
+    ("UPDATE paybacks SET counted = amount + 1", "payback_counts_at_most_its_amount"),
+    ("UPDATE paybacks SET status = 'FAILED'", "payback_took_where_it_is_done"),
+    ("UPDATE paybacks SET status = 'MAYBE', counted = 0, minor = 0, credits = 0", "payback_status"),
+    ("UPDATE recharge_rules SET suspended_at = now()", "rule_suspended_has_its_reason"),
+    ("UPDATE recharge_rules SET target = threshold", "rule_target"),
+    ("UPDATE webhook_endpoints SET events = '{}'", "endpoint_wants_something"),
+    ("UPDATE webhook_endpoints SET failures = 1", "endpoint_failures_have_a_beginning"),
+    ("UPDATE webhook_endpoints SET previous_salt = salt", "endpoint_rotation_has_its_instant"),
+    ("UPDATE webhook_deliveries SET status = 'FAILED'", "delivery_closed_has_its_instant"),
+    ("UPDATE webhook_deliveries SET attempts = -1", "delivery_counts_not_negative"),
+    ("UPDATE webhook_deliveries SET status = 'MAYBE', closed_at = now()", "delivery_status"),
 ]
 
 

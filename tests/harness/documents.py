@@ -29,11 +29,27 @@ REFUSAL = """fragment R on Refusal {
 }"""
 LIMIT = """fragment S on SpendLimit { id creditType { key } amount window member group feature used resetsAt }"""
 
+TOP_UP = """fragment P on TopUp {
+  id status quantity credits price { amount currency } automatic paymentIntent checkoutUrl clientSecret failure
+  createdAt settledAt
+}"""
+_TOP_UP_OK = "__typename ... on TopUpOk { topUp { ...P } } ...R"
+_TOP_UP_PARTS = f"{TOP_UP} {REFUSAL}"
+WEBHOOK = """fragment W on WebhookEndpoint {
+  id url events enabled disabledBecause secret failures lastDeliveryAt rotatedAt createdAt
+}"""
+DELIVERY = """fragment V on WebhookDelivery {
+  id messageId type status attempts responseCode error createdAt lastAttemptAt nextAttemptAt closedAt
+}"""
+WEBHOOKS = f"""{{ webhookEndpoints {{ ...W deliveries(first: 500) {{ ...V }} }} }} {WEBHOOK} {DELIVERY}"""
+
 _BURN_OK = "__typename ... on BurnOk { replayed entry { ...T } balance { ...B } decision { ...D } } ...R"
 _GRANT_OK = "__typename ... on GrantOk { replayed grant { ...G } entry { ...T } balance { ...B } } ...R"
 _HOLD_OK = "__typename ... on HoldOk { replayed hold { ...H } balance { ...B } decision { ...D } } ...R"
 _SETTLE_OK = "__typename ... on SettleOk { replayed hold { ...H } entry { ...T } balance { ...B } } ...R"
 _DISPUTE_OK = "__typename ... on DisputeOk { dispute { ...C } } ...R"
+_WEBHOOK_OK = "__typename ... on WebhookOk { endpoint { ...W } } ...R"
+_WEBHOOK_PARTS = f"{WEBHOOK} {REFUSAL}"
 _BURN_PARTS = f"{TOLD} {BALANCE} {DECISION} {REFUSAL}"
 _GRANT_PARTS = f"{TOLD} {GRANT} {BALANCE} {REFUSAL}"
 _HOLD_PARTS = f"{HOLD} {BALANCE} {DECISION} {REFUSAL}"
@@ -42,6 +58,16 @@ _SETTLE_PARTS = f"{HOLD} {TOLD} {BALANCE} {REFUSAL}"
 
 # Verb → mutation. The answer is aliased `answer`, so that one reader does for all.
 MUTATIONS = {
+    "createWebhookEndpoint": f"""mutation($url: String!, $events: [String!]!) {{
+        answer: createWebhookEndpoint(url: $url, events: $events) {{ {_WEBHOOK_OK} }} }} {_WEBHOOK_PARTS}""",
+    "removeWebhookEndpoint": f"""mutation($id: ID!) {{
+        answer: removeWebhookEndpoint(id: $id) {{ {_WEBHOOK_OK} }} }} {_WEBHOOK_PARTS}""",
+    "rotateWebhookSecret": f"""mutation($id: ID!) {{
+        answer: rotateWebhookSecret(id: $id) {{ {_WEBHOOK_OK} }} }} {_WEBHOOK_PARTS}""",
+    "enableWebhookEndpoint": f"""mutation($id: ID!, $enabled: Boolean!) {{
+        answer: enableWebhookEndpoint(id: $id, enabled: $enabled) {{ {_WEBHOOK_OK} }} }} {_WEBHOOK_PARTS}""",
+    "replayWebhook": f"""mutation($id: ID!) {{ answer: replayWebhook(id: $id) {{
+        __typename ... on WebhookDeliveryOk {{ delivery {{ ...V }} }} ...R }} }} {DELIVERY} {REFUSAL}""",
     "upsertCustomer": """mutation($input: CustomerInput!) { answer: upsertCustomer(input: $input) {
         __typename ... on CustomerOk { created customer { id key name } } ...R } } """
     + REFUSAL,
@@ -74,6 +100,11 @@ MUTATIONS = {
     "resolveDispute": f"""mutation($id: ID!, $uphold: Boolean!, $amount: Decimal, $resolution: String!, $idempotencyKey: String!) {{
         answer: resolveDispute(id: $id, uphold: $uphold, amount: $amount, resolution: $resolution,
                                idempotencyKey: $idempotencyKey) {{ {_DISPUTE_OK} }} }} {_DISPUTE_PARTS}""",
+    "startTopUp": f"mutation($input: TopUpInput!) {{ answer: startTopUp(input: $input) {{ {_TOP_UP_OK} }} }} {_TOP_UP_PARTS}",
+    "cancelTopUp": f"mutation($id: ID!) {{ answer: cancelTopUp(id: $id) {{ {_TOP_UP_OK} }} }} {_TOP_UP_PARTS}",
+    "refundTopUp": f"""mutation($id: ID!, $amount: MoneyInput, $reason: ReasonCode!, $note: String, $idempotencyKey: String!) {{
+        answer: refundTopUp(id: $id, amount: $amount, reason: $reason, note: $note, idempotencyKey: $idempotencyKey) {{
+        {_TOP_UP_OK} }} }} {_TOP_UP_PARTS}""",
     "ingestEvents": """mutation($events: [EventInput!]!) { answer: ingestEvents(events: $events) {
         __typename accepted duplicates rejected { index id outcome message } } }""",
     "applyCatalog": """mutation($document: JSON!, $dryRun: Boolean = false) {

@@ -52,6 +52,18 @@ CATALOG: dict[str, Any] = {
 }
 
 
+# What is on sale where something is; not in the catalog of every world.
+PACK: dict[str, Any] = {
+    "key": "pack",
+    "name": "A pack",
+    "creditType": "ai",
+    "credits": "1000",
+    "bonus": "100",
+    "price": {"amount": "10", "currency": "EUR"},
+    "expiresAfter": "P1Y",
+}
+
+
 async def build_world(client: Client, customers: Iterable[str]) -> None:
     """Applies the catalog and makes the customers, a few at a time."""
     await client.must("applyCatalog", document=CATALOG)

@@ -1,4 +1,6 @@
-"""The reference model's corrections, from the contract alone: void, clawback, reverse. See `ledger.py`."""
+"""The reference model's corrections, from the contract alone: void, clawback, reverse either. See `ledger.py`."""
+
+from collections.abc import Sequence
 
 from tests.model.ledger import Account
 from tests.model.records import OVERDRAFT, Entry, Grant, Refused
@@ -36,11 +38,19 @@ def clawback(account: Account, now: int, number: int, amount: int) -> Entry | Re
     return account.write("CLAWBACK", -amount, 0, times=(now, now), drawn=drawn, repaid=repaid, subject=number)
 
 
-def reverse(account: Account, now: int, sequence: int, amount: int, *, refund_expires: int) -> Entry | Refused:
-    """Give a burn back, last drawn first: what is owed, who has repaid, then who bore it."""
+def reverse(
+    account: Account,
+    now: int,
+    sequence: int,
+    amount: int,
+    *,
+    refund_expires: int,
+    kinds: Sequence[str] = ("BURN", "SETTLE"),
+) -> Entry | Refused:
+    """Give a burn, or a clawback, back, last drawn first: what is owed, who has repaid, then who bore it."""
     account.advance(now)
     entry = account.entries[sequence - 1]
-    if entry.kind not in ("BURN", "SETTLE"):
+    if entry.kind not in kinds:
         return Refused("INVALID_INPUT")
     bore = account.bore.setdefault(sequence, bearers(entry))
     debt = next((each for each in account.debts if each.sequence == sequence), None)

@@ -16,7 +16,15 @@ from credits.errors import Refusal
 from credits.posting.book import Book, LockedCustomer
 from credits.posting.commands import Burn, ExtendHold, GiveGrant, HoldId, Keyed, OpenHold, Release, Settle, Spend
 from credits.posting.commands import Command as Command_
-from credits.posting.corrections import Clawback, Correction, EntryId, GrantId, ReverseBurn, VoidGrant
+from credits.posting.corrections import (
+    Clawback,
+    Correction,
+    EntryId,
+    GrantId,
+    ReverseBurn,
+    ReverseClawback,
+    VoidGrant,
+)
 from credits.posting.decide import apply
 from credits.posting.outcomes import Replay
 from tests.model.pure_core import Core, instant
@@ -100,6 +108,9 @@ class Desk(Core):
                 return Clawback(grant=GrantId(1, 1, command.grant), amount_micro=micro, key=key, actor_id=None)
             case "reverse":
                 return ReverseBurn(entry=EntryId(1, 1, command.entry), amount=amount, key=key, actor_id=None)
+            case "unclaw":
+                place, micro = EntryId(1, 1, command.entry), command.amount
+                return ReverseClawback(entry=place, amount_micro=micro, key=key, actor_id=None)
             case "release":
                 return Release(HoldId(1, 1, command.hold), key, None)
         return ExtendHold(HoldId(1, 1, command.hold), f"PT{ends}S")

@@ -31,7 +31,8 @@ def check_laws(account: Account) -> None:
             raise LawBroken(f"per grant, held: {grant}, its holds say {parts[grant.number]}")
         if grant.ended and grant.remaining != grant.held:
             raise LawBroken(f"an ended grant keeps more than its holds: {grant}")
-    if account.given_back > account.burned:
-        raise LawBroken(f"more given back than burned: {account.given_back} of {account.burned}")
+    taken_in_all = account.burned + account.clawed_back
+    if account.given_back > taken_in_all:
+        raise LawBroken(f"more given back than burned and clawed back: {account.given_back} of {taken_in_all}")
     if account.overdraft < 0 or (account.overdraft and account.in_order()):
         raise LawBroken(f"debt: overdraft {account.overdraft} beside free credits {account.in_order()}")

@@ -74,9 +74,9 @@ class Core:
 
     def _correct(self, command: Command, now: datetime) -> str | None:
         account, cause = self.account, Cause()
-        if command.verb == "reverse":
+        if command.verb in ("reverse", "unclaw"):
             entry, later = account.entries[command.entry - 1], account.entries[command.entry :]
-            if entry.kind.name not in ("BURN", "SETTLE"):
+            if entry.kind.name not in (("BURN", "SETTLE") if command.verb == "reverse" else ("CLAWBACK",)):
                 return "INVALID_INPUT"
             left = corrections.left_of(entry, later)
             if command.amount > left or left == 0:

@@ -56,6 +56,7 @@ def seed_of(default: int) -> int:
 def test_the_core_and_the_model_agree_over_a_long_random_history(kind):
     walk = run_loop(seed_of(20260101), STEPS, kind)
     kinds = ("SETTLE", "RELEASE", "LAPSE", "EXPIRE", "HOLD", "BURN", "GRANT", "REVERSE", "VOID", "CLAWBACK")
+    kinds = (*kinds, "REVERSE of CLAWBACK")
     rare = {kind: walk.tally[kind] for kind in kinds}
     assert min(rare.values()) > STEPS // 100, f"the walk does not reach enough: {rare}"
 
@@ -100,7 +101,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def grant(self, amount: int, begins: int | None, lasts: int | None, priority: int, paid: bool) -> None:
         effective = None if begins is None else self.now + begins
         expires = None if lasts is None else self.now + lasts
-        self.put(Command("grant", self.now, amount, 0, 0, False, effective, expires, priority, paid))
+        times = {"effective": effective, "expires": expires}
+        self.put(Command("grant", self.now, amount, **times, priority=priority, paid=paid))
 
     @rule(amount=st.integers(0, 30), floor=floors)
     def burn(self, amount: int, floor: int | None) -> None:
@@ -135,6 +137,12 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.model.entries:
             sequence = draw.draw(st.integers(1, len(self.model.entries)))
             self.put(Command("reverse", self.now, amount, entry=sequence))
+
+    @rule(draw=st.data(), amount=amounts)
+    def reverse_a_clawback(self, draw: st.DataObject, amount: int) -> None:
+        clawbacks = [entry.sequence for entry in self.model.entries if entry.kind == "CLAWBACK"]
+        if clawbacks:
+            self.put(Command("unclaw", self.now, amount, entry=draw.draw(st.sampled_from(clawbacks))))
 
     def on_a_grant(self, verb: str, draw: st.DataObject, **fields: object) -> None:
         if self.model.grants:

@@ -13,7 +13,8 @@ from tests.model.ledger import Account
 from tests.model.records import Entry, Grant, Hold, Refused
 
 ORDERS = ("PRIORITY_THEN_EXPIRY", "EXPIRY_FIRST", "PAID_LAST", "OLDEST_FIRST")
-CORRECTIONS = ("reverse", "reverse", "reverse", "void", "clawback")
+CORRECTIONS = ("reverse", "reverse", "reverse", "void", "clawback", "clawback", "unclaw", "unclaw")
+_REVERSED_BY = {"reverse": ("BURN", "SETTLE"), "unclaw": ("CLAWBACK",)}  # what each verb may reverse
 VERBS = ("grant", "burn", "burn", "hold", "hold", "settle", "settle", "release", "extend") * 2 + CORRECTIONS
 REFUND_LASTS = 9  # ticks that a refund lives in the place of a grant that has ended
 STEPS_PER_ACCOUNT = 60  # then a fresh one: short histories reach more corners than one long one
@@ -62,7 +63,7 @@ class Walk:
 
     def next_command(self) -> Command:
         """The next command, on a fresh account every STEPS_PER_ACCOUNT."""
-        self.tally.update(entry.kind for entry in self.account.entries[self.booked :])
+        self.tally.update(map(self._said, self.account.entries[self.booked :]))
         self.booked = len(self.account.entries)
         if self.steps == STEPS_PER_ACCOUNT:
             self.begin_account()
@@ -93,11 +94,16 @@ class Walk:
         hold = draw.choice(numbers) if numbers and draw.random() < 0.9 else draw.choice(list(account.holds))
         return replace(command, hold=hold, partial=draw.random() < 0.4, expires=now + draw.randint(1, 15))
 
+    def _said(self, entry: Entry) -> str:
+        """Its kind; of a reversal also what it reverses, where that is a clawback."""
+        clawed = entry.kind == "REVERSE" and self.account.entries[entry.subject - 1].kind == "CLAWBACK"
+        return "REVERSE of CLAWBACK" if clawed else entry.kind
+
     def _correction(self, command: Command) -> Command | None:
         """The command aimed at a grant or an entry, mostly one where it can do something."""
         draw, account = self.draw, self.account
-        if command.verb == "reverse":
-            entries = [entry for entry in account.entries if entry.kind in ("BURN", "SETTLE")]
+        if command.verb in _REVERSED_BY:
+            entries = [entry for entry in account.entries if entry.kind in _REVERSED_BY[command.verb]]
             entries = entries if draw.random() < 0.95 else account.entries
             chosen = draw.choice(entries[-8:]) if entries else None
             return chosen and replace(command, entry=chosen.sequence)
@@ -112,9 +118,9 @@ class Walk:
             return corrections.void(account, now, command.grant)
         if command.verb == "clawback":
             return corrections.clawback(account, now, command.grant, command.amount)
-        if command.verb == "reverse":
-            refund_expires = now + REFUND_LASTS
-            return corrections.reverse(account, now, command.entry, command.amount, refund_expires=refund_expires)
+        if command.verb in _REVERSED_BY:
+            ends, kinds = now + REFUND_LASTS, _REVERSED_BY[command.verb]
+            return corrections.reverse(account, now, command.entry, command.amount, refund_expires=ends, kinds=kinds)
         if command.verb == "grant":
             return account.grant(
                 now,

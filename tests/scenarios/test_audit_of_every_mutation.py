@@ -12,13 +12,15 @@ import pytest
 from schema.permission import root_fields
 from schema.schema import build
 from tests.harness.client import Client
-from tests.harness.world import CATALOG, give
+from tests.harness.documents import WEBHOOKS
+from tests.harness.world import CATALOG, PACK, give
 from tests.scenarios.conftest import World
 from tests.scenarios.test_proof import log
 
 MUTATIONS = {name.partition(".")[2] for name, _ in root_fields(build()) if name.startswith("Mutation.")}
 
 USAGE = "usage itself: the ledger records who, when and why, and never changes it"
+BOUGHT = "what customers buy: each top-up is kept with who asked, when, and what became of it"
 NOT_LOGGED = {
     "burn": USAGE,
     "burnMany": USAGE,
@@ -27,6 +29,10 @@ NOT_LOGGED = {
     "release": USAGE,
     "extendHold": "usage itself: moves nothing; its earlier ends are kept beside the hold",
     "ingestEvents": "usage itself: each event is kept with what became of it",
+    "startTopUp": BOUGHT,
+    "cancelTopUp": BOUGHT,
+    "setupPaymentMethod": "leads to where the customer saves it; nothing changes before that",
+    "resolvePaymentIssue": "in the log: tests/credits/recharge/test_issues.py, for which nothing here goes wrong enough",
     "createEmbedToken": "lets a customer look at what is its own, for minutes; nothing changes",
 }
 
@@ -68,6 +74,14 @@ class Scene:
         )
         edges = answer["deadLetters"]["edges"]
         return str(next(edge["node"]["id"] for edge in edges if edge["node"]["customer"] == subject))
+
+    async def bought(self) -> str:
+        """A top-up that is paid, in the sandbox."""
+        await self.client.must("applyCatalog", document={"bundles": [PACK]})
+        fields = {"customer": self.key, "bundle": "pack", "idempotencyKey": str(uuid4())}
+        top_up = str((await self.client.must("startTopUp", **fields))["topUp"]["id"])
+        assert (await self.client.post(f"/sandbox/checkout/{top_up}/pay", b"")).status == 200
+        return top_up
 
 
 # (subject, action, before, after): of both at least what is named here.
@@ -149,6 +163,13 @@ async def _discard(scene: Scene) -> Told:
     return letter, "deadLetter.discarded", {"outcome": "UNKNOWN_CUSTOMER"}, {"outcome": "DISCARDED"}
 
 
+async def _refund(scene: Scene) -> Told:
+    top_up = await scene.bought()
+    arguments = f'id: "{top_up}", amount: {{amount: "2.5", currency: "EUR"}}, reason: GOODWILL, idempotencyKey: "k"'
+    await scene.ask("refundTopUp", arguments, "")
+    return top_up, "topUp.refundAsked", None, {"amount": "2.50", "currency": "EUR", "reason": "GOODWILL"}
+
+
 async def _customer(scene: Scene) -> Told:
     changed = await scene.client.must("upsertCustomer", key=scene.key, timezone="Europe/Berlin", name="Ada")
     after = {"timezone": "Europe/Berlin", "alsoChanged": ["name"]}
@@ -226,6 +247,44 @@ async def _kill_switch(scene: Scene) -> Told:
     return "enforcement", "enforcement.restored", {"off": False}, {"off": False, "reason": "a drill"}
 
 
+async def _endpoint(scene: Scene, *events: str) -> str:
+    for found in (await scene.client.ask(WEBHOOKS))["webhookEndpoints"]:  # there are only so many
+        await scene.client.must("removeWebhookEndpoint", id=found["id"])
+    more = {"url": "https://8.8.8.8/T0P/path", "events": list(events or ("topup.failed",))}
+    return str((await scene.client.must("createWebhookEndpoint", **more))["endpoint"]["id"])
+
+
+async def _create_endpoint(scene: Scene) -> Told:
+    after = {"origin": "https://8.8.8.8", "events": ["topup.failed"], "enabled": True}
+    return await _endpoint(scene), "webhookEndpoint.created", None, after
+
+
+async def _rotate_secret(scene: Scene) -> Told:
+    endpoint = await _endpoint(scene)
+    await scene.client.must("rotateWebhookSecret", id=endpoint)
+    return endpoint, "webhookEndpoint.rotated", {}, {}
+
+
+async def _enable_endpoint(scene: Scene) -> Told:
+    endpoint = await _endpoint(scene)
+    await scene.client.must("enableWebhookEndpoint", id=endpoint, enabled=False)
+    return endpoint, "webhookEndpoint.disabled", {"enabled": True}, {"enabled": False}
+
+
+async def _remove_endpoint(scene: Scene) -> Told:
+    endpoint = await _endpoint(scene)
+    await scene.client.must("removeWebhookEndpoint", id=endpoint)
+    return endpoint, "webhookEndpoint.removed", {"origin": "https://8.8.8.8"}, None
+
+
+async def _replay(scene: Scene) -> Told:
+    await _endpoint(scene, "grant.created")
+    await scene.grant()
+    ((delivery,),) = [each["deliveries"] for each in (await scene.client.ask(WEBHOOKS))["webhookEndpoints"]]
+    await scene.client.must("replayWebhook", id=delivery["id"])
+    return delivery["id"], "webhookDelivery.replayed", {"status": "WAITING"}, {"message": delivery["messageId"]}
+
+
 async def _clock(scene: Scene) -> Told:
     to = datetime.fromisoformat(await scene.client.now()) + timedelta(minutes=1)
     await scene.ask("advanceClock", f'to: "{to.isoformat()}"', "")
@@ -244,6 +303,7 @@ LOGGED: dict[str, Callable[[Scene], Awaitable[Told]]] = {
     "resolveDispute": _resolve,
     "retryDeadLetters": _retry,
     "discardDeadLetters": _discard,
+    "refundTopUp": _refund,
     "upsertCustomer": _customer,
     "upsertMember": _member,
     "setLimit": _set_limit,
@@ -256,6 +316,11 @@ LOGGED: dict[str, Callable[[Scene], Awaitable[Told]]] = {
     "revokeApiKey": _revoke_key,
     "killSwitch": _kill_switch,
     "advanceClock": _clock,
+    "createWebhookEndpoint": _create_endpoint,
+    "rotateWebhookSecret": _rotate_secret,
+    "enableWebhookEndpoint": _enable_endpoint,
+    "removeWebhookEndpoint": _remove_endpoint,
+    "replayWebhook": _replay,
 }
 
 

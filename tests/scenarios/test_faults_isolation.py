@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from tests.harness.client import Client, Json, QueryFailed
-from tests.harness.documents import BALANCE_UPDATED, ENTRY_ADDED
+from tests.harness.documents import BALANCE_UPDATED, ENTRY_ADDED, WEBHOOKS
 from tests.harness.world import build_world, give
 
 QUERIES = {
@@ -33,6 +33,13 @@ ON_HOLDS: dict[str, Json] = {
     "extendHold": {"ttl": "PT1H"},
 }
 ON_CUSTOMERS = ("burn", "hold", "grantCredits")
+# Verb → which of them it names, and the rest of its arguments.
+ON_WEBHOOKS: dict[str, tuple[str, Json]] = {
+    "replayWebhook": ("delivery", {}),
+    "rotateWebhookSecret": ("webhook", {}),
+    "enableWebhookEndpoint": ("webhook", {"enabled": False}),
+    "removeWebhookEndpoint": ("webhook", {}),
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +63,17 @@ async def owned(world, other_world) -> Owned:
     data = {"input_tokens": 1, "output_tokens": 1}
     event = {"specversion": "1.0", "id": "ev-1", "source": "isolated", "type": "llm.tokens", "subject": "mine"}
     assert (await client.send_events([{**event, "data": data}])).status == 202
+    webhook = await client.must("createWebhookEndpoint", url="https://8.8.8.8/mine", events=["grant.created"])
+    await give(client, "mine", "1", "told")
+    ((delivery,),) = [each["deliveries"] for each in (await client.ask(WEBHOOKS))["webhookEndpoints"]]
     page = await client.ask('{ customer(key: "mine") { ledger(first: 1) { pageInfo { endCursor } } } }')
     # The other workspace knows a customer of the same number of things, but not of this name.
     elsewhere = await other_world.client()
     await build_world(elsewhere, ["theirs-alone"])
     theirs = {"entry": entry, "hold": hold, "customer": "mine", "event": "ev-1"}
     nobodys = {"entry": absent(entry), "hold": absent(hold), "customer": "none", "event": "ev-2"}
+    theirs |= {"webhook": webhook["endpoint"]["id"], "delivery": delivery["id"]}
+    nobodys |= {"webhook": "whe_zzzz", "delivery": f"{delivery['id'].rpartition('_')[0]}_zzzz"}
     return Owned(theirs, nobodys, page["customer"]["ledger"]["pageInfo"]["endCursor"])
 
 
@@ -130,6 +142,25 @@ async def test_nobody_changes_what_is_somebody_elses(world, owned, strangers, wh
     assert told[0] == told[1]
     after = await owner.balance("mine")
     assert {**after, "asOf": None} == {**before, "asOf": None}
+
+
+@pytest.mark.parametrize("verb", ON_WEBHOOKS)
+@pytest.mark.parametrize("who", STRANGERS)
+async def test_nobody_reaches_the_webhooks_of_somebody_else(world, owned, strangers, who, verb):
+    """A10: replays too."""
+    stranger, owner = await world.client(secret=strangers[who]), await world.client()
+    kind, more = ON_WEBHOOKS[verb]
+    told = []
+    for each in (owned.theirs, owned.nobodys):
+        reply = await stranger.put(verb, id=each[kind], **more)
+        assert reply.outcome == "refused"
+        assert reply.code == ("NOT_FOUND" if who == "another workspace" else "FORBIDDEN"), reply
+        told.append(str((reply.answer, reply.errors)).replace(each[kind], "<name>"))
+    assert told[0] == told[1]
+    (kept,) = (await owner.ask(WEBHOOKS))["webhookEndpoints"]
+    assert (kept["enabled"], kept["rotatedAt"], len(kept["deliveries"])) == (True, None, 1)
+    if who == "another workspace":
+        assert (await stranger.ask(WEBHOOKS))["webhookEndpoints"] == []
 
 
 async def test_a_cursor_of_somebody_elses_list_shows_ones_own(world, owned, strangers):

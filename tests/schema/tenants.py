@@ -23,8 +23,9 @@ from websockets.asyncio.client import connect
 from schema.permission import SCOPES, root_fields
 from schema.schema import build
 from tests.harness.client import Client
+from tests.harness.documents import WEBHOOKS
 from tests.harness.server import Server
-from tests.harness.world import CATALOG, build_world
+from tests.harness.world import CATALOG, PACK, build_world
 
 REAL = build()
 FIELDS = dict(root_fields(REAL))
@@ -41,6 +42,8 @@ AIMED: dict[str, str] = {
     "Query.entry": '(id: "{entry}")',
     "Query.event": '(source: "{source}", eventId: "{event}")',
     "Query.hold": '(id: "{hold}")',
+    "Query.topUp": '(id: "{top_up}")',
+    "Query.paymentIssues": "",
     "Query.check": '(input: {{customer: "{customer}", creditType: "ai", amount: "1"}})',
     "Query.deadLetters": "",
     "Query.disputes": "",
@@ -48,6 +51,10 @@ AIMED: dict[str, str] = {
     "Query.auditLog": '(subject: "{customer}")',
     "Query.reconciliation": "",
     "Query.apiKeys": "",
+    "Query.revenue": '(from: "2020-01-01", to: "2030-01-01", creditType: "ai", currency: "USD")',
+    "Query.revenueByCurrency": '(from: "2020-01-01", to: "2030-01-01", creditType: "ai")',
+    "Query.journal": '(from: "2020-01-01", to: "2030-01-01")',
+    "Query.webhookEndpoints": "",
     "Mutation.grantCredits": f"(input: {_SPEND})",
     "Mutation.grantMany": f"(inputs: [{_SPEND}])",
     "Mutation.burn": f"(input: {_SPEND})",
@@ -63,6 +70,11 @@ AIMED: dict[str, str] = {
     "Mutation.withdrawDispute": '(id: "{dispute}")',
     "Mutation.updateDispute": '(id: "{dispute}", note: "n")',
     "Mutation.resolveDispute": '(id: "{dispute}", uphold: true, resolution: "r", idempotencyKey: "{fresh}")',
+    "Mutation.startTopUp": '(input: {{customer: "{customer}", bundle: "pack", idempotencyKey: "{fresh}"}})',
+    "Mutation.cancelTopUp": '(id: "{top_up}")',
+    "Mutation.refundTopUp": '(id: "{top_up}", reason: OTHER, note: "n", idempotencyKey: "{fresh}")',
+    "Mutation.setupPaymentMethod": '(customer: "{customer}")',
+    "Mutation.resolvePaymentIssue": '(id: "{issue}", note: "n")',
     "Mutation.ingestEvents": '(events: [{{id: "{fresh}", source: "s", type: "llm.tokens", subject: "{customer}", data: {{}}}}])',
     "Mutation.upsertCustomer": '(input: {{key: "{fresh}"}})',
     "Mutation.createEmbedToken": '(input: {{customer: "{customer}"}})',
@@ -75,13 +87,25 @@ AIMED: dict[str, str] = {
     "Mutation.removeLimit": '(id: "{limit}")',
     "Mutation.createApiKey": '(name: "n", role: VIEWER)',
     "Mutation.revokeApiKey": '(id: "{key}")',
+    "Mutation.createWebhookEndpoint": '(url: "https://8.8.8.8/{fresh}", events: ["topup.failed"])',
+    "Mutation.removeWebhookEndpoint": '(id: "{webhook}")',
+    "Mutation.rotateWebhookSecret": '(id: "{webhook}")',
+    "Mutation.enableWebhookEndpoint": '(id: "{webhook}", enabled: false)',
+    "Mutation.replayWebhook": '(id: "{delivery}")',
     "Mutation.advanceClock": '(to: "2020-01-01T00:00:00Z")',
     "Mutation.retryDeadLetters": '(ids: ["{letter}"])',
     "Mutation.discardDeadLetters": '(ids: ["{letter}"], note: "n")',
     "Mutation.setLateEventCutoff": '(customer: "{customer}")',
     "Subscription.balanceUpdated": '(customer: "{customer}")',
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
+    "Subscription.topUpUpdated": '(id: "{top_up}")',
     "Subscription.disputeUpdated": '(customer: "{customer}")',
+}
+# Of tables that the server itself writes to: what it does not.
+STEADY = {
+    "webhook_endpoints": "id, url, events, enabled, salt, previous_salt",
+    "webhook_messages": "customer_id, key, body",
+    "webhook_deliveries": "customer_id, id, message, endpoint_id",
 }
 # Type → the scope that lets a customer see it.
 SHOWN_BY = {
@@ -97,6 +121,9 @@ SHOWN_BY = {
     "Dispute": "dispute:create",
     "DisputeEvent": "dispute:create",
     "SpendLimit": "limits:read",
+    "TopUp": "topup:create",
+    "TopUpConnection": "topup:create",
+    "PaymentMethod": "recharge:manage",
     "Member": "usage:read",
     "UsageSeries": "usage:read",
 }
@@ -202,9 +229,12 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     amount = {"customer": customer, "creditType": "ai"}
     fields = {"note": CANARY, "metadata": {"a": CANARY}}
     granted = await admin.must("grantCredits", **amount, amount="1000", idempotencyKey=f"{CANARY}-g", **fields)
+    told = await admin.must("createWebhookEndpoint", url=f"https://8.8.8.8/{CANARY}", events=["dispute.opened"])
     burned = await admin.must("burn", **amount, amount="7", note=CANARY, member=CANARY, idempotencyKey=f"{CANARY}-b")
     contested = await admin.must("openDispute", entries=[burned["entry"]["id"]], reason=CANARY)
     await admin.must("updateDispute", id=contested["dispute"]["id"], assignee=CANARY, note=CANARY)
+    await admin.must("enableWebhookEndpoint", id=told["endpoint"]["id"], enabled=False)
+    ((delivery,),) = [each["deliveries"] for each in (await admin.ask(WEBHOOKS))["webhookEndpoints"]]
     held = await admin.must("hold", **amount, amount="5", member=CANARY, idempotencyKey=f"{CANARY}-h")
     await admin.must("upsertMember", customer=customer, key=CANARY, name=f"Member {CANARY}", group=CANARY)
     capped = {"creditType": "ai", "amount": "20", "window": "MONTH", "member": CANARY, "group": CANARY}
@@ -217,16 +247,22 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
         event = {"specversion": "1.0", "source": CANARY, "id": f"{CANARY}-{number}", "type": type_}
         await admin.send_events([{**event, "subject": customer, "data": data}])
     (letter,) = await admin.dead_letters("UNKNOWN_TYPE")
+    await admin.must("applyCatalog", document={"bundles": [PACK]})
+    bought = await admin.must("startTopUp", customer=customer, bundle="pack", idempotencyKey=f"{CANARY}-t")
     return {
         "customer": customer,
         "letter": letter["id"],
         "entry": burned["entry"]["id"],
         "grant": granted["grant"]["id"],
         "dispute": contested["dispute"]["id"],
+        "top_up": bought["topUp"]["id"],
+        "issue": "iss_1",
         "hold": held["hold"]["id"],
         "policy": policy["policy"]["id"],
         "limit": limit["limit"]["id"],
         "key": key["apiKey"]["id"],
+        "webhook": told["endpoint"]["id"],
+        "delivery": delivery["id"],
         "source": CANARY,
         "event": f"{CANARY}-0",
         "fresh": f"fresh-{uuid4()}",
@@ -243,9 +279,13 @@ def made_up(victim: dict[str, str]) -> dict[str, str]:
         "hold": "_".join([*hold[:-1], "zzz"]),
         "grant": "_".join([*grant[:-1], "zzz"]),
         "dispute": "_".join([*dispute[:-1], "zzz"]),
+        "top_up": "_".join([*victim["top_up"].split("_")[:-1], "zzz"]),
+        "issue": "iss_zzzz",
         "policy": "pol_zzzz",
         "limit": "_".join([*victim["limit"].split("_")[:-1], "zzz"]),
         "key": "key_zzzz",
+        "webhook": "whe_zzzz",
+        "delivery": "_".join([*victim["delivery"].split("_")[:-1], "zzz"]),
         "customer": f"nobody-{uuid4()}",
         "source": "nowhere",
         "event": "never",
@@ -300,6 +340,11 @@ async def everything_of(owner: asyncpg.Connection, tenants: Tenants) -> dict[str
         "disputes",
         "dispute_entries",
         "dispute_events",
+        "top_ups",
+        "paybacks",
+        "payment_methods",
+        "payment_issues",
+        "money_movements",
         "members",
         "spend_limits",
         "limit_windows",
@@ -315,6 +360,9 @@ async def everything_of(owner: asyncpg.Connection, tenants: Tenants) -> dict[str
         for table in tables
         if table != "api_keys"
     }
+    for table, steady in STEADY.items():
+        rows = await owner.fetch(f"SELECT {steady} FROM {table} WHERE workspace_id = $1 ORDER BY 1, 2", workspace)
+        found[table] = [tuple(row.values()) for row in rows]
     found["api_keys"] = [
         tuple(row.values())
         for row in await owner.fetch(

@@ -49,6 +49,7 @@ def test_all_is_well_with_a_given_database(healthy):
         "clock",
         "schema",
         "role",
+        "webhooks",
         "broadcaster",
     ]
     assert set(levels(findings).values()) == {Level.OK}, [str(finding) for finding in findings]
@@ -103,6 +104,23 @@ def test_a_role_that_could_change_the_ledger_fails(healthy, harm, repair):
     asyncio.run(execute(healthy, harm))
     assert found("role").level is Level.FAIL
     asyncio.run(execute(healthy, repair))  # roles are the whole server's
+
+
+WAITING = """
+INSERT INTO workspaces (name, test_mode, created_at) VALUES ('slow', true, now());
+INSERT INTO webhook_endpoints (workspace_id, url, events, salt, created_at)
+SELECT id, 'https://hooks.example', '{*}', 'x', now() FROM workspaces;
+INSERT INTO webhook_deliveries (customer_id, message, created_at, workspace_id, endpoint_id)
+SELECT n, gen_random_uuid(), now() - n * interval '1 hour', workspace_id, id FROM webhook_endpoints, generate_series(1, 3) n
+"""
+
+
+def test_webhooks_that_wait_for_long_are_seen(healthy):
+    assert found("webhooks").text == "0 waiting"
+    asyncio.run(execute(healthy, WAITING))
+    seen = found("webhooks")
+    assert seen.level is Level.WARN
+    assert seen.text.startswith("3 waiting, the oldest for 3:00:0")
 
 
 @pytest.mark.parametrize(("ahead_s", "level"), [(0.0, Level.OK), (2.0, Level.WARN), (-60.0, Level.FAIL)])

@@ -223,6 +223,8 @@ var FakePayments = class {
   topUps = [];
   /** Answers the next of these in place of the real one: a refusal has a code. */
   refusal;
+  /** Where it leads back to, unless told otherwise. */
+  leadsBack = true;
   #byKey = /* @__PURE__ */ new Map();
   #moved;
   constructor(moved) {
@@ -250,9 +252,13 @@ var FakePayments = class {
   start(input) {
     const key = `${input["idempotencyKey"]}`;
     const known = this.#byKey.get(key);
+    const asked = JSON.stringify(input);
+    if (known && known.asked !== asked) return { code: "IDEMPOTENCY_CONFLICT", message: "another purchase" };
     if (known) return { topUp: this.find(known.id) };
     const refusal = this.#refused();
     if (refusal) return refusal;
+    if (input["returnUrl"] && !this.leadsBack)
+      return { code: "INVALID_INPUT", message: "leads elsewhere", field: "returnUrl" };
     const bundle2 = this.bundles.find((each) => each.key === input["bundle"]);
     if (!bundle2) return { code: "NOT_FOUND", message: "no such bundle" };
     const id = `top_${this.topUps.length + 1}`;
@@ -260,7 +266,7 @@ var FakePayments = class {
     const checkoutUrl = this.checkoutUrl(id);
     const topUp = { id, bundle: bundle2, credits, price, status: "PENDING", failure: null, checkoutUrl, createdAt: at(0) };
     this.topUps.push(topUp);
-    this.#byKey.set(key, topUp);
+    this.#byKey.set(key, { ...topUp, asked });
     return { topUp };
   }
   cancel(id) {

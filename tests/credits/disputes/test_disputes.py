@@ -18,6 +18,7 @@ from credits.disputes.disputes import Dispute, place_of
 from credits.disputes.resolve import Resolution, resolving
 from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
 from credits.ledger.entries import Entry, Kind
+from credits.posting.companions import Made
 from credits.posting.corrections import EntryId, ReverseTogether
 from credits.posting.outcomes import GivenBack
 from tests.credits.posting.till import Till
@@ -287,8 +288,8 @@ async def test_many_decisions_at_once_in_two_processes_are_one(till: Till):
 
 @dataclass(slots=True)
 class _Breaking(Resolution):
-    async def write(self, connection: HotConnection, now: datetime, given: Sequence[Entry]) -> None:
-        await Resolution.write(self, connection, now, given)
+    async def write(self, connection: HotConnection, now: datetime, made: Made) -> None:
+        await Resolution.write(self, connection, now, made)
         raise RuntimeError("the last statement fails")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from credits.ledger import advance, burn, corrections, grants, holds
 from credits.ledger.account import Account, Grant, Hold
-from credits.ledger.entries import GENESIS, Cause, Entry, Kind, chain
+from credits.ledger.entries import GENESIS, Cause, Entry, Kind, about, chain
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 US = timedelta(microseconds=1)
@@ -91,7 +91,7 @@ def check(account: Account) -> None:
     assert account.balance == sum(grant.remaining for grant in begun) - account.overdraft
     taken = account.burned + account.expired + account.voided + account.clawed_back
     assert account.balance == account.granted + account.given_back + account.adjusted - taken
-    assert 0 <= account.given_back <= account.burned
+    assert 0 <= account.given_back <= account.burned + account.clawed_back
     assert account.held == sum(of.remaining for of in account.holds.values())
     assert account.overdraft >= 0
     free = sum(grant.free for grant in begun if grant.state == "ACTIVE")
@@ -124,9 +124,16 @@ def check_entries(account: Account) -> None:
         assert recorded is None or entry.recorded_at >= recorded, "the account's clock never goes back"
         head, recorded = chain(head, entry), entry.recorded_at
         assert entry.hash == head
-        numbers = [number for number, _ in entry.allocations]
+        reversed_ = account.entries[entry.cause.reverses - 1].kind if entry.cause.reverses else None
+        # Besides what it comes to, the reversal of a clawback names its grant.
+        numbers = [number for number, _ in entry.allocations[reversed_ is Kind.CLAWBACK :]]
         assert len(set(numbers)) == len(numbers), "one allocation for each grant"
-        names_its_grant = entry.kind in (Kind.VOID, Kind.CLAWBACK)  # also where they took nothing of it
+        names_its_grant = Kind.CLAWBACK in (entry.kind, reversed_) or entry.kind is Kind.VOID
         assert all(part > 0 for _, part in entry.allocations[names_its_grant:])
+        if reversed_ is Kind.CLAWBACK:
+            of = account.entries[(entry.cause.reverses or 0) - 1].allocations[0][0]
+            assert (entry.allocations[0], about(entry.kind, entry.allocations)) == ((of, 0), of)
+        elif entry.kind is Kind.REVERSE:
+            assert about(entry.kind, entry.allocations) is None
     assert (account.balance, account.held, account.head) == (balance, held, head)
     assert account.sequence == len(account.entries)

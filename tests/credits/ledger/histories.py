@@ -54,7 +54,8 @@ _VERBS = {
     "void": 1,
     "longer": 1,
     "adjust": 1,
-    "claw": 1,
+    "claw": 2,
+    "unclaw": 2,
     "reverse": 3,
 }
 
@@ -68,6 +69,7 @@ class History:
         self.holds: list[HoldId] = []
         self.granted: list[Granted] = []
         self.burned: list[Entry] = []
+        self.clawed: list[Entry] = []
         self.ends: list[tuple[int, int, int]] = []
 
     async def step(self) -> None:
@@ -94,8 +96,13 @@ class History:
         elif verb == "reverse" and self.burned:
             part = self.draw.choice((None, str(self.draw.randint(1, 9))))
             await self.till.post(self.till.reverse(self.draw.choice(self.burned), part))
+        elif verb == "unclaw" and self.clawed:
+            part = self.draw.choice((None, str(self.draw.randint(1, 9))))
+            await self.till.post(self.till.reverse_clawback(self.draw.choice(self.clawed), part))
         elif verb in ("void", "longer", "adjust", "claw") and self.granted:
-            await self.till.post(self.correction(verb, self.draw.choice(self.granted), now))
+            answer = await self.till.post(self.correction(verb, self.draw.choice(self.granted), now))
+            if verb == "claw" and isinstance(answer, Granted) and answer.entry:
+                self.clawed.append(answer.entry)
 
     def amount(self) -> str:
         return str(self.draw.randint(1, 40))

@@ -12,7 +12,7 @@ from credits.ledger import corrections, holds
 from credits.ledger.account import Account
 from credits.ledger.advance import advance
 from credits.ledger.balance import balance_of
-from credits.ledger.entries import REVERSIBLE
+from credits.ledger.entries import GIVEN_BACK, REVERSIBLE, Kind
 from credits.ledger.rows import flatten, pairs, sole_grant
 from tests.credits.ledger.given import (
     NOBODY,
@@ -30,7 +30,7 @@ from tests.credits.ledger.given import (
 
 TICK = timedelta(seconds=1)
 ORDERS = ("PRIORITY_THEN_EXPIRY", "EXPIRY_FIRST", "PAID_LAST", "OLDEST_FIRST")
-CORRECTIONS = ("reverse", "reverse", "void", "clawback", "adjust", "move")
+CORRECTIONS = ("reverse", "reverse", "void", "clawback", "unclaw", "adjust", "move")
 ends = st.none() | st.integers(1, 12)
 
 
@@ -96,8 +96,9 @@ def do(account: Account, step: Step, at: int) -> None:
 
 def correct(account: Account, step: Step, now: datetime) -> None:
     """What the desk would let through: reversals of what is left, corrections of grants that can bear them."""
-    if step.verb == "reverse":
-        burned = [entry for entry in account.entries if entry.kind in REVERSIBLE][-4:]
+    if step.verb in ("reverse", "unclaw"):
+        kinds = REVERSIBLE if step.verb == "reverse" else (Kind.CLAWBACK,)
+        burned = [entry for entry in account.entries if entry.kind in kinds][-4:]
         left = [(e, corrections.left_of(e, account.entries[e.sequence :])) for e in burned]
         left = [(entry, amount) for entry, amount in left if amount]
         if left:
@@ -148,7 +149,7 @@ def test_every_law_holds_after_every_step(history: list[Step], order: str):
             assert pairs(flatten(entry.allocations)) == list(entry.allocations)
             assert sole_grant(entry) in (None, entry.allocations[0][0] if entry.allocations else None)
         for entry in account.entries:
-            if entry.kind in REVERSIBLE:
+            if entry.kind in GIVEN_BACK:
                 assert corrections.left_of(entry, account.entries[entry.sequence :]) >= 0
 
 
@@ -257,6 +258,29 @@ def test_a_burn_given_back_at_once_is_home_with_the_grants_that_bore_it(history:
     reverse(account, spend(account, amount, now=now), now=now)
     assert ({n: (g.remaining, g.state) for n, g in account.grants.items()}, account.overdraft) == was
     check(account)
+
+
+@many
+@given(histories, st.sampled_from(ORDERS), st.integers(1, 40), st.integers(0, 5), st.integers(1, 40))
+def test_a_clawback_given_back_at_once_leaves_everything_as_it_was(
+    history: list[Step], order: str, amount: int, which: int, part: int
+):
+    """Of any grant that has begun, in one part or two; what other grants repaid of it is theirs again."""
+    account, at = play(history, order)
+    now = NOON + at * TICK
+    advance(account, now)
+    begun = [grant for grant in account.grants.values() if grant.state != "SCHEDULED"]
+    if not begun:
+        return
+    was = {n: (grant.remaining, grant.state) for n, grant in account.grants.items()}, account.overdraft
+    available = account.available
+    entry = corrections.clawback(account, begun[which % len(begun)], amount, now=now, cause=NOBODY)
+    assert account.available == available - amount
+    for back in (min(part, amount), amount - min(part, amount)):
+        if back:
+            reverse(account, entry, back, now=now)
+            check(account)
+    assert ({n: (g.remaining, g.state) for n, g in account.grants.items()}, account.overdraft) == was
 
 
 @many

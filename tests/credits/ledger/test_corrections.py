@@ -1,4 +1,4 @@
-"""What void, reverse, clawback, adjust and move do to grants, and what their entries say."""
+"""What void, reverse, adjust and move do to grants, and what their entries say. Clawbacks: `test_clawbacks.py`."""
 
 from datetime import timedelta
 
@@ -11,7 +11,6 @@ from tests.credits.ledger.given import (
     NOON,
     an_account,
     check,
-    claw_back,
     give,
     hold,
     release,
@@ -223,49 +222,6 @@ def test_a_settlement_is_given_back_like_a_burn_and_what_its_hold_repaid_is_not_
     reverse(account, settled)
     assert told(account)[-1] == ("REVERSE", 8, 0, [(1, 8)])
     assert account.available == 15
-    check(account)
-
-
-# ─── clawback ──────────────────────────────────────────────────────────────────────────────────────
-def test_a_clawback_takes_what_is_free_of_its_grant_and_the_rest_is_overdraft():
-    account = an_account()
-    grant = give(account, 100)
-    spend(account, 60)
-    claw_back(account, grant, 100)
-    assert told(account)[-1] == ("CLAWBACK", -100, 0, [(1, 40), (0, 60)])
-    assert (account.balance, account.overdraft, account.clawed_back, grant.clawed_back) == (-60, 60, 100, 40)
-    assert grant.state == "DEPLETED"
-    check(account)
-
-
-def test_debt_made_by_a_clawback_is_paid_by_other_grants_at_once():
-    account = an_account()
-    grant = give(account, 10)
-    give(account, 50)
-    spend(account, 10)
-    claw_back(account, grant, 10)
-    assert told(account)[-1] == ("CLAWBACK", -10, 0, [(1, 0), (0, 10), (-2, 10)])
-    assert (account.overdraft, account.balance) == (0, 40)
-    check(account)
-
-
-def test_held_parts_stay_until_their_hold_closes_and_then_pay_the_debt():
-    account = an_account()
-    grant = give(account, 10)
-    taken = hold(account, 8)
-    claw_back(account, grant, 10)
-    assert told(account)[-1] == ("CLAWBACK", -10, 0, [(1, 2), (0, 8)])
-    release(account, taken)
-    assert told(account)[-1] == ("RELEASE", 0, -8, [(-1, 8)])
-    assert (account.balance, account.available) == (0, 0)
-    check(account)
-
-
-def test_a_grant_that_has_ended_has_nothing_left_to_claw_back():
-    account = an_account()
-    grant = give(account, 10, expires_at=NOON + HOUR)
-    claw_back(account, grant, 4, now=NOON + HOUR)
-    assert told(account)[-1] == ("CLAWBACK", -4, 0, [(1, 0), (0, 4)])
     check(account)
 
 

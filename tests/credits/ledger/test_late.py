@@ -84,7 +84,7 @@ def play(happenings: list[Happening], order: str, *, together: bool = False) -> 
                 holds.open_hold(
                     account, amount, expires_at=now + timedelta(minutes=first.lasts or 1), now=now, cause=NOBODY
                 )
-        elif first.what in ("void", "clawback", "reverse"):
+        elif first.what in ("void", "clawback", "reverse", "unclaw"):
             correct(account, first, now)
         elif account.holds:
             hold = account.holds[1 + first.of % account.hold_count]
@@ -125,10 +125,11 @@ def check(account: Account) -> None:
 
 
 def correct(account: Account, asked: Happening, now: datetime) -> None:
-    """An operator voids or claws back a grant, or gives back what is left of a burn."""
+    """An operator voids or claws back a grant, or gives back what is left of a burn or of a clawback."""
     live = [grant for grant in account.grants.values() if grant.state == "ACTIVE"]
-    if asked.what == "reverse":
-        burned = [entry for entry in account.entries if entry.kind is Kind.BURN]
+    if asked.what in ("reverse", "unclaw"):
+        kind = Kind.BURN if asked.what == "reverse" else Kind.CLAWBACK
+        burned = [entry for entry in account.entries if entry.kind is kind]
         if burned:
             entry = burned[asked.of % len(burned)]
             later = [
@@ -186,7 +187,7 @@ def draw_history(
 ) -> list[Happening]:
     """Six to thirty happenings over ten hours, all told in time."""
     kinds = ["grant", "burn", "burn", "burn"] + (["hold", "settle", "release"] if with_holds else [])
-    kinds += ["void", "clawback", "reverse", "reverse"] if corrected else []
+    kinds += ["void", "clawback", "reverse", "reverse", "unclaw", "unclaw"] if corrected else []
     happenings = []
     for number in range(draw.randint(6, 30)):
         at = draw.randint(0, 60) * 10 + number % 10  # no two at one instant: their order would be the order of arrival

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from credits.posting.commands import HoldId
-from credits.posting.corrections import Clawback, EntryId, GrantId, VoidGrant
+from credits.posting.corrections import Clawback, EntryId, GrantId, ReverseClawback, VoidGrant
 from tests.credits.posting.till import TYPES, Till
 from tests.model import walk
 from tests.model.ledger import Account
@@ -62,6 +62,9 @@ class Told:
             case "clawback":
                 grant = GrantId(*self.place, command.grant)
                 return Clawback(grant=grant, amount_micro=command.amount, key=key, actor_id=None)
+            case "unclaw":
+                entry, micro = EntryId(*self.place, command.entry), command.amount
+                return ReverseClawback(entry=entry, amount_micro=micro, key=key, actor_id=None)
         return till.reverse_by_place(EntryId(*self.place, command.entry), amount)
 
     async def compare(self, model: Account) -> None:

@@ -24,7 +24,16 @@ from credits.ledger.verify import Verified, verify
 from credits.posting.clock import ClockMoved, advance_clock, sweep
 from credits.posting.commands import Burn, Command, GiveGrant, HoldId, OpenHold, Release, Settle, Spend
 from credits.posting.configuration import Configuration
-from credits.posting.corrections import Adjust, Clawback, EntryId, ExtendGrant, GrantId, ReverseBurn, VoidGrant
+from credits.posting.corrections import (
+    Adjust,
+    Clawback,
+    EntryId,
+    ExtendGrant,
+    GrantId,
+    ReverseBurn,
+    ReverseClawback,
+    VoidGrant,
+)
 from credits.posting.outcomes import Answer, Granted
 from credits.posting.reader import Reader
 from credits.posting.writer import Writer
@@ -75,8 +84,8 @@ _LAWS = {
         SELECT g.* FROM grants g WHERE held <> (
           SELECT coalesce(sum(h.parts[i + 1]), 0) FROM holds h, generate_series(1, coalesce(cardinality(h.parts), 0), 2) i
            WHERE h.customer_id = g.customer_id AND h.credit_type_id = g.credit_type_id AND h.parts[i] = g.number)""",
-    "of an entry no more is given back than it burned": """
-        SELECT e.* FROM entries e WHERE kind IN (2, 4) AND -e.amount < (
+    "of an entry no more is given back than it burned or took": """
+        SELECT e.* FROM entries e WHERE kind IN (2, 4, 12) AND -e.amount < (
           SELECT coalesce(sum(amount), 0) FROM entries r WHERE r.customer_id = e.customer_id
              AND r.credit_type_id = e.credit_type_id AND r.reverses = e.sequence)""",
     "each total is the sum of its kind of entry": """
@@ -174,6 +183,11 @@ class Till:
     def reverse_by_place(self, place: EntryId, amount: str | None = None, **more: Any) -> ReverseBurn:
         given = None if amount is None else Decimal(amount)
         return ReverseBurn(**{"entry": place, "amount": given, "key": self.key(), "actor_id": None, **more})
+
+    def reverse_clawback(self, entry: Entry, amount: str | None = None, **more: Any) -> ReverseClawback:
+        place = EntryId(entry.customer_id, entry.credit_type_id, entry.sequence)
+        micro = None if amount is None else to_micro(Decimal(amount))
+        return ReverseClawback(**{"entry": place, "amount_micro": micro, "key": self.key(), "actor_id": None, **more})
 
     async def contest(self, *entries: Entry, reason: str = "not me", **more: Any) -> Any:
         """A dispute on the entries, opened."""

@@ -201,6 +201,8 @@ declare class FakePayments {
     readonly topUps: FakeTopUp[];
     /** Answers the next of these in place of the real one: a refusal has a code. */
     refusal: Answer | undefined;
+    /** Where it leads back to, unless told otherwise. */
+    leadsBack: boolean;
     constructor(moved: (topUp: FakeTopUp) => void);
     find(id: unknown): FakeTopUp | null;
     /** What is done on the payment page. */

@@ -1,0 +1,374 @@
+"""The cashier: asks the provider for money, and does what its truth says. The one way in for whatever is told of payments.
+
+The order of everything: the intent is stored → the provider is asked, outside of any database transaction, under the
+intent's own id → what it says is settled, step by step, each in one database transaction. Wherever this breaks off, the
+same question finds what has happened: the same key, the next look, or what the provider tells by itself.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from credits.access.actors import ensure_actor
+from credits.customers.customers import Customer
+from credits.db import bare
+from credits.errors import Conflict, NotAllowed, NotFound, Refusal
+from credits.posting.reader import Page, Reader
+from credits.posting.writer import Writer
+from credits.recharge import booking, refunds, settle, statements
+from credits.recharge.booking import Booking, Changed, Telling
+from credits.recharge.methods import keep_methods, know, payer_of
+from credits.recharge.moving import command_of
+from credits.recharge.orders import Wish, nobody_takes_money, place_order, unavailable
+from credits.recharge.provider import (
+    Mode,
+    Order,
+    Payment,
+    Provider,
+    ProviderName,
+    ProviderRefused,
+    ProviderUnavailable,
+    Setup,
+)
+from credits.recharge.refunds import RefundWish
+from credits.recharge.seen import Seen, see
+from credits.recharge.settle import Issue, Step
+from credits.recharge.top_ups import REFUSED, Place, TopUp
+from credits.workspaces import Workspace
+
+logger = logging.getLogger(__name__)
+
+CLAIM = timedelta(minutes=1)  # how long whoever has taken a look upon itself is trusted to do it
+_FORGOTTEN = timedelta(hours=24)  # an intent that the provider was never asked for: nobody waits for it any more
+_CHARGE_WITHIN = timedelta(hours=1)  # a charge with nobody there that was never made is still wanted for so long
+_ROUNDS = 100  # steps of one truth: a grant, and each payback twice
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+
+Ask = Callable[[Provider, Order], Awaitable[Payment | None]]
+
+
+class Cashier:
+    """One per process. `provider_for` says who takes a workspace's money; None: nobody is set up to.
+
+    `publish(workspace_id, customer_id, micros)` is called after the commit of a change, `micros` is its instant. `changed`
+    writes with each change of a top-up, in its database transaction. `methods_changed` likewise, where the payment methods
+    of a customer became others.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        provider_for: Callable[[Workspace], Provider | None],
+        publish: Callable[[int, int, int], None],
+        real_now: Callable[[], datetime],
+        *,
+        changed: tuple[Changed, ...] = (),
+        methods_changed: tuple[Callable[[Page, int], Awaitable[None]], ...] = (),
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._provider_for = provider_for
+        self._publish = publish
+        self._real_now = real_now
+        self._changed = changed
+        self._methods_changed = methods_changed
+
+    def taker(self, workspace: Workspace) -> ProviderName | None:
+        """Who takes the workspace's money; None: nobody is set up to."""
+        provider = self._provider_for(workspace)
+        return None if provider is None else provider.name
+
+    # ─── what people want ──────────────────────────────────────────────────────────────────────────
+    async def start(self, workspace_id: int, customer: Customer, wish: Wish) -> TopUp | Refusal:
+        """Buys credits: the order of that key, known to the provider. Refused with UNAVAILABLE where the provider cannot
+        say; the same key finishes it. A decline is no refusal here: see `top_ups.failed`."""
+        async with self._reader.changing(workspace_id) as page:
+            provider = self._provider_for(page.workspace)
+            name = None if provider is None else provider.name
+            placed = await place_order(page, customer, wish, provider=name, real_now=self._real_now())
+        if isinstance(placed, Refusal) or not placed.is_open or placed.checkout_url or placed.client_secret:
+            return placed
+        return await self.send(workspace_id, placed.place)
+
+    async def send(self, workspace_id: int, place: Place) -> TopUp | Refusal:
+        """Asks the provider for an order that is stored: once, however often it is asked."""
+        told = await self._ask(workspace_id, place, _begin)
+        if isinstance(told, Refusal):
+            return told
+        if told.status == "CANCELED":  # while the provider was asked: what it has begun is ended, too
+            ended = await self._ask(workspace_id, place, _cancel)
+            return told if isinstance(ended, Refusal) else ended
+        return told
+
+    async def cancel(self, workspace_id: int, place: Place) -> TopUp | Refusal:
+        """Ends what has not been paid; what is canceled stays so. Refused with CONFLICT where it is paid or has failed."""
+        async with self._reader.page(workspace_id) as page:
+            seen = await see(page, place)
+        if seen is None:
+            return NotFound("no such top-up")
+        if seen.top_up.is_open:
+            told = await self._ask(workspace_id, place, _cancel)
+            if isinstance(told, Refusal):
+                return told
+            unknown = told.is_open and told.session is None and told.payment is None
+            top_up = await self._end(workspace_id, place, None) if unknown else told
+        else:
+            top_up = seen.top_up
+        if top_up.status == "CANCELED":
+            return top_up
+        said = {"FAILED": "has failed"}.get(
+            top_up.status, "cannot be canceled any more" if top_up.is_open else "is paid"
+        )
+        return Conflict(f"the top-up {said}")
+
+    async def refund(self, workspace_id: int, place: Place, wish: RefundWish) -> TopUp | Refusal:
+        """Pays back a part of what was paid, or all that is left; the credits go with it. Refused with UNAVAILABLE where
+        the provider cannot say; the same key asks again, and nothing is paid back twice."""
+        async with self._reader.changing(workspace_id) as page:
+            asked = await refunds.ask(page, place, wish, telling=self._telling(page))
+        if isinstance(asked, Refusal):
+            return asked
+        top_up, payback = asked
+        if payback.status == "ASKED":
+
+            async def pay_back(provider: Provider, order: Order) -> Payment:
+                return await provider.refund(order, payback.id, payback.amount, wish.reason)
+
+            try:
+                told = await self._ask(workspace_id, place, pay_back)
+            except ProviderRefused as error:
+                logger.warning("the refund %s was refused: %s", payback.id, error)
+                async with self._reader.changing(workspace_id) as page:
+                    await refunds.give_up(page, place, payback.number, telling=self._telling(page))
+                return Conflict(f"the payment provider refused: {error}")
+            if isinstance(told, Refusal):
+                return told
+            top_up = told
+        async with self._reader.page(workspace_id) as page:
+            seen = await see(page, place)
+        kept = [] if seen is None else [each for each in seen.kept if each.number == payback.number]
+        if kept and kept[0].status in ("FAILED", "UNDONE"):
+            return Conflict("the refund has failed; another key asks again")
+        return top_up
+
+    # ─── what the provider says ────────────────────────────────────────────────────────────────────
+    async def look(self, workspace_id: int, place: Place) -> TopUp | None:
+        """Asks the provider for the truth, and does what it says. None: no such top-up. Raises `ProviderUnavailable`."""
+        async with self._reader.page(workspace_id) as page:
+            seen = await see(page, place)
+            provider = self._provider_for(page.workspace)
+        if seen is None:
+            return None
+        top_up = seen.top_up
+        if provider is None or provider.name != top_up.provider:
+            return top_up
+        payment = await provider.read(seen.order())
+        if payment is not None:
+            return await self.take(workspace_id, place, payment)
+        age = self._real_now() - top_up.asked_at
+        if not top_up.is_open:
+            return top_up
+        if top_up.mode == "OFF_SESSION" and age < _CHARGE_WITHIN:
+            told = await self.send(workspace_id, place)
+            return top_up if isinstance(told, Refusal) else told
+        if age > (_CHARGE_WITHIN if top_up.mode == "OFF_SESSION" else _FORGOTTEN):
+            return await self._end(workspace_id, place, "the payment was never begun")
+        return await self._step(workspace_id, place, lambda _: None)
+
+    async def take(self, workspace_id: int, place: Place, payment: Payment) -> TopUp:
+        """Does what the provider has just said of it. Any number of times, at any time, in any number of processes.
+
+        Raises `LookupError` where there is no such top-up, `Unavailable` where the store cannot say.
+        """
+        for _ in range(_ROUNDS):
+            top_up, moving = await self._settle(workspace_id, place, payment)
+            if moving is None:
+                return top_up
+            credit_type, step, companion = moving
+            command = command_of(top_up, credit_type, step, companion)
+            answer = command.form() or await self._writer.post(workspace_id, command)
+            if isinstance(answer, Refusal):
+                return await self._not_booked(workspace_id, place, answer)
+            if companion.after is not None:
+                self.publish(companion.after)
+        raise RuntimeError(f"the truth about {place} does not come to an end")
+
+    async def due(self, workspace_id: int, real_now: datetime, first: int) -> list[Place]:
+        """Whose provider is to be asked now: each is claimed for a minute, so that processes share them."""
+        async with self._reader.changing(workspace_id) as page:
+            runs = await bare(page.connection)
+            rows = await runs.fetch(statements.CLAIM_DUE, workspace_id, real_now, real_now + CLAIM, first)
+        return [(row["customer_id"], row["number"]) for row in rows]
+
+    async def report(self, workspace_id: int, issue: Issue, place: Place | None = None) -> None:
+        """Puts before an operator what the provider has told and belongs to nothing of ours."""
+        async with self._reader.changing(workspace_id) as page:
+            await booking.tell(await bare(page.connection), issue, place, page.workspace.now)
+
+    # ─── payment methods ───────────────────────────────────────────────────────────────────────────
+    async def set_up(
+        self, workspace_id: int, customer: Customer, mode: Mode, return_url: str | None
+    ) -> Setup | Refusal:
+        """Where, or with which secret, the customer saves a payment method."""
+        async with self._reader.page(workspace_id) as page:
+            provider = self._provider_for(page.workspace)
+            payer = None if provider is None else await payer_of(page, customer, provider.name)
+        if provider is None or payer is None:
+            return nobody_takes_money()
+        try:
+            if payer.provider_id is None:
+                known = await provider.know(payer)
+                async with self._reader.changing(workspace_id) as page:
+                    payer = replace(payer, provider_id=await know(page, customer.id, provider.name, known))
+            return await provider.set_up(payer, mode, return_url)
+        except ProviderUnavailable as error:
+            logger.warning("the payment provider cannot answer: %s", error)
+            raise
+        except ProviderRefused as error:
+            logger.warning("saving a payment method was refused: %s", error)
+            return NotAllowed("the payment provider would not save a payment method")
+
+    async def refresh_methods(self, workspace_id: int, customer: Customer) -> bool:
+        """Keeps what is saved with the provider now; whether anything became another. Raises `ProviderUnavailable`."""
+        async with self._reader.page(workspace_id) as page:
+            provider = self._provider_for(page.workspace)
+            payer = None if provider is None else await payer_of(page, customer, provider.name)
+        if provider is None or payer is None:
+            return False
+        methods = await provider.methods(payer)
+        async with self._reader.changing(workspace_id) as page:
+            changed = await keep_methods(page, customer.id, provider.name, methods)
+            for also in self._methods_changed if changed else ():
+                await also(page, customer.id)
+        return changed
+
+    # ─── within ────────────────────────────────────────────────────────────────────────────────────
+    async def _ask(self, workspace_id: int, place: Place, ask: Ask) -> TopUp | Refusal:
+        """Asks the provider something about a stored order, and does what it says. Raises `ProviderRefused` where it will
+        not; where it will not begin, the top-up has failed."""
+        async with self._reader.page(workspace_id) as page:
+            seen = await see(page, place)
+            provider = self._provider_for(page.workspace)
+        if seen is None:
+            return NotFound("no such top-up")
+        if provider is None or provider.name != seen.top_up.provider:
+            return nobody_takes_money()
+        try:
+            if seen.payer.provider_id is None:
+                known = await provider.know(seen.payer)
+                async with self._reader.changing(workspace_id) as page:
+                    known = await know(page, place[0], provider.name, known)
+                seen = replace(seen, payer=replace(seen.payer, provider_id=known))
+            payment = await ask(provider, seen.order())
+        except ProviderUnavailable as error:
+            logger.warning("%s: the payment provider cannot answer: %s", seen.top_up.id, error)
+            return unavailable()
+        except ProviderRefused as error:
+            if ask not in (_begin, _cancel):
+                raise
+            logger.warning("%s: the payment provider refused: %s", seen.top_up.id, error)
+            if ask is _cancel:
+                return Conflict("the payment provider would not cancel the payment")
+            return await self._refused(workspace_id, place, str(error))
+        return seen.top_up if payment is None else await self.take(workspace_id, place, payment)
+
+    async def _settle(
+        self, workspace_id: int, place: Place, payment: Payment
+    ) -> tuple[TopUp, tuple[str, Step, Booking] | None]:
+        """Does what moves no credits, and says what is next that does: the key of its credit type, the step, and what goes
+        with it. None: the truth is settled, or put before an operator."""
+        moving = None
+        async with self._reader.changing(workspace_id) as page:
+            await page.connection.execute(statements.lock_customer(place[0]))
+            seen = await see(page, place)
+            if seen is None:
+                raise LookupError(f"no top-up {place}")
+            runs, telling = await bare(page.connection), self._telling(page)
+            was = top_up = seen.top_up
+            kept = seen.kept
+            issues = self._mismatches(page.workspace, seen, payment)
+            for issue in issues:
+                logger.error("%s: %s: %s instead of %s", top_up.id, issue.message, issue.actual, issue.expected)
+                await booking.tell(runs, issue, place, telling.now)
+            while not issues and (step := settle.next_step(top_up, kept, payment, seen.unit)) is not None:
+                if step.moves is not None:
+                    theirs = await self._theirs(page, seen)
+                    companion = Booking(place, step.moves, payment, seen.unit, telling.real_now, self._changed, theirs)
+                    moving = seen.credit_type, step, companion
+                    break
+                top_up, kept = await booking.write(runs, top_up, kept, step, telling)
+            if moving is None and top_up is was and was.look_at is not None:
+                later = booking.look_again(top_up, kept, telling.now, telling.real_now)
+                await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
+        if top_up is not was:
+            self.publish(top_up)
+        return top_up, moving
+
+    def _mismatches(self, workspace: Workspace, seen: Seen, payment: Payment) -> tuple[Issue, ...]:
+        provider = self._provider_for(workspace)
+        if provider is None or provider.name != seen.top_up.provider:
+            name = None if provider is None else provider.name
+            return (Issue("PROVIDER", "another provider takes the money now", seen.top_up.provider, name),)
+        return settle.mismatches(seen.top_up, payment, seen.payer.provider_id, live=provider.live)
+
+    async def _theirs(self, page: Page, seen: Seen) -> int | None:
+        """Who has paid back what nobody here has asked for: the provider's own people; None: the system."""
+        if seen.top_up.provider != "stripe":
+            return None
+        return await ensure_actor(page.connection, page.workspace.id, "STRIPE", "stripe", "Stripe")
+
+    async def _not_booked(self, workspace_id: int, place: Place, refusal: Refusal) -> TopUp:
+        """Money has moved, and the ledger will not: an operator has to see to it. The next look tries again."""
+        code: str = getattr(refusal, "code", "")
+        issue = Issue("NOT_BOOKED", f"the ledger refused: {refusal.message}", None, code)
+        logger.error("%s: %s", place, issue.message)
+        await self.report(workspace_id, issue, place)
+        return await self._step(workspace_id, place, lambda _: None)
+
+    async def _refused(self, workspace_id: int, place: Place, message: str) -> TopUp:
+        """The provider would not have the order: it has failed, and an operator sees why."""
+        await self.report(workspace_id, Issue("REFUSED", "the provider refused the order", None, message), place)
+        failure = "the payment could not be started"
+        return await self._step(workspace_id, place, lambda of: settle.refused(of, failure, REFUSED))
+
+    async def _end(self, workspace_id: int, place: Place, reason: str | None) -> TopUp:
+        """Canceled: the provider knows of nothing."""
+        return await self._step(workspace_id, place, lambda of: settle.ended(of, reason))
+
+    async def _step(self, workspace_id: int, place: Place, step: Callable[[TopUp], Step | None]) -> TopUp:
+        """A step that the provider has not told, where the top-up is open; else, or where there is none, another look."""
+        async with self._reader.changing(workspace_id) as page:
+            await page.connection.execute(statements.lock_customer(place[0]))
+            runs, telling = await bare(page.connection), self._telling(page)
+            found = await booking.read(runs, place)
+            if found is None:
+                raise LookupError(f"no top-up {place}")
+            top_up, kept = found
+            doing = step(top_up) if top_up.is_open else None
+            if doing is not None:
+                top_up, _ = await booking.write(runs, top_up, kept, doing, telling)
+            elif top_up.look_at is not None:
+                later = booking.look_again(top_up, kept, telling.now, telling.real_now)
+                await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
+        if doing is not None:
+            self.publish(top_up)
+        return top_up
+
+    def _telling(self, page: Page) -> Telling:
+        return Telling(page.workspace.now, self._real_now(), self._changed)
+
+    def publish(self, top_up: TopUp) -> None:
+        """Tells whoever watches that it changed, after the commit."""
+        self._publish(top_up.workspace_id, top_up.customer_id, (top_up.changed_at - _EPOCH) // _MICRO)
+
+
+async def _begin(provider: Provider, order: Order) -> Payment:
+    return await (provider.charge(order) if order.mode == "OFF_SESSION" else provider.start(order))
+
+
+async def _cancel(provider: Provider, order: Order) -> Payment | None:
+    return await provider.cancel(order)
