@@ -266,7 +266,7 @@ export class ScripUsage extends FollowingElement<Data> {
 
   #table(groups: Group[]): Template {
     const { when, amount } = this.texts;
-    return html`<div part="table" class="small" tabindex="0" role="region" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th><th scope="col">${amount}</th>${groups.map(
+    return html`<div part="table" class="small" tabindex="0" role="group" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th><th scope="col">${amount}</th>${groups.map(
       ({ name }) => html`<th scope="col">${name}</th>`,
     )}</tr></thead><tbody>${this.#buckets
       .toReversed()

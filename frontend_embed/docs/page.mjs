@@ -47,7 +47,7 @@ function hosting({ version, files }) {
       files[name].integrity,
     ]),
     [`/embed/${version}/locales/{ar,de,es,fr,ja}.json`, "Texts; data, no code. English is in the script", ""],
-    [`/embed/${version}/types/{embed,react,vue}.d.ts`, "Typings", ""],
+    [`/embed/${version}/types/{embed,react,vue,testing,testing_server}.d.ts`, "Typings", ""],
     ["/embed/manifest.json", "The current version, sizes and hashes of all of these", ""],
   ];
   return `<dl class="files">${rows

@@ -77,7 +77,7 @@ export function liven(): void {
   const apply = (): void => {
     sheet.replaceSync(`[data-theme] .frame {\n${rules(theme)}}`);
     const text = rules(theme);
-    show(output, text ? `scrip-provider {\n${text}}` : "/* Unthemed: font, colours and scheme are your page’s. */");
+    show(output, text ? `scrip-provider {\n${text}}` : "/* Nothing: all is your page’s. */");
     for (const field of fields) {
       const name = `${field.dataset["property"]}`;
       const value = theme[name];

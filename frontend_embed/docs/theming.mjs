@@ -60,5 +60,5 @@ export function theme(elements) {
     (name, index) =>
       `<label><input type="radio" name="preset" value="${name.toLowerCase()}"${index ? "" : " checked"}><span>${name}</span></label>`,
   ).join("");
-  return `<div class="playground"><form class="controls" aria-label="Theme"><fieldset class="choice"><legend class="unseen">Begin with</legend>${presets}</fieldset><div class="fields">${inOrder(properties).map(field).join("")}</div></form><div class="stage" data-theme><div class="view"><div class="frame"><p class="needs-script">The playground is live: it needs JavaScript.</p></div></div></div>${codeBox("Your theme", "/* Unthemed: font, colours and scheme are your page’s. */", "theme-output")}</div>`;
+  return `<div class="playground"><form class="controls" aria-label="Theme"><fieldset class="choice"><legend class="unseen">Begin with</legend>${presets}</fieldset><div class="fields">${inOrder(properties).map(field).join("")}</div></form><div class="stage" data-theme><div class="view"><div class="frame"><p class="needs-script">The playground is live: it needs JavaScript.</p></div></div></div>${codeBox("Your theme", "/* Nothing: all is your page’s. */", "theme-output")}</div>`;
 }
