@@ -72,6 +72,7 @@ class Services:
     publish_dispute: Callable[[int, int, int], None]
     dispute_sla: timedelta
     cashier: Cashier
+    watch_rule: Callable[[int, int, int], None]  # workspace, customer, credit type: a recharge rule was set
     watch_top_ups: Callable[[int, int], AbstractAsyncContextManager[Watched]]
     allowed_origins: tuple[str, ...]
     webhook_problem: Callable[[str], Awaitable[str | None]]  # why a URL can be no webhook endpoint

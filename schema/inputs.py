@@ -139,6 +139,17 @@ class LimitInput:
 
 
 @strawberry.input
+class RechargeInput:
+    customer: str | None = None
+    credit_type: str
+    enabled: bool
+    threshold: Decimal
+    bundle: str
+    target: Decimal | None = None
+    monthly_cap: MoneyInput
+
+
+@strawberry.input
 class TopUpInput:
     customer: str | None = None
     bundle: str

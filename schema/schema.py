@@ -8,6 +8,7 @@ from schema.mutations.corrections import CorrectionMutations
 from schema.mutations.customers import CustomerMutations
 from schema.mutations.disputes import DisputeMutations
 from schema.mutations.limits import LimitMutations
+from schema.mutations.recharge import RechargeMutations
 from schema.mutations.spending import SpendingMutations
 from schema.mutations.top_ups import TopUpMutations
 from schema.mutations.usage import UsageMutations
@@ -27,6 +28,7 @@ class Mutation(
     LimitMutations,
     ConfigurationMutations,
     TopUpMutations,
+    RechargeMutations,
     WebhookMutations,
 ):
     pass

@@ -22,6 +22,7 @@ from credits.posting.standings import Keeper
 from credits.posting.writer import Writer
 from credits.proof.seal import Seal
 from credits.recharge.cashier import Cashier
+from credits.recharge.recharger import Recharger, forgive, suffering
 from schema.context import Services
 from schema.loaders import Loaders
 from schema.schema import build
@@ -37,6 +38,7 @@ from server.live import Hub
 from server.outgoing import Outgoing
 from server.payments import providers
 from server.proving import Prover
+from server.recharging import Recharging
 from server.sandbox.provider import open_sandbox
 from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
@@ -99,15 +101,27 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     configuration = Configuration(settings.late_event_cutoff, settings.refund_lifetime)
     reader = Reader(database, configuration, refuse_writes=floor.low)
     keeper = Keeper(database)
+    provider_for = providers(settings, open_sandbox(database, settings, floor.low))
 
     def publish(workspace_id: int, customer_id: int, credit_type_id: int, version: int) -> None:
         hub.publish(workspace_id, customer_id, credit_type_id, version)
         keeper.note(workspace_id, customer_id, credit_type_id, version)
+        recharging.note(workspace_id, customer_id, credit_type_id)
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
-    provider_for = providers(settings, open_sandbox(database, settings, floor.low))
-    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, lambda: datetime.now(UTC))
+    cashier = Cashier(
+        reader,
+        writer,
+        provider_for,
+        hub.publish_top_up,
+        _real_now,
+        changed=(suffering(settings.recharge_attempts),),
+        methods_changed=(forgive,),
+    )
+    recharger = Recharger(reader, cashier, provider_for, _real_now)
+    recharging = Recharging(database, recharger, floor.low)
+    await stack.enter_async_context(for_ever(recharging.run(), "recharge"))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
     prover = Prover(
@@ -144,11 +158,16 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         publish_dispute=hub.publish_dispute,
         dispute_sla=settings.dispute_sla,
         cashier=cashier,
+        watch_rule=recharging.watch,
         watch_top_ups=hub.subscribe_top_ups,
         allowed_origins=settings.allowed_origins,
         webhook_problem=outgoing.problem_of,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
+
+
+def _real_now() -> datetime:
+    return datetime.now(UTC)
 
 
 async def _alive(_: Request) -> Response:

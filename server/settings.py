@@ -130,6 +130,9 @@ class Settings(BaseSettings):
         default=bounds.WEBHOOK_RETRIES,
         description="the longest waits between attempts at a webhook; ISO 8601, with commas",
     )
+    recharge_attempts: int = Field(
+        default=4, ge=1, le=20, description="failed recharges in a row until the rule rests for another payment method"
+    )
     environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=(), description="web origins that may call us besides our own, with commas"

@@ -47,6 +47,9 @@ async def open_book(
         await _read_holds(connection, book, commands)
         await read_past(connection, book, commands)
         await read_corrected(connection, book, commands)
+    if "balance.low" in book.wanted:
+        rows = await connection.fetch(statements.READ_LOW_THRESHOLDS, ids)
+        book.low_thresholds = {(row["customer_id"], row["credit_type_id"]): row["threshold"] for row in rows}
     await read_companions(connection, book, commands)
     if any(customer.limited for customer in book.customers.values()):
         await read_limits(connection, book, commands)

@@ -21,7 +21,16 @@ from credits.recharge.booking import Booking, Changed, Telling
 from credits.recharge.methods import keep_methods, know, payer_of
 from credits.recharge.moving import command_of
 from credits.recharge.orders import Wish, nobody_takes_money, place_order, unavailable
-from credits.recharge.provider import Mode, Order, Payment, Provider, ProviderRefused, ProviderUnavailable, Setup
+from credits.recharge.provider import (
+    Mode,
+    Order,
+    Payment,
+    Provider,
+    ProviderName,
+    ProviderRefused,
+    ProviderUnavailable,
+    Setup,
+)
 from credits.recharge.refunds import RefundWish
 from credits.recharge.seen import Seen, see
 from credits.recharge.settle import Issue, Step
@@ -67,6 +76,11 @@ class Cashier:
         self._real_now = real_now
         self._changed = changed
         self._methods_changed = methods_changed
+
+    def taker(self, workspace: Workspace) -> ProviderName | None:
+        """Who takes the workspace's money; None: nobody is set up to."""
+        provider = self._provider_for(workspace)
+        return None if provider is None else provider.name
 
     # ─── what people want ──────────────────────────────────────────────────────────────────────────
     async def start(self, workspace_id: int, customer: Customer, wish: Wish) -> TopUp | Refusal:
@@ -179,7 +193,7 @@ class Cashier:
             if isinstance(answer, Refusal):
                 return await self._not_booked(workspace_id, place, answer)
             if companion.after is not None:
-                self._tell(companion.after)
+                self.publish(companion.after)
         raise RuntimeError(f"the truth about {place} does not come to an end")
 
     async def due(self, workspace_id: int, real_now: datetime, first: int) -> list[Place]:
@@ -288,7 +302,7 @@ class Cashier:
                 later = booking.look_again(top_up, kept, telling.now, telling.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if top_up is not was:
-            self._tell(top_up)
+            self.publish(top_up)
         return top_up, moving
 
     def _mismatches(self, workspace: Workspace, seen: Seen, payment: Payment) -> tuple[Issue, ...]:
@@ -338,13 +352,14 @@ class Cashier:
                 later = booking.look_again(top_up, kept, telling.now, telling.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if doing is not None:
-            self._tell(top_up)
+            self.publish(top_up)
         return top_up
 
     def _telling(self, page: Page) -> Telling:
         return Telling(page.workspace.now, self._real_now(), self._changed)
 
-    def _tell(self, top_up: TopUp) -> None:
+    def publish(self, top_up: TopUp) -> None:
+        """Tells whoever watches that it changed, after the commit."""
         self._publish(top_up.workspace_id, top_up.customer_id, (top_up.changed_at - _EPOCH) // _MICRO)
 
 

@@ -16,14 +16,18 @@ BACK_OFF = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
 NO_METHOD = "no payment method is saved"
 CAP_REACHED = "the monthly cap leaves too little for one bundle"
+OTHER_BUNDLE = "its bundle is sold in another way now: set the rule anew"
 
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """What one bundle of the rule brings and costs."""
+    """What one bundle of the rule brings and costs. `fits`: it is of the rule's credit type and currency still, and can be
+    paid for; a catalog may change its bundles. `most`: so many fit into one payment."""
 
     credits: int
     price: int
+    fits: bool = True
+    most: int = bounds.TOP_UP_QUANTITY_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +76,19 @@ def fire(rule: Rule, pack: Pack, standing: Standing, now: datetime) -> Firing:
     """
     if not rule.enabled or rule.suspended_at is not None or standing.attempting:
         return None
-    if rule.try_at is not None and now < rule.try_at:
+    if any(until is not None and now < until for until in (rule.try_at, rule.capped_until)):
         return None
     ahead = standing.available + standing.pending
     if ahead >= rule.threshold:
         return None
+    if not pack.fits:
+        return Suspend(OTHER_BUNDLE)
     if not standing.has_method:
         return Suspend(NO_METHOD)
     goal = rule.threshold if rule.target is None else rule.target
     wanted = max(1, -((ahead - goal) // pack.credits))
     affordable = max(0, rule.cap - standing.spent) // pack.price
-    quantity = min(wanted, affordable, bounds.TOP_UP_QUANTITY_MAX)
+    quantity = min(wanted, affordable, pack.most)
     return Charge(quantity) if quantity else Decline(CAP_REACHED, standing.month_end)
 
 
@@ -95,6 +101,11 @@ def failed(rule: Rule, why: str, now: datetime, *, attempts: int) -> Rule:
             replace(rule, failures=failures), f"{failures} attempts in a row failed, the last because {why}", now
         )
     return replace(rule, failures=failures, try_at=now + BACK_OFF[min(failures, len(BACK_OFF)) - 1])
+
+
+def ailing(rule: Rule, reason: str, now: datetime) -> Rule:
+    """The rule, suspended for what no attempt has shown: until the payment method changes, or the rule is set anew."""
+    return suspended(replace(rule, failures=0), reason, now)
 
 
 def suspended(rule: Rule, reason: str, now: datetime) -> Rule:

@@ -101,6 +101,11 @@ def price_of(page: Page, bundle: Bundle, quantity: int) -> Sale | InvalidInput:
     """What so many of a bundle come to, where it is on sale and can be paid for."""
     if bundle not in page.catalog.on_sale():
         return InvalidInput(f"{bundle.key!r} is not on sale any more", field="bundle")
+    return sale_of(bundle, quantity)
+
+
+def sale_of(bundle: Bundle, quantity: int) -> Sale | InvalidInput:
+    """What so many of a bundle come to, also where it is archived: it is still valid for whoever has it."""
     unit = to_minor(bundle.price, bundle.currency)
     if bundle.price <= 0:
         return InvalidInput(f"{bundle.key!r} costs nothing: there is nothing to pay", field="bundle")
@@ -117,6 +122,11 @@ def price_of(page: Page, bundle: Bundle, quantity: int) -> Sale | InvalidInput:
     if price >= _MONEY_MAX:
         return InvalidInput("would cost more than can be paid at once", field="quantity")
     return Sale(bundle, quantity, micro, price)
+
+
+def most_of(one: Sale) -> int:
+    """How many of what is sold fit into one payment."""
+    return min(bounds.TOP_UP_QUANTITY_MAX, (_MONEY_MAX - 1) // one.price, INT64_MAX // one.credits)
 
 
 async def insert_order(

@@ -50,6 +50,13 @@ async def list_top_ups(
     return rows[:first], len(rows) > first
 
 
+async def list_attempts(connection: AsyncConnection, account: tuple[int, int], first: int) -> list[TopUp]:
+    """Recharges of an account, (customer, credit type), newest first."""
+    of = (top_ups.c.customer_id == account[0], top_ups.c.credit_type_id == account[1], top_ups.c.automatic)
+    rows = await connection.execute(select(top_ups).where(*of).order_by(top_ups.c.number.desc()).limit(first))
+    return [top_up_of(row) for row in rows.mappings()]
+
+
 async def read_paybacks(connection: AsyncConnection, places: Iterable[Place]) -> dict[Place, list[KeptPayback]]:
     """What was paid back of each, in order."""
     key = (paybacks.c.customer_id, paybacks.c.top_up)

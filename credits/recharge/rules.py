@@ -1,13 +1,11 @@
 """Recharge rules: one for a customer and credit type. What may be said, set, and read. What it does: `firing.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import ids
 from credits.amount import INT64_MAX, MICRO, decimals, plain_micro, to_micro
@@ -15,15 +13,19 @@ from credits.audit.log import record
 from credits.catalog.currencies import from_minor, to_minor
 from credits.catalog.values import Bundle, Catalog, CreditType
 from credits.customers.customers import Customer, lock_customer
+from credits.db import Runs, bare
 from credits.errors import InvalidInput, NotFound
 from credits.posting.reader import Page
+from credits.recharge import statements
+from credits.recharge.orders import sale_of
 from credits.recharge.tables import recharge_rules
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`threshold` and `target` in micro-credits, `cap` in the smallest unit of `currency` for a calendar month of the
-    customer's timezone. `failures` are those in a row."""
+    customer's timezone. `failures` are those in a row; it buys nothing before `try_at` (the back-off after the last of them)
+    nor before `capped_until` (the cap left no room), nor while it is suspended."""
 
     customer_id: int
     credit_type_id: int
@@ -35,6 +37,7 @@ class Rule:
     currency: str
     failures: int
     try_at: datetime | None
+    capped_until: datetime | None
     suspended_at: datetime | None
     suspended_reason: str | None
     changed_at: datetime
@@ -43,7 +46,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RuleWish:
     """What somebody wants of a rule. Amounts of credits and money as they were written."""
 
     credit_type: str
@@ -56,23 +59,26 @@ class Wish:
 
 
 async def set_rule(
-    page: Page, customer: Customer, wish: Wish, *, actor_id: int | None
+    page: Page, customer: Customer, wish: RuleWish, *, actor_id: int | None
 ) -> Rule | InvalidInput | NotFound:
-    """Makes the customer's rule for that credit type, or changes it. What an earlier one has suffered (failures, rest,
-    suspension) stays: another wish makes no better card. A cap that was reached is looked at anew."""
+    """Makes the customer's rule for that credit type, or changes it. What attempts that failed have done to it (rest,
+    suspension) stays: another wish makes no better card. Whatever else kept it from buying is looked at anew.
+
+    A bundle that is archived may stay what it is, and may not become it.
+    """
     credit_type = page.catalog.credit_type_by_key(wish.credit_type)
     if credit_type is None:
         return NotFound(f"no credit type {wish.credit_type!r} in the catalog")
-    found = _bundle(page.catalog, credit_type, wish)
+    if await lock_customer(page.connection, customer.id) is None:
+        return NotFound(f"no customer {customer.key!r}")
+    now = page.workspace.now
+    before = await read_rule(await bare(page.connection), customer.id, credit_type.id)
+    found = _bundle(page.catalog, credit_type, wish, None if before is None else before.bundle_id)
     if not isinstance(found, Bundle):
         return found
     problem = _form(credit_type, found, wish)
     if problem:
         return problem
-    if await lock_customer(page.connection, customer.id) is None:
-        return NotFound(f"no customer {customer.key!r}")
-    now = page.workspace.now
-    before = await read_rule(page.connection, customer.id, credit_type.id)
     values: dict[str, Any] = {
         "bundle_id": found.id,
         "enabled": wish.enabled,
@@ -80,20 +86,21 @@ async def set_rule(
         "target": None if wish.target is None else to_micro(wish.target),
         "cap": to_minor(wish.cap_amount, wish.cap_currency),
         "currency": wish.cap_currency,
+        "capped_until": None,
         "changed_at": now,
         "actor_id": actor_id,
         "version": 1 if before is None else before.version + 1,
     }
-    if before is not None and before.failures == 0:
-        values["try_at"] = None
+    if before is not None and before.failures == 0:  # then it is suspended for what may be otherwise now
+        values |= {"suspended_at": None, "suspended_reason": None}
     key = {"customer_id": customer.id, "credit_type_id": credit_type.id, "workspace_id": page.workspace.id}
     row = await page.connection.execute(
         insert(recharge_rules)
         .values(**key, failures=0, **values)
         .on_conflict_do_update(index_elements=["customer_id", "credit_type_id"], set_=values)
-        .returning(*_COLUMNS)
+        .returning(recharge_rules)
     )
-    rule = Rule(*row.one())
+    rule = rule_of(row.mappings().one())
     was, told = (None if each is None else _told(each, page.catalog) for each in (before, rule))
     if was != told:
         subject = ids.make("cus", customer.id)
@@ -101,44 +108,36 @@ async def set_rule(
     return rule
 
 
-_COLUMNS = [recharge_rules.c[name] for name in Rule.__dataclass_fields__]
-
-
-async def read_rule(connection: AsyncConnection, customer_id: int, credit_type_id: int) -> Rule | None:
+async def read_rule(runs: Runs, customer_id: int, credit_type_id: int) -> Rule | None:
     """The rule; None where there never was one."""
-    place = (recharge_rules.c.customer_id == customer_id, recharge_rules.c.credit_type_id == credit_type_id)
-    row = (await connection.execute(select(*_COLUMNS).where(*place))).one_or_none()
-    return None if row is None else Rule(*row)
+    row = await runs.fetchrow(statements.READ_RULE, customer_id, credit_type_id)
+    return None if row is None else rule_of(row)
 
 
-async def store_suffered(connection: AsyncConnection, rule: Rule) -> None:
+async def store_suffered(runs: Runs, rule: Rule) -> None:
     """Writes what became of the rule by its attempts, under the customer's lock."""
-    values = {
-        "failures": rule.failures,
-        "try_at": rule.try_at,
-        "suspended_at": rule.suspended_at,
-        "suspended_reason": rule.suspended_reason,
-        "version": recharge_rules.c.version + 1,
-    }
-    place = (
-        recharge_rules.c.customer_id == rule.customer_id,
-        recharge_rules.c.credit_type_id == rule.credit_type_id,
-    )
-    await connection.execute(update(recharge_rules).where(*place).values(values))
+    suffered = (rule.failures, rule.try_at, rule.capped_until, rule.suspended_at, rule.suspended_reason)
+    await runs.execute(statements.SUFFER, rule.customer_id, rule.credit_type_id, *suffered)
 
 
-def _bundle(catalog: Catalog, credit_type: CreditType, wish: Wish) -> Bundle | InvalidInput | NotFound:
-    found = next((bundle for bundle in catalog.bundles if bundle.key == wish.bundle), None)
-    if found is None or found.archived:
+def rule_of(row: Any) -> Rule:
+    """From a row of its table, whose columns have these names."""
+    return Rule(**{each.name: row[each.name] for each in fields(Rule)})
+
+
+def _bundle(
+    catalog: Catalog, credit_type: CreditType, wish: RuleWish, kept: int | None
+) -> Bundle | InvalidInput | NotFound:
+    found = catalog.bundle_by_key(wish.bundle)
+    if found is None or (found not in catalog.on_sale() and found.id != kept):
         return NotFound(f"no bundle {wish.bundle!r} on sale")
     if found.credit_type_id != credit_type.id:
         return InvalidInput(f"{found.key!r} is of another credit type than {credit_type.key!r}", field="bundle")
-    if found.price <= 0:
-        return InvalidInput(f"{found.key!r} costs nothing: there is nothing to charge", field="bundle")
-    return found
+    sale = sale_of(found, 1)
+    return sale if isinstance(sale, InvalidInput) else found
 
 
-def _form(credit_type: CreditType, bundle: Bundle, wish: Wish) -> InvalidInput | None:
+def _form(credit_type: CreditType, bundle: Bundle, wish: RuleWish) -> InvalidInput | None:
     for name, amount in (("threshold", wish.threshold), ("target", wish.target)):
         if amount is None:
             continue

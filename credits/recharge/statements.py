@@ -72,3 +72,76 @@ KNOW_PAYER = """
 INSERT INTO payment_customers (customer_id, provider, workspace_id, provider_id) VALUES ($1, $2, scrip_workspace(), $3)
 ON CONFLICT DO NOTHING
 """
+
+# read_rule -- A recharge rule; under the customer's lock where something is decided by it.
+READ_RULE = "SELECT * FROM recharge_rules WHERE customer_id = $1 AND credit_type_id = $2"
+
+# suffer -- What became of a rule by its attempts, under the customer's lock.
+SUFFER = """
+UPDATE recharge_rules
+   SET failures = $3, try_at = $4, capped_until = $5, suspended_at = $6, suspended_reason = $7, version = version + 1
+ WHERE customer_id = $1 AND credit_type_id = $2
+"""
+
+# forgive -- The payment method became another one: every rule of the customer goes on. It makes no more room in a month.
+FORGIVE = """
+UPDATE recharge_rules SET failures = 0, try_at = NULL, suspended_at = NULL, suspended_reason = NULL, version = version + 1
+ WHERE customer_id = $1 AND (failures > 0 OR suspended_at IS NOT NULL)
+"""
+
+# other_method -- Whether the customer has another payment method than $3 since $4, so that what became of $3 says nothing
+# about it. Instants are the workspace's.
+OTHER_METHOD = """
+SELECT (EXISTS (SELECT FROM payment_methods WHERE customer_id = $1 AND provider = $2)
+        AND NOT EXISTS (SELECT FROM payment_methods WHERE customer_id = $1 AND provider = $2 AND provider_id = $3))
+    OR EXISTS (SELECT FROM payment_methods
+                WHERE customer_id = $1 AND provider = $2 AND provider_id <> $3 AND saved_at > $4) AS other
+"""
+
+# ahead_of -- What a rule looks at besides its account, under the customer's lock, which every top-up is written under:
+# whether a recharge is under way, what open top-ups will bring ($3: asked for since), and what recharges of this month cost.
+AHEAD_OF = """
+SELECT coalesce(bool_or(automatic AND open), false) AS attempting,
+       coalesce(sum(credits) FILTER (WHERE open AND (automatic OR asked_at >= $3)), 0)::bigint AS pending,
+       coalesce(sum(price) FILTER (WHERE automatic AND currency = $4 AND created_at >= $5
+                                     AND status NOT IN ('FAILED', 'CANCELED')), 0)::bigint AS spent
+  FROM (SELECT *, status IN ('PENDING', 'REQUIRES_ACTION') AS open FROM top_ups
+         WHERE customer_id = $1 AND credit_type_id = $2) AS t
+"""
+
+# find_below, find_below_of -- Rules that have to buy: of the workspace, or of these accounts. Read without a lock, from the
+# balances as booked; whoever then holds the lock decides, and by the clock. $3: what people have asked for since is pending.
+_BELOW = """
+SELECT r.customer_id, r.credit_type_id
+  FROM {rules} LEFT JOIN accounts a ON (a.customer_id, a.credit_type_id) = (r.customer_id, r.credit_type_id)
+ WHERE r.workspace_id = $1 AND r.enabled AND r.suspended_at IS NULL
+   AND (r.try_at IS NULL OR r.try_at <= $2) AND (r.capped_until IS NULL OR r.capped_until <= $2)
+   AND coalesce(a.balance - a.held, 0) < r.threshold
+   AND NOT EXISTS (SELECT FROM top_ups t
+                    WHERE (t.customer_id, t.credit_type_id) = (r.customer_id, r.credit_type_id)
+                      AND t.automatic AND t.status IN ('PENDING', 'REQUIRES_ACTION'))
+   AND coalesce(a.balance - a.held, 0) + coalesce(
+         (SELECT sum(t.credits) FROM top_ups t
+           WHERE (t.customer_id, t.credit_type_id) = (r.customer_id, r.credit_type_id)
+             AND NOT t.automatic AND t.status IN ('PENDING', 'REQUIRES_ACTION') AND t.asked_at >= $3), 0) < r.threshold
+ LIMIT $4
+"""
+FIND_BELOW = _BELOW.format(rules="recharge_rules r")
+FIND_BELOW_OF = _BELOW.format(
+    rules="""unnest($5::bigint[], $6::int[]) AS noted (customer_id, credit_type_id)
+  JOIN recharge_rules r ON (r.customer_id, r.credit_type_id) = (noted.customer_id, noted.credit_type_id)"""
+)
+
+# find_ruled -- Accounts that a rule watches.
+FIND_RULED = "SELECT customer_id, credit_type_id FROM recharge_rules WHERE workspace_id = $1 AND enabled"
+
+# find_unconfirmed -- Recharges that the customer should have confirmed at the bank: not in time, or another payment method
+# was saved instead.
+FIND_UNCONFIRMED = """
+SELECT customer_id, number FROM top_ups t
+ WHERE workspace_id = $1 AND look_at IS NOT NULL AND automatic AND status = 'REQUIRES_ACTION'
+   AND (asked_at < $2 OR EXISTS (SELECT FROM payment_methods m
+                                  WHERE m.customer_id = t.customer_id AND m.provider = t.provider
+                                    AND m.provider_id <> t.method AND m.saved_at > t.created_at))
+ ORDER BY asked_at LIMIT $3
+"""

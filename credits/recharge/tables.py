@@ -61,7 +61,7 @@ recharge_rules = Table(
     Column("customer_id", BigInteger, primary_key=True),
     Column("credit_type_id", Integer, primary_key=True),
     *(Column(name, BigInteger) for name in ("threshold", "target", "cap")),
-    *(Column(name, _AT) for name in ("changed_at", "try_at", "suspended_at")),
+    *(Column(name, _AT) for name in ("changed_at", "try_at", "capped_until", "suspended_at")),
     *(Column(name, Integer) for name in ("workspace_id", "bundle_id", "failures", "version", "actor_id")),
     Column("enabled", Boolean),
     *(Column(name, Text) for name in ("currency", "suspended_reason")),

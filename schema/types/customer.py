@@ -10,10 +10,12 @@ from credits.customers.customers import Customer as CustomerValue
 from credits.customers.customers import storable
 from credits.customers.cutoff import as_duration
 from credits.customers.members import list_members
+from credits.db import bare
 from credits.disputes.reads import list_of_customer
 from credits.ledger import reads
 from credits.ledger.entries import Kind
 from credits.recharge.reads import list_methods, list_top_ups
+from credits.recharge.rules import read_rule
 from credits.usage.reads import find_event
 from schema.errors import bad_request
 from schema.pages import PageInfo, cursor, instant, micros, page_size, position, text_position
@@ -38,6 +40,7 @@ from schema.types.ledger import (
     LedgerEntry,
 )
 from schema.types.members import Member, MemberConnection, MemberEdge, SpendLimit
+from schema.types.recharge import RechargeRule
 from schema.types.series import UsageSeries, usage_of
 from schema.types.top_ups import PaymentMethod, TopUp, TopUpConnection, TopUpEdge
 from schema.types.travel import Explanation, Runway, explained, losses, past_balance, runway_of
@@ -258,6 +261,13 @@ class Customer:
             found, more = await list_top_ups(page.connection, self.of.id, first, None if at is None else at[0])
             edges = [TopUpEdge(node=TopUp.from_value(info.context, item), cursor=cursor(item.number)) for item in found]
         return TopUpConnection(edges=edges, page_info=_page_info(edges, more, after))
+
+    @strawberry.field(description="Null: there never was one.", metadata=_BALANCE)
+    async def recharge(self, info: Info, credit_type: str) -> RechargeRule | None:
+        async with info.context.page() as page:
+            known = page.catalog.credit_type_by_key(credit_type)
+            found = None if known is None else await read_rule(await bare(page.connection), self.of.id, known.id)
+        return None if found is None else RechargeRule.from_value(info.context, found)
 
     @strawberry.field(
         description="What the customer can be charged by without being there, the default first.", metadata=_METHODS

@@ -14,6 +14,7 @@ from schema.types.enforcement import EnforcementPolicy
 from schema.types.enums import EventOutcome
 from schema.types.ledger import Grant, Hold, LedgerEntry
 from schema.types.members import Member, SpendLimit
+from schema.types.recharge import RechargeOk
 from schema.types.refusals import (
     Conflict,
     IdempotencyConflict,
@@ -193,6 +194,7 @@ TopUpResult = Annotated[
     TopUpOk | PaymentFailed | InvalidInput | NotFound | NotAllowed | Conflict | IdempotencyConflict,
     strawberry.union("TopUpResult"),
 ]
+RechargeResult = Annotated[RechargeOk | InvalidInput | NotFound | NotAllowed, strawberry.union("RechargeResult")]
 PaymentSetupResult = Annotated[
     PaymentSetupOk | InvalidInput | NotFound | NotAllowed, strawberry.union("PaymentSetupResult")
 ]

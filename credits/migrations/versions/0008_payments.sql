@@ -162,6 +162,7 @@ CREATE TABLE recharge_rules (
   cap              bigint NOT NULL,            -- money a calendar month of the customer's timezone
   changed_at       timestamptz NOT NULL,       -- these on the workspace's clock
   try_at           timestamptz,                -- not before it, after a failure
+  capped_until     timestamptz,                -- not before it: the cap left no room; null again when the rule is set
   suspended_at     timestamptz,                -- until the payment method changes
   workspace_id     int NOT NULL,
   credit_type_id   int NOT NULL,

@@ -42,6 +42,9 @@ class Bank:
     asked: list[tuple[str, str]] = field(default_factory=list)
     charges: list[str] = field(default_factory=list)  # each time money was taken
     refuses: str | None = None
+    cards: dict[str, str] = field(
+        default_factory=dict
+    )  # by what is saved: ok (as any other), declining, authenticating
     _count: Any = field(default_factory=lambda: itertools.count(1))
 
     # ─── what Scrip asks ───────────────────────────────────────────────────────────────────────────
@@ -61,9 +64,17 @@ class Bank:
 
     async def charge(self, order: Order) -> Payment:
         self._begin("charge", order.id)
+        if self.refuses:
+            raise ProviderRefused(self.refuses)
         if order.id not in self.accounts:
             self._open(order)
-            self.pay(order.id)
+            match self.cards.get(order.method or ""):
+                case "declining":
+                    self.decline(order.id)
+                case "authenticating":
+                    self.decline(order.id, "authentication_required", "REQUIRES_ACTION")
+                case _:
+                    self.pay(order.id)
         self.fault("charge", "after")
         return self.accounts[order.id].payment
 

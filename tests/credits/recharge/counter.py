@@ -17,6 +17,7 @@ from credits.recharge.cashier import Cashier
 from credits.recharge.orders import Wish
 from credits.recharge.provider import Method
 from credits.recharge.reads import list_issues, read_paybacks, read_top_ups
+from credits.recharge.recharger import forgive, suffering
 from credits.recharge.refunds import RefundWish
 from credits.recharge.settle import Issue
 from credits.recharge.top_ups import KeptPayback, TopUp
@@ -118,7 +119,13 @@ class Counter:
         writer = Writer(own, configuration, publish=lambda *_: None)
         self.till._opened.append((writer, own))
         reader = Reader(own, configuration)
-        return Cashier(reader, writer, lambda _: self.bank, lambda *_: None, lambda: self.real[0])
+        return open_cashier(reader, writer, self.bank, lambda *_: None, self.real)
+
+
+def open_cashier(reader: Reader, writer: Writer, bank: Bank, publish: Any, real: list[datetime]) -> Cashier:
+    """Together with what rules write along."""
+    more: dict[str, Any] = {"changed": (suffering(4),), "methods_changed": (forgive,)}
+    return Cashier(reader, writer, lambda _: bank, publish, lambda: real[0], **more)
 
 
 @asynccontextmanager
@@ -126,9 +133,7 @@ async def open_counter(database: Database, owner_url: str, workspace: WorkspaceN
     async with open_till(database, owner_url, workspace) as till:
         await till.apply(SOLD)
         bank, published, real = Bank(), list[tuple[int, int, int]](), [datetime.now(UTC)]
-        cashier = Cashier(
-            till.reader, till.writer, lambda _: bank, lambda *news: published.append(news), lambda: real[0]
-        )
+        cashier = open_cashier(till.reader, till.writer, bank, lambda *news: published.append(news), real)
         yield Counter(till, bank, cashier, published, real)
 
 

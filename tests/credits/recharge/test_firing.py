@@ -37,6 +37,7 @@ RULE = Rule(
     currency="USD",
     failures=0,
     try_at=None,
+    capped_until=None,
     suspended_at=None,
     suspended_reason=None,
     changed_at=NOW,
