@@ -47,6 +47,7 @@ _HOT_SESSION = _SESSION | {
 _AS_HOT = "".join(f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")) + (
     "SET LOCAL max_parallel_workers_per_gather = 0"  # starting them takes longer than an index scan
 )
+_PLANNED_IN = "planned as hot in"  # of a connection: the database transaction that was told so
 _CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 20.0  # a black hole in the network: the server's own timeouts cannot reach us
 
@@ -331,9 +332,12 @@ class Runs(Fetches, Protocol):
 async def bare(connection: AsyncConnection) -> Runs:
     """The driver's own connection below an ordinary one, in the same database transaction: for a statement that both
     doors have, planned here as there, and by this process alone."""
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    await driver.execute(_AS_HOT)
-    found: Runs = driver
+    found: Runs = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    of = connection.sync_connection
+    transaction = None if of is None else of.get_transaction()
+    if transaction is None or connection.info.get(_PLANNED_IN) is not transaction:  # once in each is enough
+        await found.execute(_AS_HOT)
+        connection.info[_PLANNED_IN] = transaction
     return found
 
 

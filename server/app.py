@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -42,6 +43,7 @@ from server.recharging import Recharging
 from server.sandbox.provider import open_sandbox
 from server.sandbox.routes import create_sandbox_routes
 from server.settings import Settings
+from server.stripe_gateway.wiring import Hearing, create_stripe_routes, open_gateway
 from server.tokens import minter
 from server.webhooks import Sender, sending
 
@@ -69,7 +71,7 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            services = await _open(settings, floor, stack)
+            services = await _open(app, settings, floor, stack)
             app.state.services = services
             yield
 
@@ -83,13 +85,14 @@ def create_app(settings: Settings, *, mutation: type | None = None) -> Applicati
     app.router.routes += [create_events_route(authenticator, app), create_embed_token_route(authenticator, app)]
     app.router.routes += create_embed_routes()
     app.router.routes += create_sandbox_routes(authenticator, app, settings)
+    app.router.routes += create_stripe_routes(app, settings)
     app.add_route("/healthz", _alive)
     app.add_route("/readyz", _ready)
     app.add_route("/metrics", metrics.route)
     return app
 
 
-async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
+async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> Services:
     """Opens everything a request needs, in the order in which it is needed; the stack closes it the other way round."""
     database = await Database.connect(settings.database_url)
     stack.push_async_callback(database.close)
@@ -101,7 +104,6 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     configuration = Configuration(settings.late_event_cutoff, settings.refund_lifetime)
     reader = Reader(database, configuration, refuse_writes=floor.low)
     keeper = Keeper(database)
-    provider_for = providers(settings, open_sandbox(database, settings, floor.low))
 
     def publish(workspace_id: int, customer_id: int, credit_type_id: int, version: int) -> None:
         hub.publish(workspace_id, customer_id, credit_type_id, version)
@@ -110,17 +112,16 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
 
     writer = Writer(database, configuration, publish=publish, refuse_writes=floor.low, committed=metrics.note_batch)
     stack.push_async_callback(writer.close)
-    cashier = Cashier(
-        reader,
-        writer,
-        provider_for,
-        hub.publish_top_up,
-        _real_now,
-        changed=(suffering(settings.recharge_attempts),),
-        methods_changed=(forgive,),
-    )
-    recharger = Recharger(reader, cashier, provider_for, _real_now)
-    recharging = Recharging(database, recharger, floor.low)
+    stripe = open_gateway(settings)
+    if stripe is not None:
+        stack.push_async_callback(stripe.close)
+    provider_for = providers(stripe, open_sandbox(database, settings, floor.low))
+    rules: dict[str, Any] = {"changed": (suffering(settings.recharge_attempts),), "methods_changed": (forgive,)}
+    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, _real_now, **rules)
+    recharging = Recharging(database, Recharger(reader, cashier, provider_for, _real_now), floor.low)
+    payments = Hearing(stripe, database, reader, cashier, settings=settings, refuse_writes=floor.low)
+    app.state.stripe_teller = payments.teller
+    await stack.enter_async_context(for_ever(payments.reconciler.run(), "payments"))
     await stack.enter_async_context(for_ever(recharging.run(), "recharge"))
     await stack.enter_async_context(keeping_standings(database, keeper))
     await stack.enter_async_context(sweeping(database, reader, writer))
@@ -133,17 +134,7 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
     )
     await stack.enter_async_context(for_ever(prover.run(), "prove"))
     await stack.enter_async_context(rolling_up(database, floor.low))
-    outgoing = Outgoing(settings.webhook_private_addresses)
-    stack.push_async_callback(outgoing.close)
-    sender = Sender(
-        database,
-        outgoing,
-        pepper=settings.secret_key,
-        schedule=settings.webhook_retries,
-        config_changed=hub.publish_config,
-        refuse_writes=floor.low,
-    )
-    await stack.enter_async_context(sending(sender))
+    outgoing = await _send(settings, database, hub, floor, stack)
     await stack.enter_async_context(telling_revenue(database, floor.low))
     return Services(
         database=database,
@@ -164,6 +155,22 @@ async def _open(settings: Settings, floor: DiskFloor, stack: AsyncExitStack) -> 
         webhook_problem=outgoing.problem_of,
         loaders=cache(lambda workspace_id: Loaders(database, workspace_id, reader)),
     )
+
+
+async def _send(settings: Settings, database: Database, hub: Hub, floor: DiskFloor, stack: AsyncExitStack) -> Outgoing:
+    """Webhooks go out from now on."""
+    outgoing = Outgoing(settings.webhook_private_addresses)
+    stack.push_async_callback(outgoing.close)
+    sender = Sender(
+        database,
+        outgoing,
+        pepper=settings.secret_key,
+        schedule=settings.webhook_retries,
+        config_changed=hub.publish_config,
+        refuse_writes=floor.low,
+    )
+    await stack.enter_async_context(sending(sender))
+    return outgoing
 
 
 def _real_now() -> datetime:

@@ -94,15 +94,17 @@ async def _export(settings: Settings, name: str, span: Span, interval: Interval 
 
 
 async def _write(file: BinaryIO, rows: AsyncIterator[tuple[object, ...]]) -> None:
-    file.write(MARK.encode())
+    mark = MARK
     async for values in rows:
-        file.write(row(values).encode())
+        file.write((mark + row(values)).encode())
+        mark = ""
     file.flush()
 
 
 async def _reports(page: Page, span: Span, interval: Interval) -> AsyncIterator[tuple[object, ...]]:
+    found = await read_reports(page, span, interval, None, None)
     yield ("currency", "creditType", "start", "end", *_SUMS)
-    for report in await read_reports(page, span, interval, None, None):
+    for report in found:
         for each in report.rows:
             known = page.catalog.credit_type(each.credit_type_id)
             money = [plain(plain_minor(getattr(each, name), report.currency)) for name in _SUMS]

@@ -18,6 +18,7 @@ from server.disk import DiskFloor
 from server.embedded import EmbeddedPostgres
 from server.operator_error import OperatorError
 from server.settings import Settings, load, unknown_names
+from server.stripe_gateway.examine import examine as examine_stripe
 
 CLOCK_WARN_S = 1.0
 CLOCK_FAIL_S = 5.0  # the leeway of tokens
@@ -55,6 +56,7 @@ def examine(data_dir: Path | None) -> Iterator[Finding]:
     yield from _disk(settings)
     if settings.embedded and not (settings.data_dir / "pg").exists():
         yield Finding(Level.OK, "database", f"none yet in {settings.data_dir}; `scrip serve` makes it")
+        yield from asyncio.run(_stripe(settings, set()))
         return
     try:
         with contextlib.ExitStack() as stack:
@@ -99,6 +101,7 @@ async def _collect(settings: Settings) -> list[Finding]:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         text = f"cannot be reached ({error or type(error).__name__}): check that it runs, and SCRIP_DATABASE_URL"
         return [Finding(Level.FAIL, "database", text)]
+    currencies: set[str] = set()
     try:
         findings = [finding async for finding in _database(connection)]
         findings.append(await _clock(connection))
@@ -111,10 +114,29 @@ async def _collect(settings: Settings) -> list[Finding]:
             findings.append(await _role(connection))
             if findings[-1].level is Level.OK:
                 findings.append(await _webhooks(connection))
+            currencies = await _currencies(connection)
     finally:
         await connection.close()
     findings.append(await _broadcaster(settings))
-    return findings
+    return findings + await _stripe(settings, currencies)
+
+
+async def _stripe(settings: Settings, currencies: set[str]) -> list[Finding]:
+    """Nothing where the sandbox takes the money."""
+    if settings.pays_by != "stripe":
+        return []
+    return [Finding(Level(level), subject, text) async for level, subject, text in examine_stripe(settings, currencies)]
+
+
+async def _currencies(connection: Any) -> set[str]:
+    """In which bundles are sold, in any workspace."""
+    found: set[str] = set()
+    for row in await connection.fetch("SELECT id FROM list_workspaces()"):
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('scrip.workspace', $1, true)", str(row["id"]))
+            rows = await connection.fetch("SELECT DISTINCT currency FROM bundles WHERE NOT archived")
+            found |= {each["currency"] for each in rows}
+    return found
 
 
 async def _database(connection: Any) -> AsyncIterator[Finding]:

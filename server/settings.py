@@ -22,6 +22,8 @@ PREFIX = "SCRIP_"
 ENV_FILE = ".env"
 SECRET_KEY_MIN = 32  # characters: what HS256 asks of its key
 SECRET_KEY_FILE = "secret_key"  # noqa: S105 -- a file name
+STRIPE_KEYS = ("sk_test_", "sk_live_", "rk_test_", "rk_live_")
+STRIPE_SECRET_MIN = 12  # characters; a prefix alone is no secret
 POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 
@@ -74,6 +76,16 @@ def _origins(value: object) -> object:
     return origins
 
 
+def _secrets(value: object) -> object:
+    """`whsec_…, whsec_…` to a tuple."""
+    if not isinstance(value, str):
+        return value
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not all(part.startswith("whsec_") and len(part) >= STRIPE_SECRET_MIN for part in found):
+        raise ValueError("must begin with whsec_, as Stripe shows it beside the endpoint (several: with commas)")
+    return found
+
+
 def _address(value: object) -> object:
     """`https://credits.example.com`, or with a path; without a slash at its end."""
     if not isinstance(value, str) or not value:
@@ -122,6 +134,20 @@ class Settings(BaseSettings):
     dispute_sla: Annotated[timedelta, BeforeValidator(_duration)] = Field(
         default=bounds.DISPUTE_SLA, description="until a dispute is to be decided; ISO 8601"
     )
+    payments: Literal["sandbox", "stripe"] | None = Field(
+        default=None, description="who takes the money; stripe where STRIPE_SECRET_KEY is given, else sandbox"
+    )
+    stripe_secret_key: str = Field(default="", repr=False, description="sk_test_…, sk_live_…, or a restricted rk_…")
+    stripe_webhook_secret: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_secrets)] = Field(
+        default=(),
+        repr=False,
+        description="whsec_… of the endpoint /webhooks/stripe; two with a comma while it is rolled",
+    )
+    stripe_api_base: str = Field(default="", description="where Stripe's API is; empty: https://api.stripe.com")
+    stripe_tax: bool = Field(default=False, description="Checkout computes tax by Stripe Tax, on top of the price")
+    payments_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
+        default=timedelta(seconds=20), description="payments reconciled with their providers; ISO 8601"
+    )
     webhook_private_addresses: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
         default=(),
         description="networks that webhooks may call though they are not public, http:// too; CIDRs, with commas",
@@ -160,6 +186,35 @@ class Settings(BaseSettings):
     @property
     def development(self) -> bool:
         return self.environment == "development"
+
+    @property
+    def pays_by(self) -> Literal["sandbox", "stripe"]:
+        """Who takes the money."""
+        return self.payments or ("stripe" if self.stripe_secret_key else "sandbox")
+
+    @property
+    def stripe_is_live(self) -> bool:
+        """Whether the key moves real money."""
+        return self.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
+
+    @field_validator("stripe_secret_key")
+    @classmethod
+    def _check_stripe_key(cls, value: str) -> str:
+        if value.startswith("pk_"):
+            raise ValueError(
+                "is a publishable key; the secret one begins with sk_test_, sk_live_, rk_test_ or rk_live_"
+            )
+        if value and not (value.startswith(STRIPE_KEYS) and len(value) >= STRIPE_SECRET_MIN):
+            raise ValueError("must begin with sk_test_, sk_live_, rk_test_ or rk_live_")
+        return value
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _check_stripe_base(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("must be a URL such as https://api.stripe.com")
+        return value.rstrip("/")
 
     @field_validator("database_url")
     @classmethod
@@ -220,11 +275,14 @@ def load(*, data_dir: Path | None = None) -> Settings:
     Raises `SettingsError` with one line for the first setting that is wrong.
     """
     try:
-        return Settings() if data_dir is None else Settings(data_dir=data_dir)
+        settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = f"{PREFIX}{str(first['loc'][0]).upper()}"
         raise SettingsError(f"{name}: {_reason(name, first['type'], first['msg'], first.get('ctx', {}))}") from None
+    if settings.payments == "stripe" and not settings.stripe_secret_key:
+        raise SettingsError(f"{PREFIX}STRIPE_SECRET_KEY: is required with {PREFIX}PAYMENTS=stripe")
+    return settings
 
 
 def _reason(name: str, kind: str, message: str, context: dict[str, object]) -> str:

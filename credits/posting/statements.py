@@ -72,11 +72,6 @@ SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() A
  WHERE w.id = $1
 """  # noqa: S608 -- no name from outside
 
-# read_low_thresholds -- Below what a balance is low, where the customer's own recharge rule says so.
-READ_LOW_THRESHOLDS = """
-SELECT customer_id, credit_type_id, threshold FROM recharge_rules WHERE customer_id = ANY($1::bigint[]) AND enabled
-"""
-
 # read_grants_of_holds -- A hold's grants are open as long as it is: they came with read_book.
 # read_holds -- The holds that commands name, the open ones of accounts where something is due, and of those the end
 # of the next one, so that the account's due instant is exact again. An account may have thousands of open holds;

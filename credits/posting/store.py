@@ -18,6 +18,7 @@ from credits.posting.limits import read_limits
 from credits.posting.locking import CustomerIds, lock, whose
 from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
+from credits.webhooks.outbox import read_low_thresholds
 
 _KEYLESS = (TakeEvent, Advance, ExtendHold)
 _CUSTOMER = ("ids", "keys", "timezones", "cohorts", "rate_card_versions", "late_cutoffs", "limited")
@@ -48,8 +49,7 @@ async def open_book(
         await read_past(connection, book, commands)
         await read_corrected(connection, book, commands)
     if "balance.low" in book.wanted:
-        rows = await connection.fetch(statements.READ_LOW_THRESHOLDS, ids)
-        book.low_thresholds = {(row["customer_id"], row["credit_type_id"]): row["threshold"] for row in rows}
+        book.low_thresholds = await read_low_thresholds(connection, ids)
     await read_companions(connection, book, commands)
     if any(customer.limited for customer in book.customers.values()):
         await read_limits(connection, book, commands)

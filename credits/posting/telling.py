@@ -4,7 +4,7 @@ Messages are written with the entries they tell of, in the same database transac
 to be told nothing here runs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ def _of_account(book: Book, account: Account) -> Iterator[Message]:
     low_micro = _low_micro(book, account)
     waiting = set(account.new_grants)
     heard: set[str] = set()
+    steps = _steps(account.entries)
     for entry in account.entries:
         for number in dict.fromkeys(abs(number) for number, _ in entry.allocations):
             if number in waiting:
@@ -39,13 +40,30 @@ def _of_account(book: Book, account: Account) -> Iterator[Message]:
             yield from (_expired(book, account, entry, *part) for part in entry.allocations)
         elif entry.kind is Kind.LAPSE:
             yield _lapsed(book, account, entry)
-        after = entry.balance_after - entry.held_after
-        for type_ in crossed(after - entry.amount + entry.held_amount, after, low_micro):
+        for type_ in crossed(*steps[entry.sequence], low_micro):
             if type_ not in heard:  # once in a batch, however often it goes up and down in between
                 heard.add(type_)
                 yield _crossed(book, account, entry, type_, low_micro)
     for number in sorted(waiting):  # scheduled, or all of it paid debt
         yield _created(book, account, account.grants[number])
+
+
+def _steps(entries: Sequence[Entry]) -> dict[int, tuple[int, int]]:
+    """What was available before and after each entry, by its sequence. Where the past was laid again, all of it is one
+    step, at the last entry: what came back of an end that is undone, and goes again, was never there to be spent."""
+    if not entries:
+        return {}
+    after = {entry.sequence: entry.balance_after - entry.held_after for entry in entries}
+    before = {entry.sequence: after[entry.sequence] - entry.amount + entry.held_amount for entry in entries}
+    if any(map(_lays_again, entries)):
+        first, last = entries[0].sequence, entries[-1].sequence
+        return dict.fromkeys(after, (0, 0)) | {last: (before[first], after[last])}
+    return {sequence: (before[sequence], after[sequence]) for sequence in after}
+
+
+def _lays_again(entry: Entry) -> bool:
+    again = entry.kind in (Kind.UNEXPIRE, Kind.REALLOCATE)
+    return again or (entry.kind is Kind.EXPIRE and entry.occurred_at < entry.recorded_at)
 
 
 def _low_micro(book: Book, account: Account) -> int:

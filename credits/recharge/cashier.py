@@ -114,7 +114,8 @@ class Cashier:
             told = await self._ask(workspace_id, place, _cancel)
             if isinstance(told, Refusal):
                 return told
-            top_up = await self._end(workspace_id, place, None) if told.session is None and told.is_open else told
+            unknown = told.is_open and told.session is None and told.payment is None
+            top_up = await self._end(workspace_id, place, None) if unknown else told
         else:
             top_up = seen.top_up
         if top_up.status == "CANCELED":
@@ -248,7 +249,7 @@ class Cashier:
     # ─── within ────────────────────────────────────────────────────────────────────────────────────
     async def _ask(self, workspace_id: int, place: Place, ask: Ask) -> TopUp | Refusal:
         """Asks the provider something about a stored order, and does what it says. Raises `ProviderRefused` where it will
-        not, but for what it was never begun for: that has then failed."""
+        not; where it will not begin, the top-up has failed."""
         async with self._reader.page(workspace_id) as page:
             seen = await see(page, place)
             provider = self._provider_for(page.workspace)
@@ -267,9 +268,11 @@ class Cashier:
             logger.warning("%s: the payment provider cannot answer: %s", seen.top_up.id, error)
             return unavailable()
         except ProviderRefused as error:
-            if ask is not _begin:
+            if ask not in (_begin, _cancel):
                 raise
             logger.warning("%s: the payment provider refused: %s", seen.top_up.id, error)
+            if ask is _cancel:
+                return Conflict("the payment provider would not cancel the payment")
             return await self._refused(workspace_id, place, str(error))
         return seen.top_up if payment is None else await self.take(workspace_id, place, payment)
 

@@ -224,5 +224,5 @@ def _sale(bundle: Bundle, quantity: int) -> Sale:
     """Of a pack that fits, no more than the most of it."""
     sale = sale_of(bundle, quantity)
     if not isinstance(sale, Sale):
-        raise ValueError(f"{quantity} of {bundle.key!r} cannot be sold: {sale.message}")
+        raise TypeError(f"{quantity} of {bundle.key!r} cannot be sold: {sale.message}")
     return sale

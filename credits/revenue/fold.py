@@ -136,23 +136,26 @@ class Fold:
 
     # ─── giving back ─────────────────────────────────────────────────────────────────────────────────────────
     def _give_back(self) -> None:
-        """A burn is reversed: home, or where that has ended to a new grant that takes its share of what was earned."""
+        """A burn is reversed."""
         for number, part, repaid in self._given():
-            if not self._is_new(number):
-                self._change(number, part, "earned")
-                continue
-            terms = self._meet(number)
-            old = self.lots.get(terms.rolled_from or OVERDRAFT)
-            if old is None:
-                continue
-            micro = part + repaid
-            paid = share(old.earned, micro, old.burned)
-            old.burned -= micro
-            old.earned -= paid
-            self.changed.add(old.number)
-            self._line(old.currency).earned -= paid
-            self._add(number, old.currency, paid, micro)
-            self._change(number, -repaid, "earned")
+            self._give_one_back(number, part, repaid)
+
+    def _give_one_back(self, number: int, part: int, repaid: int) -> None:
+        """Home, or where that has ended to a new grant that takes its share of what was earned."""
+        if not self._is_new(number):
+            self._change(number, part, "earned")
+            return
+        old = self.lots.get(self._meet(number).rolled_from or OVERDRAFT)
+        if old is None:
+            return
+        micro = part + repaid
+        paid = share(old.earned, micro, old.burned)
+        old.burned -= micro
+        old.earned -= paid
+        self.changed.add(old.number)
+        self._line(old.currency).earned -= paid
+        self._add(number, old.currency, paid, micro)
+        self._change(number, -repaid, "earned")
 
     def _claw_back(self, moved: Moved | None) -> Moved | None:
         """Credits are taken back, for money that was paid back; without any, they are lost like any that end."""
@@ -178,14 +181,20 @@ class Fold:
         return moved
 
     def _claw_forward(self, moved: Moved | None) -> Moved | None:
-        """A clawback is undone: the money is here again, or what was lost is not."""
+        """A clawback is undone: the money is here again, or what was lost is not. What others had repaid of its debt goes
+        back to them, as a burn would."""
         back = moved if moved is not None and moved.kind in _BACK else None
+        clawed = abs(self._entry.allocations[0][0]) if back is None else back.grant
         gained = 0
         for number, part, repaid in self._given():
-            lot = self._regain(number, part + repaid, back) if self._is_new(number) else self.lots.get(number)
+            new = self._is_new(number)
+            if clawed != (self.terms[number].rolled_from if new else number):
+                self._give_one_back(number, part, repaid)
+                continue
+            lot = self._regain(number, part + repaid, back) if new else self.lots.get(number)
             if lot is None:
                 continue
-            money = lot.paid if self._is_new(number) else -lot.shift(part)
+            money = lot.paid if new else -lot.shift(part)
             self.changed.add(number)
             line = self._line(lot.currency)
             if back is None:
@@ -193,7 +202,7 @@ class Fold:
             else:
                 line.returned += money
                 gained += money
-            if self._is_new(number):
+            if new:
                 self._change(number, -repaid, "earned")
         if back is None:
             return moved

@@ -43,3 +43,9 @@ async def tell_along(runs: Runs, messages: Sequence[Message]) -> None:
 async def read_wanted(connection: HotConnection) -> Wanted:
     """The types that somebody in the workspace at hand wants to be told of."""
     return Wanted.by([row["events"] for row in await connection.fetch(statements.WANTED)])
+
+
+async def read_low_thresholds(connection: HotConnection, customer_ids: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Below what a balance is low, in micro-credits by (customer, credit type), where a rule says so."""
+    rows = await connection.fetch(statements.LOW_THRESHOLDS, customer_ids)
+    return {(row["customer_id"], row["credit_type_id"]): row["threshold"] for row in rows}

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from credits import bounds
 
 _SECOND = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 _DRAWS = 2**32
 
 
@@ -20,7 +21,9 @@ def delay(
     """
     if step >= len(schedule):
         return None
-    return max(schedule[step] * (draw % _DRAWS) // _DRAWS, min(not_before, bounds.WEBHOOK_RETRY_AFTER_MAX))
+    # In whole numbers: a length of time multiplied by a draw would leave what a `timedelta` can hold.
+    wait = (schedule[step] // _MICROSECOND) * (draw % _DRAWS) // _DRAWS * _MICROSECOND
+    return max(wait, min(not_before, bounds.WEBHOOK_RETRY_AFTER_MAX))
 
 
 def retry_after(header: str | None, now: datetime) -> timedelta:

@@ -49,6 +49,11 @@ TELL = tuple(
 # wanted -- what the enabled endpoints of the workspace want
 WANTED = "SELECT events FROM webhook_endpoints WHERE workspace_id = scrip_workspace() AND enabled"
 
+# low_thresholds -- below what a balance is low, where the customer's own recharge rule says so
+LOW_THRESHOLDS = """
+SELECT customer_id, credit_type_id, threshold FROM recharge_rules WHERE customer_id = ANY($1::bigint[]) AND enabled
+"""
+
 # claim_lanes -- Lanes where something is due, leased to whoever asks; $3 and $4 say how many requests it has under way
 # to which endpoints. What another process is just claiming or writing is passed over: the next look finds it.
 CLAIM_LANES = """

@@ -292,7 +292,7 @@ BROKEN_LAWS = [
     ("UPDATE accounts SET given_back = -1, balance = balance - given_back - 1", "account_totals_not_negative"),
     (
         "UPDATE accounts SET given_back = burned + 1, balance = balance - given_back + burned + 1",
-        "account_never_gives_back_more_than_burned",
+        "account_never_gives_back_more_than_was_taken",
     ),
     ("UPDATE accounts SET held = -1", "account_held_not_negative"),
     ("UPDATE accounts SET overdraft = -1", "account_overdraft_not_negative"),

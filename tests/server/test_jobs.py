@@ -13,9 +13,10 @@ from credits.db import Database
 from credits.usage import rollups
 from credits.workspaces import ensure_workspace
 from server import jobs
-from server.jobs import rolling_up, sweeping
+from server.jobs import rolling_up, sweeping, telling_revenue
 from tests.credits.posting.limiting import limit
 from tests.credits.posting.till import Till, open_till
+from tests.credits.revenue.asking import sell
 
 HOUR = timedelta(hours=1)
 
@@ -93,3 +94,27 @@ async def test_usage_is_rolled_up_and_old_windows_forgotten_in_the_background_bu
         for till in tills:
             while not await till.rows("SELECT * FROM usage_rollups") or await till.rows("SELECT * FROM limit_windows"):
                 await asyncio.sleep(0.05)
+
+
+async def test_revenue_is_told_in_the_background_also_beside_what_cannot_be_but_not_on_a_full_disk(
+    tills: list[Till], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jobs, "_ROLL_UP_EVERY_S", 0.02)
+    for till in tills:
+        await sell(till, "10", 1000)
+        await till.must(till.burn("1"))
+    broken = await asyncpg.connect(tills[0].owner_url)
+    await broken.execute("SET session_replication_role = replica")
+    await broken.execute(
+        "UPDATE money_movements SET kind = 'REFUND', sequence = 2 WHERE workspace_id = $1", tills[0].workspace_id
+    )
+    await broken.execute("UPDATE grants SET number = 7 WHERE workspace_id = $1", tills[0].workspace_id)
+    async with telling_revenue(tills[0].database, refuse_writes=lambda: True):
+        await asyncio.sleep(0.3)
+    assert [await till.rows("SELECT * FROM revenue_lines") for till in tills] == [[], [], []]
+    async with asyncio.timeout(20), telling_revenue(tills[0].database, refuse_writes=lambda: False):
+        for till in tills[1:]:
+            while len(await till.rows("SELECT * FROM revenue_lines")) < 2:
+                await asyncio.sleep(0.05)
+    assert await tills[0].rows("SELECT * FROM revenue_lines") == []
+    await broken.close()

@@ -40,6 +40,16 @@ WRONG = {
     ("ENVIRONMENT", "staging"): "'staging' is not one of 'production' or 'development'",
     ("PUBLIC_URL", "credits.example"): "'credits.example' is not an address such as https://credits.example.com",
     ("PUBLIC_URL", "https://h/?a=1"): "'https://h/?a=1' is not an address such as https://credits.example.com",
+    ("PAYMENTS", "paypal"): "'paypal' is not one of 'sandbox' or 'stripe'",
+    ("STRIPE_SECRET_KEY", "pk_test_s3cret00"): (
+        "is a publishable key; the secret one begins with sk_test_, sk_live_, rk_test_ or rk_live_"
+    ),
+    ("STRIPE_SECRET_KEY", "s3cret"): "must begin with sk_test_, sk_live_, rk_test_ or rk_live_",
+    ("STRIPE_WEBHOOK_SECRET", "whsec_enough_of_it,s3cret"): (
+        "must begin with whsec_, as Stripe shows it beside the endpoint (several: with commas)"
+    ),
+    ("STRIPE_API_BASE", "api.stripe.com"): "must be a URL such as https://api.stripe.com",
+    ("PAYMENTS_EVERY", "P1M"): "'P1M' has calendar months or years, whose length varies; give days, such as P30D",
     ("LOG_FORMAT", "xml"): "'xml' is not one of 'text' or 'json'",
     ("ALLOWED_ORIGINS", "*"): "'*' is not an origin such as https://app.example.com (several: with commas)",
     (
@@ -149,3 +159,25 @@ def test_the_public_address_is_what_is_set_else_where_it_listens(monkeypatch):
     monkeypatch.setenv("SCRIP_PUBLIC_URL", "https://example.com/credits/")
     found = load().running_on("postgresql://h/d", "memory://", "http://127.0.0.1:1")
     assert found.public_url == "https://example.com/credits"
+
+
+def test_who_takes_the_money_follows_from_the_key_unless_it_is_said(monkeypatch):
+    assert load().pays_by == "sandbox"
+    monkeypatch.setenv("SCRIP_STRIPE_SECRET_KEY", "rk_live_0123456789")
+    assert (load().pays_by, load().stripe_is_live) == ("stripe", True)
+    monkeypatch.setenv("SCRIP_PAYMENTS", "sandbox")
+    assert load().pays_by == "sandbox"
+
+
+def test_stripe_without_its_key_stops_the_start(monkeypatch):
+    monkeypatch.setenv("SCRIP_PAYMENTS", "stripe")
+    with pytest.raises(SettingsError, match=r"^SCRIP_STRIPE_SECRET_KEY: is required with SCRIP_PAYMENTS=stripe$"):
+        load()
+
+
+def test_secrets_of_stripe_are_shown_nowhere(monkeypatch):
+    monkeypatch.setenv("SCRIP_STRIPE_SECRET_KEY", "sk_test_s3cret0000")
+    monkeypatch.setenv("SCRIP_STRIPE_WEBHOOK_SECRET", "whsec_s3cret0000, whsec_s3cret1111")
+    settings = load()
+    assert settings.stripe_webhook_secret == ("whsec_s3cret0000", "whsec_s3cret1111")
+    assert "s3cret" not in repr(settings)

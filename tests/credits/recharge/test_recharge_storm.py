@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 
 from credits.customers.customers import upsert_customer
-from credits.recharge.provider import Method
 from credits.recharge.recharger import Recharger
 from tests.credits.recharge.ruling import DAY, HOUR, Ruling
 from tests.credits.webhooks.conftest import Desk
@@ -25,13 +24,8 @@ async def crowd(ruling: Ruling) -> list[str]:
     till = ruling.till
     keys = [f"customer-{number:04}" for number in range(ACCOUNTS)]
     async with till.reader.changing(till.workspace_id) as page:
-        customers = [
-            await upsert_customer(page.connection, till.workspace_id, key, {}, page.workspace.now) for key in keys
-        ]
-    for customer in customers:
-        name = f"card-{customer.id}"
-        ruling.bank.cards[name] = "declining"
-        ruling.bank.saved[customer.id] = (Method(name, "declines", None, is_default=True),)
+        for key in keys:
+            await upsert_customer(page.connection, till.workspace_id, key, {}, page.workspace.now)
     await ruling.rule(customer=keys[0])
     async with till.database.transaction(till.workspace_id) as connection:
         await connection.execute(
@@ -46,6 +40,8 @@ async def crowd(ruling: Ruling) -> list[str]:
                       FROM customers c, recharge_rules r WHERE c.key LIKE 'customer-%'
                     ON CONFLICT DO NOTHING""")
         )
+    rows = await till.rows("SELECT provider_id FROM payment_methods")
+    ruling.bank.cards.update({row["provider_id"]: "declining" for row in rows})
     await asyncio.gather(*(till.must(till.grant("1000", customer=key)) for key in keys))
     return keys
 

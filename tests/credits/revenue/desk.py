@@ -8,9 +8,8 @@ from typing import Any
 
 from credits.ledger import advance, corrections, late
 from credits.ledger.account import Account, Grant
-from credits.ledger.entries import Cause, Entry, Kind
+from credits.ledger.entries import Entry
 from credits.ledger.laying import LateBurn
-from credits.ledger.phases import Boundary, Rank
 from credits.revenue.fold import Fold, Told
 from credits.revenue.lots import Line, Lot, Moved, Terms
 from tests.credits.ledger import given
@@ -114,32 +113,10 @@ class Desk:
         return entry
 
     def win(self, clawback: Entry, grant: Grant, minor: int, currency: str = "USD") -> None:
-        """A payment dispute is won: the clawback is reversed as a reversal would be, and the money is back."""
-        self.unclaw(clawback, grant)
+        """A payment dispute is won: the clawback is reversed, and the money is back."""
+        given.reverse(self.account, clawback, now=self.now)
         self.move("CHARGEBACK_WON", minor, grant, currency)
         self.tell()
-
-    def unclaw(self, clawback: Entry, grant: Grant) -> None:
-        """REVERSE of a CLAWBACK: what was taken goes home, what was overdraft lessens the debt."""
-        taken = clawback.allocations[0][1]
-        grant.remaining += taken
-        grant.clawed_back -= taken
-        if taken:
-            grant.state = "ACTIVE"
-        self.account.regroup()
-        owed = -clawback.amount - taken
-        self.account.overdraft -= owed
-        parts = [part for part in ((grant.number, taken), (0, owed)) if part[1]]
-        self.account.end_phase(self.now, Rank.ASKED, Boundary.GIVE, parts)
-        self.account.append(
-            Kind.REVERSE,
-            amount=-clawback.amount,
-            held_amount=0,
-            occurred_at=self.now,
-            recorded_at=self.now,
-            allocations=parts,
-            cause=Cause(reverses=clawback.sequence),
-        )
 
     # ─── what is so ──────────────────────────────────────────────────────────────────────────────────────
     def sums(self, currency: str = "USD") -> dict[str, int]:

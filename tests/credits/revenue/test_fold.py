@@ -183,6 +183,31 @@ def charged_back_and_won(desk: Desk) -> None:
     desk.win(clawback, grant, 1000)
 
 
+def charged_back_and_won_after_expiry(desk: Desk) -> None:
+    """What was taken comes back as a new grant, with its share of the money."""
+    grant = desk.sell(10, 1000, expires_at=desk.now + DAY)
+    desk.burn(4)
+    clawback = desk.refund(grant, 10, 1000, kind="CHARGEBACK")
+    desk.wait(DAY)
+    desk.win(clawback, grant, 1000)
+    assert [(lot.number, lot.paid) for lot in desk.fold.lots.values()] == [(1, 1000), (2, 600)]
+
+
+def charged_back_repaid_by_another_and_won(desk: Desk) -> None:
+    """What the other grant had paid of the debt comes back to it."""
+    grant = desk.sell(10, 1000)
+    desk.burn(10)
+    clawback = desk.refund(grant, 10, 1000, kind="CHARGEBACK")
+    desk.sell(20, 4000)
+    assert desk.sums() == {"sold": 5000, "recognized": 2000, "refunded": 1000, "deferred": 2000}
+    desk.win(clawback, grant, 1000)
+
+
+def clawed_back_for_nothing_and_undone(desk: Desk) -> None:
+    clawback = desk.claw_back(desk.sell(10, 1000), 4)
+    desk.reverse(clawback)
+
+
 def late_usage_after_expiry(desk: Desk) -> None:
     """UNEXPIRE takes the breakage back, the late burn earns it."""
     desk.sell(10, 1000, expires_at=desk.now + DAY)
@@ -247,6 +272,9 @@ CASES: dict[Callable[[Desk], None], dict[str, int]] = {
     refunded_then_topped_up: {"sold": 3000, "recognized": 1600, "refunded": 1000, "deferred": 400},
     clawed_back_for_nothing: {"sold": 1000, "breakage": 400, "deferred": 600},
     charged_back_and_won: {"sold": 1000, "recognized": 400, "deferred": 600},
+    charged_back_and_won_after_expiry: {"sold": 1000, "recognized": 400, "deferred": 600},
+    charged_back_repaid_by_another_and_won: {"sold": 5000, "recognized": 1000, "deferred": 4000},
+    clawed_back_for_nothing_and_undone: {"sold": 1000, "deferred": 1000},
     late_usage_after_expiry: {"sold": 1000, "recognized": 400, "breakage": 600},
     late_usage_moves_between_grants: {"sold": 4000, "recognized": 3500, "deferred": 500},
     scheduled_and_voided: {},

@@ -87,10 +87,7 @@ class Walk:
                 entry = desk.refund(grant, amount, minor, kind="CHARGEBACK", currency=currency)
                 self.lost.append((entry, grant, minor, currency))
             case "win" if self.lost:
-                entry, lost, minor, currency = self.lost.pop()
-                owed = -entry.amount - entry.allocations[0][1]
-                if desk.account.overdraft >= owed and lost.state in ("ACTIVE", "DEPLETED"):
-                    desk.win(entry, lost, minor, currency)
+                desk.win(*self.lost.pop())
 
     def reverse(self, entry: Entry, amount: int) -> None:
         later = self.desk.account.entries[entry.sequence :]

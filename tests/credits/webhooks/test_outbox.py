@@ -94,29 +94,27 @@ async def test_what_the_clock_ends_is_told_at_its_due_instant(till: Till, desk: 
     assert expired["data"]["amount"] == "6"
 
 
+async def test_late_usage_that_takes_from_what_had_expired_crosses_no_line(till: Till, desk: Desk):
+    """UNEXPIRE gives back, the late burn takes it: nothing more can be spent than before, and nothing less."""
+    await till.must(till.grant("10", expires_at=await till.now() + DAY))
+    within = await till.now() + timedelta(hours=1)
+    await till.advance(2 * DAY)
+    await desk.endpoint("balance.low", "balance.depleted", "balance.negative")
+    late = from_attributes("late", "tests", "chat", "acme", within, {"tokens": 8})
+    await till.many(late)
+    kinds = [row["kind"] for row in await till.rows("SELECT kind FROM entries ORDER BY sequence")]
+    assert kinds == [1, 7, 8, 2], "granted, expired, unexpired, burned"
+    assert await desk.types() == []
+    await till.many(from_attributes("more", "tests", "chat", "acme", within, {"tokens": 20}))
+    assert await desk.types() == ["balance.negative"]
+
+
 async def test_a_scheduled_grant_is_created_when_it_is_given_and_not_again_when_it_begins(till: Till, desk: Desk):
     await desk.endpoint("grant.created")
     await till.must(till.grant("10", effective_at=await till.now() + DAY))
     assert [each["data"]["status"] for each in await desk.told()] == ["SCHEDULED"]
     await till.advance(2 * DAY)
     assert await desk.types() == ["grant.created"]
-
-
-async def test_low_is_the_customers_own_line_where_it_has_one(till: Till, desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    from credits.posting import writer  # noqa: PLC0415 -- the seam of recharge rules, filled in by hand
-
-    opened = writer.open_book
-
-    async def with_rule(*arguments: Any) -> Any:
-        book = await opened(*arguments)
-        book.low_thresholds = dict.fromkeys(book.accounts, 60_000_000)
-        return book
-
-    monkeypatch.setattr(writer, "open_book", with_rule)
-    await desk.endpoint("balance.low")
-    await till.must(till.grant("100"))
-    await till.must(till.burn("41"))
-    assert [each["data"]["threshold"] for each in await desk.told()] == ["60"]
 
 
 async def test_dead_letters_of_a_batch_are_told_together_by_customer_and_outcome(till: Till, desk: Desk):

@@ -1,0 +1,86 @@
+"""What a provider has told us, each event once and for ever; and how far its own list of events has been read.
+
+An event is kept after what it made happen has been committed: who dies in between is told again, and does it again.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from credits.db import Database
+from credits.recharge.provider import ProviderName
+from credits.recharge.tables import payment_cursors, payment_events, top_ups
+
+
+async def told_before(
+    database: Database, workspace_id: int, provider: ProviderName, events: Collection[str]
+) -> set[str]:
+    """Which of these events the workspace was told before. Raises `Unavailable`."""
+    if not events:
+        return set()
+    wanted = select(payment_events.c.id).where(
+        payment_events.c.workspace_id == workspace_id,
+        payment_events.c.provider == provider,
+        payment_events.c.id.in_(events),
+    )
+    async with database.transaction(workspace_id) as connection:
+        return set((await connection.execute(wanted)).scalars())
+
+
+async def keep_told(
+    database: Database,
+    workspace_id: int,
+    provider: ProviderName,
+    events: Iterable[tuple[str, str]],
+    real_now: datetime,
+) -> None:
+    """Keeps events (id, type): the first of two stays. Raises `Unavailable`."""
+    rows = [
+        {"workspace_id": workspace_id, "provider": provider, "id": event, "type": kind, "received_at": real_now}
+        for event, kind in events
+    ]
+    if rows:
+        async with database.transaction(workspace_id) as connection:
+            await connection.execute(insert(payment_events).on_conflict_do_nothing(), rows)
+
+
+async def count_open(database: Database, workspace_id: int) -> int:
+    """How many top-ups of the workspace nobody has paid yet, and may still. Raises `Unavailable`."""
+    waiting = select(func.count()).where(top_ups.c.workspace_id == workspace_id, top_ups.c.look_at.is_not(None))
+    async with database.transaction(workspace_id) as connection:
+        return int((await connection.execute(waiting)).scalar_one())
+
+
+async def claim_list(
+    database: Database, workspace_id: int, provider: ProviderName, real_now: datetime, *, every: timedelta, first: str
+) -> str | None:
+    """From where the provider's list is to be read for the workspace; None while another process has just begun to.
+
+    Whoever claims it has it for `every`, and longer with each `advance_list`: who dies leaves it to the next one.
+    `first` is where a workspace begins. Raises `Unavailable`.
+    """
+    row = {"workspace_id": workspace_id, "provider": provider, "cursor": first, "read_at": real_now}
+    made = insert(payment_cursors).values(row)
+    claimed = made.on_conflict_do_update(
+        index_elements=["workspace_id", "provider"],
+        set_={"read_at": real_now},
+        # One that was read in the future was read by a clock that has been put right since.
+        where=or_(payment_cursors.c.read_at <= real_now - every, payment_cursors.c.read_at > literal(real_now) + every),
+    ).returning(payment_cursors.c.cursor)
+    async with database.transaction(workspace_id) as connection:
+        cursor: str | None = (await connection.execute(claimed)).scalar_one_or_none()
+        return cursor
+
+
+async def advance_list(
+    database: Database, workspace_id: int, provider: ProviderName, cursor: str, real_now: datetime
+) -> None:
+    """The list has been read up to `cursor`, and all that it tells has been committed. Raises `Unavailable`."""
+    async with database.transaction(workspace_id) as connection:
+        await connection.execute(
+            update(payment_cursors)
+            .where(payment_cursors.c.workspace_id == workspace_id, payment_cursors.c.provider == provider)
+            .values(cursor=cursor, read_at=real_now)
+        )

@@ -1,0 +1,138 @@
+"""Reading Stripe's own list of events, so that nothing depends on a webhook's coming.
+
+The list is newest first, and is read from a point in time on, in slices: each slice whole, then acted upon from its oldest
+on, then behind us. Slices overlap by minutes: an event may be listed a little after the instant that it bears.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+from credits.db import Database, is_unavailable
+from credits.recharge.provider import ProviderUnavailable
+from credits.recharge.told import advance_list, claim_list, keep_told, told_before
+from credits.workspaces import list_workspaces
+from server.stripe_gateway.asking import Asker, Json
+from server.stripe_gateway.events import LISTED, Ours
+from server.stripe_gateway.telling import PROVIDER, Teller
+
+logger = logging.getLogger(__name__)
+
+FIRST = timedelta(days=3)  # how far back a workspace begins: as long as Stripe would go on sending
+KEPT = timedelta(days=30)  # what Stripe lists at most
+OVERLAP = timedelta(minutes=5)
+SLICE = timedelta(hours=1)
+BEHIND = timedelta(minutes=10)  # how far the cursor stays behind our clock: Stripe's may be late
+AT_ONCE = 4
+_FORGOTTEN = 10_000  # events of nobody here that are remembered, so that they are not asked about again
+
+
+class EventList:
+    """Reads the list for every workspace that no other process is reading it for. One per process."""
+
+    def __init__(
+        self, database: Database, asker: Asker, teller: Teller, *, every: timedelta, real_now: Callable[[], datetime]
+    ) -> None:
+        self._database, self._asker, self._teller = database, asker, teller
+        self._every, self._real_now = every, real_now
+        self._ignored: dict[str, None] = {}
+
+    async def read(self) -> int:
+        """Acts upon all that has happened since; how many events were new. Raises `Unavailable`, `ProviderUnavailable`:
+        then what was not acted upon is read again next time."""
+        claimed = await self._claim()
+        if not claimed:
+            return 0
+        since = max(min(claimed.values()), self._real_now() - KEPT)
+        new = 0
+        while True:
+            started_at = self._real_now()
+            until = since + SLICE if since + SLICE < started_at - BEHIND else None
+            new = new + await self._slice(set(claimed), since - OVERLAP, until)
+            since = until or max(since, started_at - BEHIND)
+            for workspace_id in claimed:
+                if since > claimed[workspace_id] or until is None:
+                    cursor = str(int(since.timestamp()))
+                    await advance_list(self._database, workspace_id, PROVIDER, cursor, self._real_now())
+            if until is None:
+                return new
+
+    async def _claim(self) -> dict[int, datetime]:
+        """Workspace → from when on; those that are ours to read for now."""
+        claimed: dict[int, datetime] = {}
+        now = self._real_now()
+        first = str(int((now - FIRST).timestamp()))
+        for workspace in await list_workspaces(self._database):
+            # A little less than our own round: the next one must not find its own claim still fresh.
+            cursor = await claim_list(
+                self._database, workspace.id, PROVIDER, now, every=self._every * 3 / 4, first=first
+            )
+            if cursor is not None:
+                claimed[workspace.id] = datetime.fromtimestamp(int(cursor), now.tzinfo)
+        return claimed
+
+    async def _slice(self, workspaces: set[int], since: datetime, until: datetime | None) -> int:
+        """All of a slice, each order looked at once however many events name it; how many events were new."""
+        listed = [event async for event in self._listed(since, until) if event["id"] not in self._ignored]
+        known: set[str] = set()
+        for workspace_id in workspaces if listed else ():
+            known |= await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in listed])
+        fresh = [event for event in reversed(listed) if event["id"] not in known]
+        turn = asyncio.Semaphore(AT_ONCE)
+        unanswered: list[ProviderUnavailable] = []
+
+        async def whose(event: Json) -> Ours | None:
+            async with turn:
+                try:
+                    ours = None if event.get("account") else await self._teller.whose(event)
+                except ProviderUnavailable as error:
+                    unanswered.append(error)
+                    return None
+            if ours is None:
+                self._ignore(event["id"])
+            return ours
+
+        concerned: dict[Ours, list[tuple[str, str]]] = {}
+        for event, ours in zip(fresh, await asyncio.gather(*map(whose, fresh)), strict=True):
+            if ours is not None and ours.workspace_id in workspaces:
+                concerned.setdefault(ours, []).append((event["id"], event["type"]))
+
+        async def look(ours: Ours, told: list[tuple[str, str]]) -> None:
+            async with turn:
+                await self._look(ours, told)
+
+        done = await asyncio.gather(*(look(*each) for each in concerned.items()), return_exceptions=True)
+        failed = [*unanswered, *(each for each in done if isinstance(each, BaseException))]
+        if failed:  # the others are done and kept; this slice is read again for those alone
+            raise failed[0]
+        return sum(map(len, concerned.values()))
+
+    async def _look(self, ours: Ours, told: list[tuple[str, str]]) -> None:
+        try:
+            await self._teller.act(ours, told[-1][0])
+        except Exception as error:
+            if isinstance(error, ProviderUnavailable) or is_unavailable(error):
+                raise
+            # One order that cannot be settled keeps no other from its own: an operator is told, and the list goes on.
+            logger.exception("%s of Stripe cannot be acted upon", told[-1][0])
+            await self._teller.tell_failed(ours, told[-1][0], type(error).__name__)
+        await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
+
+    async def _listed(self, since: datetime, until: datetime | None) -> AsyncIterator[Json]:
+        created = {"gte": int(since.timestamp())}
+        if until is not None:
+            created["lt"] = int(until.timestamp())
+        asked = {"types": list(LISTED), "created": created}
+        events = self._asker.pages(lambda page: self._asker.v1.events.list_async({**asked, **page}), {}, most=1_000)
+        async for event in events:
+            # Of a whole page of events only this is kept: an hour may have many.
+            item = event["data"]["object"]
+            kept = {name: item.get(name) for name in ("id", "object", "metadata", "payment_intent", "customer")}
+            data = {"object": kept, "previous_attributes": event["data"].get("previous_attributes")}
+            yield {"id": event["id"], "type": event["type"], "account": event.get("account"), "data": data}
+
+    def _ignore(self, event_id: str) -> None:
+        self._ignored[event_id] = None
+        while len(self._ignored) > _FORGOTTEN:
+            del self._ignored[next(iter(self._ignored))]

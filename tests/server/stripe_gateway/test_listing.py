@@ -1,0 +1,185 @@
+"""Stripe's own list of events: read from where it was left, by one of all processes, whatever breaks off in between."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from credits.db import Database
+from credits.recharge.provider import ProviderUnavailable
+from credits.recharge.told import advance_list, claim_list, count_open, keep_told, told_before
+from credits.workspaces import ensure_workspace
+from server.stripe_gateway.asking import Asker
+from server.stripe_gateway.listing import FIRST, EventList
+from server.stripe_gateway.telling import Teller
+from tests.harness.stripe.handle import TEST_KEY
+
+NOW = datetime.now(UTC)
+EVERY = timedelta(seconds=20)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = await Database.connect(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def workspace(database: Database) -> int:
+    return (await ensure_workspace(database, "shop", test_mode=True, now=NOW)).id
+
+
+class Looking:
+    """Who is asked to look; `fails` says at whom it fails, and how."""
+
+    def __init__(self) -> None:
+        self.looked: list[Any] = []
+        self.reported: list[Any] = []
+        self.fails: dict[Any, Exception] = {}
+
+    async def look(self, workspace_id: int, place: Any) -> Any:
+        if place in self.fails:
+            raise self.fails[place]
+        self.looked.append(place)
+        return object()
+
+    async def report(self, workspace_id: int, issue: Any, place: Any = None) -> None:
+        self.reported.append(issue.kind)
+
+    async def refresh(self, workspace_id: int, customer_id: int) -> None:
+        self.looked.append(customer_id)
+
+
+class Shop:
+    """An event list upon the fake, at a clock that tests move."""
+
+    def __init__(self, database: Database, fake: Any, workspace_id: int) -> None:
+        self.fake, self.workspace_id = fake, workspace_id
+        self.now = datetime.now(UTC)
+        self.looking = Looking()
+        self.asker = Asker(TEST_KEY, fake.url, patience_s=3.0)
+        teller = Teller(
+            database,
+            self.looking,
+            self.asker,
+            refresh=self.looking.refresh,
+            live=False,
+            real_now=lambda: self.now,  # type: ignore[arg-type]
+        )
+        self.events = EventList(database, self.asker, teller, every=EVERY, real_now=lambda: self.now)
+
+    async def pay(self, order: str, **metadata: str) -> Any:
+        named = {
+            "scrip_workspace": str(self.workspace_id),
+            "scrip_top_up": order,
+            "scrip_customer": "cus_1",
+            **metadata,
+        }
+        asked = {"amount": 700, "currency": "usd", "confirm": True, "payment_method": "pm_card_visa", "metadata": named}
+        return await self.fake.client().v1.payment_intents.create_async(asked)
+
+    async def read_later(self) -> int:
+        """A round later."""
+        self.now += EVERY
+        return await self.events.read()
+
+
+@pytest.fixture
+async def shop(database: Database, own_fake: Any, workspace: int) -> AsyncIterator[Shop]:
+    opened = Shop(database, own_fake, workspace)
+    yield opened
+    await opened.asker.close()
+
+
+async def test_each_event_is_acted_upon_once_and_each_order_looked_at_once_a_round(shop):
+    await shop.pay("top_1_1")
+    intent = await shop.pay("top_1_2")
+    shop.fake.refund(intent.latest_charge, 100)
+    shop.fake.dispute(intent.latest_charge, 100)
+    assert await shop.events.read() == 4
+    assert shop.looking.looked == [(1, 1), (1, 2)]
+    assert await shop.read_later() == 0
+    await shop.pay("top_1_3")
+    assert await shop.read_later() == 1
+    assert shop.looking.looked == [(1, 1), (1, 2), (1, 3)]
+
+
+async def test_a_workspace_begins_three_days_ago(shop):
+    await shop.pay("top_1_1")
+    shop.fake.advance(4 * 86400)
+    shop.now += timedelta(days=4)
+    await shop.pay("top_1_2")
+    assert await shop.events.read() == 1
+    assert shop.looking.looked == [(1, 2)]
+    assert timedelta(days=3) == FIRST
+
+
+async def test_days_of_being_away_are_read_in_order_slice_by_slice(shop):
+    await shop.events.read()
+    for number in range(1, 6):
+        await shop.pay(f"top_1_{number}")
+        shop.fake.advance(5 * 3600)
+        shop.now += timedelta(hours=5)
+    assert await shop.events.read() == 5
+    assert shop.looking.looked == [(1, number) for number in range(1, 6)]
+
+
+async def test_more_than_a_page_is_read_to_its_end(shop):
+    for number in range(1, 106):
+        await shop.pay("top_1_1" if number < 105 else "top_1_2")
+    assert await shop.events.read() == 105
+    assert shop.looking.looked == [(1, 1), (1, 2)]
+
+
+async def test_what_stripe_does_not_answer_is_read_again_and_the_rest_is_done(shop):
+    for number in (1, 2, 3):
+        await shop.pay(f"top_1_{number}")
+    shop.looking.fails[(1, 2)] = ProviderUnavailable("not now")
+    with pytest.raises(ProviderUnavailable):
+        await shop.events.read()
+    assert sorted(shop.looking.looked) == [(1, 1), (1, 3)]
+    shop.looking.fails.clear()
+    assert await shop.read_later() == 1
+    assert sorted(shop.looking.looked) == [(1, 1), (1, 2), (1, 3)]
+
+
+async def test_an_order_that_cannot_be_settled_keeps_no_other_from_its_own(shop):
+    for number in (1, 2):
+        await shop.pay(f"top_1_{number}")
+    shop.looking.fails[(1, 1)] = ZeroDivisionError()
+    await shop.events.read()
+    assert (shop.looking.looked, shop.looking.reported) == ([(1, 2)], ["EVENT_FAILED"])
+    assert await shop.read_later() == 0
+
+
+async def test_what_is_nobodys_here_is_passed_over(shop):
+    await shop.pay("top_1_1", scrip_workspace="9999")
+    intent = await shop.pay("top_1_2", scrip_workspace="", scrip_top_up="")
+    shop.fake.refund(intent.latest_charge, 100)
+    assert await shop.events.read() == 0
+    calls = shop.fake.counters()["calls"]["payment_intents.retrieve"]
+    await shop.read_later()
+    assert shop.fake.counters()["calls"]["payment_intents.retrieve"] == calls  # it is remembered
+
+
+async def test_one_process_reads_at_a_time_and_another_goes_on_where_it_died(database, workspace):
+    first = await claim_list(database, workspace, "stripe", NOW, every=EVERY, first="100")
+    assert first == "100"
+    assert await claim_list(database, workspace, "stripe", NOW + timedelta(seconds=19), every=EVERY, first="0") is None
+    await advance_list(database, workspace, "stripe", "200", NOW + timedelta(seconds=10))
+    assert await claim_list(database, workspace, "stripe", NOW + timedelta(seconds=29), every=EVERY, first="0") is None
+    assert await claim_list(database, workspace, "stripe", NOW + timedelta(seconds=30), every=EVERY, first="0") == "200"
+    # A clock that was an hour ahead, and has been put right, stops nobody.
+    assert await claim_list(database, workspace, "stripe", NOW - timedelta(hours=1), every=EVERY, first="0") == "200"
+
+
+async def test_an_event_is_told_once_for_ever_and_by_workspace(database, workspace):
+    other = (await ensure_workspace(database, "other", test_mode=True, now=NOW)).id
+    await keep_told(database, workspace, "stripe", [("evt_1", "a"), ("evt_2", "b")], NOW)
+    await keep_told(database, workspace, "stripe", [("evt_1", "again")], NOW)
+    assert await told_before(database, workspace, "stripe", ["evt_1", "evt_3"]) == {"evt_1"}
+    assert await told_before(database, other, "stripe", ["evt_1"]) == set()
+    assert await told_before(database, workspace, "stripe", []) == set()
+    assert await count_open(database, workspace) == 0
