@@ -2,23 +2,23 @@
 
 import calendar
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from credits.amount import from_micro, plain_micro, to_micro
-from credits.errors import IdempotencyConflict, InsufficientCredits
-from credits.posting.commands import Burn, GiveGrant, Spend
-from credits.posting.outcomes import Burned, Granted
+from credits.amount import plain
+from credits.posting.commands import GiveGrant
+from credits.posting.corrections import GrantId, VoidGrant
+from credits.posting.outcomes import Granted
 from server.demo_requests import answer_json, read_body, read_key
 from server.demo_stage import Stage
-from server.demo_traffic import available
-from server.demo_world import CREDIT_TYPE, LEVELS, STUDIO, YOU
+from server.demo_traffic import account_of
+from server.demo_world import CREDIT_TYPE, LEVELS, STUDIO
 
-_ATTEMPTS = 3
-_GIFT_LASTS = timedelta(days=3)
+_GIFT_LASTS = timedelta(days=30)
 _NOTE = "the demo's button"
 
 
@@ -40,27 +40,36 @@ class Controls:
         return await self._told()
 
     async def level(self, request: Request) -> Response:
-        """Burns down to the level, or grants up to it."""
+        """Leaves so many credits: grants them, and ends every other grant. None of it is usage, which goes on as it was."""
         body = await read_body(request)
         key, wanted = read_key(body), LEVELS.get(str(body.get("level")))
         if wanted is None:
             raise HTTPException(400, f"level is one of {', '.join(LEVELS)}")
         demo = self._stage.demo
-        for _ in range(_ATTEMPTS):  # the team may burn between our look and our burn
-            command = await self._towards(to_micro(wanted), key)
-            if command is None:
+        async with demo.services.reader.page(demo.workspace_id) as page:
+            account = await account_of(page, demo)
+            now = page.workspace.now
+        if account is None:
+            raise HTTPException(409, "the studio has no account")
+        live = list(account.burnable())
+        if wanted > 0:
+            given = await demo.services.writer.post(demo.workspace_id, self._gift(wanted, key, now))
+            if not isinstance(given, Granted):
+                raise HTTPException(409, "the level could not be reached")
+            if given.replayed:  # it happened, and the answer was lost
                 return answer_json({})
-            match await demo.services.writer.post(demo.workspace_id, command):
-                case Burned(entry=entry):
-                    return answer_json({"burned": plain_micro(-entry.amount)})
-                case Granted(grant=grant):
-                    return answer_json({"granted": plain_micro(grant.amount)})
-                case IdempotencyConflict():  # it happened, and the answer was lost
-                    return answer_json({})
-                case InsufficientCredits():
-                    continue
-            break
-        raise HTTPException(409, "the level could not be reached")
+        ending = [
+            VoidGrant(
+                grant=GrantId(account.customer_id, account.credit_type_id, grant.number),
+                reason="OTHER",
+                note=_NOTE,
+                key=f"{key}-{grant.number}",
+                actor_id=demo.actor_id,
+            )
+            for grant in live
+        ]
+        await demo.services.writer.post_many(demo.workspace_id, ending)
+        return answer_json({"left": plain(wanted)})
 
     async def clock(self, request: Request) -> Response:
         """A month on, by way of the first of the next one: there the plan's credits are given."""
@@ -89,22 +98,10 @@ class Controls:
         told = {"workspace": demo.workspace_name, "now": now.isoformat(), "teamRests": self._stage.team_rests}
         return answer_json(told)
 
-    async def _towards(self, level_micro: int, key: str) -> Burn | GiveGrant | None:
-        """What brings the balance to the level; None where it is there."""
-        demo = self._stage.demo
-        async with demo.services.reader.page(demo.workspace_id) as page:
-            left_micro = await available(page, demo)
-            now = page.workspace.now
-        amount = from_micro(abs(level_micro - left_micro))
-        if left_micro > level_micro:
-            spend = Spend(credit_type=CREDIT_TYPE, amount=amount, member=YOU)
-            return Burn(STUDIO.key, spend, key, demo.actor_id, note=_NOTE)
-        if left_micro < level_micro:
-            ends = now.replace(hour=0, minute=0, second=0, microsecond=0) + _GIFT_LASTS
-            return GiveGrant(
-                STUDIO.key, CREDIT_TYPE, amount, "PROMOTION", key, demo.actor_id, note=_NOTE, expires_at=ends
-            )
-        return None
+    def _gift(self, amount: Decimal, key: str, now: datetime) -> GiveGrant:
+        ends = now.replace(hour=0, minute=0, second=0, microsecond=0) + _GIFT_LASTS
+        actor_id = self._stage.demo.actor_id
+        return GiveGrant(STUDIO.key, CREDIT_TYPE, amount, "PROMOTION", key, actor_id, note=_NOTE, expires_at=ends)
 
 
 def a_month_on(now: datetime) -> tuple[datetime, datetime]:

@@ -85,6 +85,7 @@ class Host:
     async def prices(self, _: Request) -> Response:
         """What each act on the page costs now, what would be left after it, and whether it may happen."""
         found: dict[str, Any] = {}
+        left = "0"
         demo = self._stage.demo
         async with demo.services.reader.page(demo.workspace_id) as page:
             for name, spend in _offered().items():
@@ -94,7 +95,8 @@ class Host:
                     after = plain_micro(balance.available - decision.cost_micro)
                     cost = plain_micro(decision.cost_micro)
                     found[name] = {"cost": cost, "after": after, "allowed": decision.allowed}
-        return answer_json({"prices": found})
+                    left = plain_micro(balance.available)
+        return answer_json({"prices": found, "available": left})
 
     async def activity(self, _: Request) -> Response:
         """The newest entries of the studio's ledger."""

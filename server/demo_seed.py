@@ -7,6 +7,8 @@ the one that is shown.
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,15 +19,16 @@ from credits.catalog.apply import apply
 from credits.customers.customers import Customer, lock_customer, upsert_customer
 from credits.customers.cutoff import set_late_cutoff
 from credits.customers.members import upsert_member
-from credits.db import Database
+from credits.db import Database, bare
 from credits.errors import Refusal
 from credits.posting.commands import GiveGrant, TakeEvent
 from credits.posting.outcomes import EventOutcome, EventTaken
+from credits.recharge.rules import RuleWish, read_rule, set_rule
 from credits.usage.ingest import read_events
 from credits.workspaces import WorkspaceName, ensure_workspace, list_workspaces
 from schema.context import Services
 from server.demo_history import CUTOFF, grants_of, past_events
-from server.demo_world import BACKEND, CATALOG, FAMILY_NAMES, OTHERS, STUDIO, WORKSPACE, Studio
+from server.demo_world import BACKEND, CATALOG, CREDIT_TYPE, FAMILY_NAMES, OTHERS, STUDIO, WORKSPACE, Studio
 from server.operator_error import OperatorError
 
 _NUMBERED = re.compile(rf"{WORKSPACE}(?:-(\d+))?")
@@ -75,6 +78,7 @@ async def seed(services: Services, *, another: bool = False) -> Demo:
             await _customer(page.connection, workspace.id, studio, now)
     demo = Demo(services, workspace.id, workspace.name, actor_id, customer)
     await give_grants(demo, with_past=True)
+    await _rule(demo)
     return demo
 
 
@@ -88,10 +92,12 @@ async def give_grants(demo: Demo, *, with_past: bool = False) -> None:
     ]
     if with_past:
         commands += [(event.time or now, event) for event in await read_events(past_events(opened))]
-    commands.sort(key=lambda each: each[0])  # in order of time nothing has to be laid anew
-    for answer in await demo.services.writer.post_many(demo.workspace_id, [command for _, command in commands]):
-        if isinstance(answer, Refusal) or (isinstance(answer, EventTaken) and answer.outcome not in _TAKEN):
-            raise TypeError(f"something of the demo is refused: {answer}")
+    commands.sort(key=lambda each: each[0])
+    # In order of time nothing has to be laid anew. The writer takes events by themselves, so each kind waits for the other.
+    for _, run in groupby(commands, key=lambda each: isinstance(each[1], TakeEvent)):
+        for answer in await demo.services.writer.post_many(demo.workspace_id, [command for _, command in run]):
+            if isinstance(answer, Refusal) or (isinstance(answer, EventTaken) and answer.outcome not in _TAKEN):
+                raise TypeError(f"something of the demo is refused: {answer}")
 
 
 _TAKEN = (EventOutcome.BURNED, EventOutcome.DUPLICATE)
@@ -134,3 +140,23 @@ async def _team(connection: AsyncConnection, workspace_id: int, customer: Custom
     reach = await set_late_cutoff(connection, CUTOFF, customer.key)
     if isinstance(reach, Refusal):
         raise TypeError(f"the demo's cutoff is refused: {reach}")
+
+
+async def _rule(demo: Demo) -> None:
+    """Auto-recharge as the studio has thought of it, and not yet switched on; what somebody has set since stays."""
+    wish = RuleWish(
+        credit_type=CREDIT_TYPE,
+        enabled=False,
+        threshold=Decimal(100),
+        bundle="sketchbook",
+        target=None,
+        cap_amount=Decimal("120.00"),
+        cap_currency="USD",
+    )
+    async with demo.services.reader.changing(demo.workspace_id) as page:
+        credit_type = page.catalog.credit_type_by_key(CREDIT_TYPE)
+        if credit_type is None or await read_rule(await bare(page.connection), demo.customer.id, credit_type.id) is not None:
+            return
+        made = await set_rule(page, demo.customer, wish, actor_id=demo.actor_id)
+    if isinstance(made, Refusal):
+        raise TypeError(f"the demo's rule is refused: {made}")

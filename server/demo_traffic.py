@@ -16,6 +16,7 @@ from typing import Any
 
 from credits.amount import MICRO
 from credits.errors import Unavailable
+from credits.ledger.account import Account
 from credits.posting.reader import Page
 from credits.usage.ingest import ingest, read_events
 from server.demo_history import usage_event
@@ -110,13 +111,13 @@ async def _send(demo: Demo, events: list[dict[str, Any]]) -> None:
 async def _available(demo: Demo) -> int:
     """The studio's available micro-credits."""
     async with demo.services.reader.page(demo.workspace_id) as page:
-        return await available(page, demo)
-
-
-async def available(page: Page, demo: Demo) -> int:
-    """The same, on a page that is open."""
-    credit_type = page.catalog.credit_type_by_key(CREDIT_TYPE)
-    account = (
-        None if credit_type is None else (await page.accounts(demo.customer)).get((demo.customer.id, credit_type.id))
-    )
+        account = await account_of(page, demo)
     return 0 if account is None else account.available
+
+
+async def account_of(page: Page, demo: Demo) -> Account | None:
+    """The studio's account, on a page that is open."""
+    credit_type = page.catalog.credit_type_by_key(CREDIT_TYPE)
+    if credit_type is None:
+        return None
+    return (await page.accounts(demo.customer)).get((demo.customer.id, credit_type.id))

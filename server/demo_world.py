@@ -37,15 +37,14 @@ def _rate(feature: str, per_unit: str, **match: str) -> dict[str, Any]:
     return {"feature": feature, "creditType": CREDIT_TYPE, "perUnit": per_unit, **({"match": match} if match else {})}
 
 
-def _bundle(key: str, amount: str, price: str, **more: str) -> dict[str, Any]:
-    name = f"{int(amount):,} credits"
+def _bundle(key: str, name: str, amount: str, price: str, **more: str) -> dict[str, Any]:
     money = {"amount": price, "currency": "USD"}
     return {"key": key, "name": name, "creditType": CREDIT_TYPE, "credits": amount, "price": money, **more}
 
 
 CATALOG: dict[str, Any] = {
     "creditTypes": [
-        {"key": CREDIT_TYPE, "name": "Studio credits", "unitSingular": "credit", "unitPlural": "credits", "scale": 1}
+        {"key": CREDIT_TYPE, "name": "Credits", "unitSingular": "credit", "unitPlural": "credits", "scale": 1}
     ],
     "features": [
         _feature("posters", "Posters", "plates", "plate"),
@@ -69,9 +68,9 @@ CATALOG: dict[str, Any] = {
         }
     ],
     "bundles": [
-        _bundle("ai-200", "200", "12.00", expiresAfter="P1Y"),
-        _bundle("ai-800", "800", "36.00", expiresAfter="P1Y"),
-        _bundle("ai-4000", "4000", "160.00", bonus="400", expiresAfter="P1Y"),
+        _bundle("sketchbook", "Sketchbook", "200", "12.00", expiresAfter="P1Y"),
+        _bundle("portfolio", "Portfolio", "1200", "60.00", expiresAfter="P1Y"),
+        _bundle("edition", "Edition", "5000", "200.00", bonus="500", expiresAfter="P1Y"),
     ],
 }
 

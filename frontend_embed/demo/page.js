@@ -2,7 +2,7 @@
 import { $, credits, tag } from "./backend.js";
 import "./panel.js";
 import { readActivity, readPrices, say } from "./press.js";
-import { notify } from "./views.js";
+import "./views.js";
 
 function readAll() {
   readActivity();
@@ -15,9 +15,6 @@ document.addEventListener("visibilitychange", readAll);
 /** Where the press stands still for want of credits, its own words say that it goes on. */
 $("gate-top-up").addEventListener("scrip-top-up-done", ({ detail }) => {
   say(tag("strong", `+${credits(detail.credits)}`), tag("br"), "Thank you. The press is ready.");
-});
-$("auto").addEventListener("scrip-recharge-change", ({ detail }) => {
-  notify(detail.enabled ? "Auto-recharge is being saved." : "Auto-recharge is being switched off.");
 });
 
 for (const button of document.querySelectorAll("[data-by]")) {

@@ -105,9 +105,8 @@ async function press(text, work) {
 for (const button of panel.querySelectorAll("[data-level]")) {
   button.addEventListener("click", () =>
     press("A moment…", async () => {
-      const { granted, burned } = await once("level", { level: button.dataset.level });
-      if (granted) return `Granted ${credits(granted)}.`;
-      return burned ? `Burned ${credits(burned)}.` : "It is there already.";
+      const { left } = await once("level", { level: button.dataset.level });
+      return left === "0" ? "Every grant has ended." : `${credits(left ?? "20")} left: the other grants have ended.`;
     }),
   );
 }

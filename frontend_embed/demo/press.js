@@ -13,6 +13,7 @@ const gate = $("gate");
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
 
 let prices = {};
+let available = "0";
 let onBed = { scene: $("scene").value, inks: "three", sheet: "poster", seed: 11, palette: 0 };
 let isBusy = false;
 
@@ -30,7 +31,7 @@ function showPrices() {
   if (!print) return;
   const isEnough = !print.after.startsWith("-");
   $("leaves").textContent = isEnough ? `Leaves ${credits(print.after)}` : "\u00a0";
-  if (!isEnough) $("short").textContent = `It takes ${number(print.cost)}: ${number(print.after.slice(1))} more than there are.`;
+  if (!isEnough) $("short").textContent = `It takes ${number(print.cost)}; ${left(available)} left.`;
 }
 
 let isPricing = false;
@@ -40,7 +41,7 @@ export async function readPrices() {
   if (isPricing) return;
   isPricing = true;
   try {
-    ({ prices } = await ask("prices"));
+    ({ prices, available } = await ask("prices"));
     showPrices();
   } catch {
     // The next change asks again.
@@ -88,11 +89,12 @@ function sayCost({ cost, after, feature, quantity, unit, perUnit }) {
   say(tag("strong", `−${credits(cost)}`), ` for ${feature.toLowerCase()}`, tag("br"), line);
 }
 
+const isNone = (amount) => amount.startsWith("-") || amount === "0";
+const left = (amount) => (isNone(amount) ? "none are" : `${number(amount)} ${amount === "1" ? "is" : "are"}`);
+
 function sayDry({ needed, available }) {
   const words = tag("p");
-  const isNone = available.startsWith("-") || available === "0";
-  const left = isNone ? "none are" : `${number(available)} ${available === "1" ? "is" : "are"}`;
-  words.append(tag("strong", "Not enough credits"), `This takes ${number(needed)}; ${left} left.`);
+  words.append(tag("strong", "Not enough credits"), `This takes ${number(needed)}; ${left(available)} left.`);
   const buy = tag("a", "Buy credits", "small");
   buy.href = "/demo/billing#buy";
   buy.dataset.view = "";
