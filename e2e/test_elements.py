@@ -40,7 +40,7 @@ class _Answer(BaseHTTPRequestHandler):
     server: Pages
 
     def do_GET(self) -> None:
-        found = self.path == "/"
+        found = self.path.partition("?")[0] == "/"
         self.send_response(200 if found else 204)
         self.send_header("content-type", "text/html; charset=utf-8")
         self.send_header("content-security-policy", self.server.policy)
