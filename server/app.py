@@ -145,6 +145,7 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
         mint_token=minter(settings.secret_key),
         pepper=settings.secret_key,
         report=prover.report,
+        watch_config=hub.subscribe_config,
         watch_disputes=hub.subscribe_disputes,
         publish_dispute=hub.publish_dispute,
         dispute_sla=settings.dispute_sla,

@@ -6,8 +6,8 @@ by the next look at the order. What an attempt does to its rule is written with 
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from credits.catalog.values import Bundle
 from credits.customers.customers import Customer, lock_customer
@@ -42,7 +42,17 @@ logger = logging.getLogger(__name__)
 CAPPED = "monthly_cap"  # the decline code of an attempt that nobody was asked to pay for
 CONFIRM_WITHIN = timedelta(hours=23)  # a day is what providers keep such a payment for
 
+_COMMITS_WITHIN = timedelta(minutes=1)  # from when a rule is set until others can read it
+
 Account = tuple[int, int]  # customer, credit type
+
+
+@dataclass(slots=True)
+class Ruled:
+    """Accounts that a rule watches, as far as they were read; `since` is when whatever may be missing was set."""
+
+    accounts: set[Account] = field(default_factory=set)
+    since: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Recharger:
@@ -72,11 +82,16 @@ class Recharger:
         told = await self._cashier.send(workspace_id, attempt.place)
         return attempt if isinstance(told, Refusal) else told
 
-    async def ruled(self, workspace_id: int) -> set[Account]:
-        """Accounts that a rule watches."""
+    async def ruled(self, workspace_id: int, known: Ruled) -> Ruled:
+        """Accounts that a rule watches: what is `known` of them, and what was set since, in the same object. Of many rules
+        only those are read that somebody has set; one that is missed, because its commit took very long, is the sweep's."""
         async with self._reader.page(workspace_id) as page:
-            rows = await (await bare(page.connection)).fetch(statements.FIND_RULED, workspace_id)
-        return {(row["customer_id"], row["credit_type_id"]) for row in rows}
+            rows = await (await bare(page.connection)).fetch(statements.FIND_RULED, workspace_id, known.since)
+        for row in rows:
+            change = known.accounts.add if row["enabled"] else known.accounts.discard
+            change((row["customer_id"], row["credit_type_id"]))
+            known.since = max(known.since, row["changed_at"] - _COMMITS_WITHIN)
+        return known
 
     async def below(self, workspace_id: int, first: int, of: Collection[Account] | None = None) -> list[Account]:
         """Accounts whose rule has to buy, as it seems without a lock: of the workspace, or `of` these alone."""

@@ -14,7 +14,7 @@ from credits.webhooks.signing import secret_of
 from credits.workspaces import ensure_workspace
 from tests.credits.posting.till import Till, open_till
 from tests.credits.webhooks.conftest import PEPPER, Desk
-from tests.credits.webhooks.test_lanes import Worker, log
+from tests.credits.webhooks.test_webhook_lanes import Worker, log
 
 DAY = timedelta(days=1)
 

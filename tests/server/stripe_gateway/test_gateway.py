@@ -5,6 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from credits.recharge.provider import ProviderUnavailable
+from server.stripe_gateway.asking import Asker
+from server.stripe_gateway.gateway import StripeGateway
 from tests.server.stripe_gateway.conftest import a_payer, an_order, gateway_to, saved_card
 from tests.server.stripe_gateway.looking import get, known, money, objects
 
@@ -147,6 +150,19 @@ async def test_what_was_paid_stays_so_when_it_is_canceled(fake, gateway):
     fake.pay(started.session)
     canceled = await gateway.cancel(known(order, started))
     assert (canceled.state, canceled.paid) == ("SUCCEEDED", 1000)
+
+
+async def test_real_money_is_told_from_play_money(fake):
+    """S11: what a live key has made is of the live mode; a test key concludes nothing from not finding it."""
+    live = StripeGateway(Asker("sk_live_0123456789", fake.url), live=True, done_url="https://scrip.example/")
+    playing = gateway_to(fake)
+    order = an_order()
+    started = await live.start(order)
+    assert (started.live, live.live, playing.live) == (True, True, False)
+    with pytest.raises(ProviderUnavailable, match="another account or mode"):
+        await playing.read(known(order, started))
+    for each in (live, playing):
+        await each.close()
 
 
 # ─── an element ──────────────────────────────────────────────────────────────────────────────────────────
