@@ -346,7 +346,12 @@ async def test_a_gate_opens_by_itself_when_credits_arrive(shop: Shop):
     await shop.leave("out")
     await expect(shop.page.locator("#out")).to_be_visible(timeout=SOON_MS)
     await shop.ledger.must(
-        "grantCredits", customer=STUDIO, creditType="ai", amount="50", source="PROMOTION", idempotencyKey=str(time.time())
+        "grantCredits",
+        customer=STUDIO,
+        creditType="ai",
+        amount="50",
+        source="PROMOTION",
+        idempotencyKey=str(time.time()),
     )
     await expect(shop.page.locator("#pull")).to_be_visible(timeout=SOON_MS)
     await expect(shop.page.locator("#leaves")).to_have_text("Leaves 35.6 credits", timeout=SOON_MS)
@@ -422,6 +427,6 @@ async def _is_equal(shop: Shop, available: str) -> bool:
 
 async def _is_off(shop: Shop) -> bool:
     found = await shop.ledger.ask(
-        "query ($key: String!) { customer(key: $key) { recharge(creditType: \"ai\") { enabled } } }", key=STUDIO
+        'query ($key: String!) { customer(key: $key) { recharge(creditType: "ai") { enabled } } }', key=STUDIO
     )
     return not found["customer"]["recharge"]["enabled"]

@@ -132,9 +132,7 @@ async def _team(connection: AsyncConnection, workspace_id: int, customer: Custom
     """The studio's people by name, and its history as far back as it may be told."""
     await lock_customer(connection, customer.id)
     for key, name in FAMILY_NAMES.items():
-        made = await upsert_member(
-            connection, customer.id, key, {"name": name}, workspace_id=workspace_id, now=now
-        )
+        made = await upsert_member(connection, customer.id, key, {"name": name}, workspace_id=workspace_id, now=now)
         if isinstance(made, Refusal):
             raise TypeError(f"a member of the demo is refused: {made}")
     reach = await set_late_cutoff(connection, CUTOFF, customer.key)
@@ -155,7 +153,10 @@ async def _rule(demo: Demo) -> None:
     )
     async with demo.services.reader.changing(demo.workspace_id) as page:
         credit_type = page.catalog.credit_type_by_key(CREDIT_TYPE)
-        if credit_type is None or await read_rule(await bare(page.connection), demo.customer.id, credit_type.id) is not None:
+        if (
+            credit_type is None
+            or await read_rule(await bare(page.connection), demo.customer.id, credit_type.id) is not None
+        ):
             return
         made = await set_rule(page, demo.customer, wish, actor_id=demo.actor_id)
     if isinstance(made, Refusal):
