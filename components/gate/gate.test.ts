@@ -139,6 +139,24 @@ describe("when it changes", () => {
     expect(seen(mounted)).toBe("Not enough credits");
   });
 
+  it("until another question is answered, what was shown stays", async () => {
+    const mounted = await gate();
+    const http = mounted.fake.http.bind(mounted.fake);
+    let seenMeanwhile = "";
+    mounted.fake.http = (...given) => {
+      seenMeanwhile = seen(mounted);
+      return http(...given);
+    };
+    mounted.fake.decision = blocked;
+    mounted.shown.element.setAttribute("quantity", "1000");
+    await settle();
+    expect(seenMeanwhile).toBe("Generate");
+    expect(told(mounted)).toEqual([
+      { allowed: true, reason: null },
+      { allowed: false, reason: "INSUFFICIENT_CREDITS" },
+    ]);
+  });
+
   it("many gates of a page are one request and one socket", async () => {
     const page = await gate(free, { content: "" });
     const before = page.fake.requests.length;

@@ -191,12 +191,16 @@ def suffering(attempts: int) -> Changed:
 
     async def suffer(runs: Runs, was: TopUp, after: TopUp) -> None:
         paid = after.is_paid and not was.is_paid  # also what had failed, and was paid after all
-        if not after.automatic or not (paid or (was.is_open and not after.is_open)):
+        contested = after.status == "DISPUTED" and was.status != "DISPUTED"
+        if not contested and (not after.automatic or not (paid or (was.is_open and not after.is_open))):
             return
         rule = await read_rule(runs, after.customer_id, after.credit_type_id)
         if rule is None:
             return
-        if paid:
+        if contested:  # whoever takes money back at the bank is not charged for what is missing then
+            if rule.suspended_at is None:
+                await suffered(runs, after.workspace_id, rule, ailing(rule, settle.CONTESTED, after.changed_at))
+        elif paid:
             await store_suffered(runs, resumed(rule))
         elif await _says_something(runs, after):
             why = after.failure or "it was not confirmed"

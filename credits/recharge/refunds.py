@@ -83,12 +83,12 @@ async def ask(
     return asked, kept[-1]
 
 
-async def give_up(page: Page, place: Place, number: int, *, telling: booking.Telling) -> None:
-    """The provider would not: the refund has failed, unless its truth says otherwise."""
-    await page.connection.scalar(statements.lock_customer(place[0]))
+async def give_up(page: Page, refund: KeptPayback, *, telling: booking.Telling) -> None:
+    """The provider would not, or was not reached in time: the refund has failed, unless its truth says otherwise."""
+    await page.connection.scalar(statements.lock_customer(refund.customer_id))
     runs = await bare(page.connection)
-    found = await booking.read(runs, place)
-    payback = None if found is None else next((each for each in found[1] if each.number == number), None)
+    found = await booking.read(runs, refund.of)
+    payback = None if found is None else next((each for each in found[1] if each.number == refund.number), None)
     if found is not None and payback is not None and payback.status == "ASKED":
         step = Step(found[0], payback=replace(payback, status="FAILED"))
         await booking.write(runs, *found, step, telling)

@@ -67,10 +67,11 @@ UPDATE top_ups t SET look_at = $3
 RETURNING t.customer_id, t.number
 """
 
-# know_payer -- By what id the provider knows the customer: the first one that was told.
+# know_payer -- By what id the provider knows the customer: the first one that was told, or that took the place of $4.
 KNOW_PAYER = """
-INSERT INTO payment_customers (customer_id, provider, workspace_id, provider_id) VALUES ($1, $2, scrip_workspace(), $3)
-ON CONFLICT DO NOTHING
+INSERT INTO payment_customers AS known (customer_id, provider, workspace_id, provider_id)
+VALUES ($1, $2, scrip_workspace(), $3)
+ON CONFLICT (customer_id, provider) DO UPDATE SET provider_id = excluded.provider_id WHERE known.provider_id = $4
 """
 
 # read_rule -- A recharge rule; under the customer's lock where something is decided by it.

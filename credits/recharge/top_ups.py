@@ -67,6 +67,11 @@ class TopUp:
         return self.status in OPEN
 
     @property
+    def is_known(self) -> bool:
+        """The provider has told of it."""
+        return self.session is not None or self.payment is not None
+
+    @property
     def is_paid(self) -> bool:
         return self.grant_number is not None
 
@@ -106,6 +111,11 @@ class KeptPayback:
     fingerprint: int | None = None
     created_at: datetime | None = None
     settled_at: datetime | None = None
+
+    @property
+    def of(self) -> Place:
+        """Of which top-up."""
+        return self.customer_id, self.top_up
 
     @property
     def id(self) -> str:

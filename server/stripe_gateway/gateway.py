@@ -100,10 +100,12 @@ class StripeGateway:
 
     # ─── orders ──────────────────────────────────────────────────────────────────────────────────────────
     async def start(self, order: Order) -> Payment:
+        _must_be_countable(order)
         async with within(VERB_S):
             return await self._start(order)
 
     async def charge(self, order: Order) -> Payment:
+        _must_be_countable(order)
         async with within(VERB_S):
             return await self._charge(order)
 
@@ -234,6 +236,11 @@ class StripeGateway:
 
     async def _make(self, request: _Request, key: str) -> Json:
         return await self.asker.ask(lambda: request(self.asker.v1, {"idempotency_key": key}))
+
+
+def _must_be_countable(order: Order) -> None:
+    if order.currency in params.COUNTED_OTHERWISE:
+        raise ProviderRefused(f"Stripe counts {order.currency} in another unit; sell in another currency")
 
 
 def _with_ids(order: Order, session: str | None, payment: str | None) -> Order:

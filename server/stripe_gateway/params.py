@@ -63,6 +63,10 @@ _LOCALES = frozenset(
     ]
 )
 
+# What Stripe counts otherwise than in ISO 4217's smallest unit: ariary whole, shillings in hundredths that there are none of.
+# In our unit, Stripe would take a hundred times the price, or a hundredth of it: https://docs.stripe.com/currencies
+COUNTED_OTHERWISE = frozenset({"MGA", "UGX"})
+
 
 def customer_id_of(payer: Payer) -> str:
     """Our public id of the customer."""
