@@ -166,8 +166,8 @@ class PaymentIssue:
     at: datetime
     kind: str = strawberry.field(
         description=(
-            "AMOUNT, CURRENCY, CUSTOMER, MODE, ACCOUNT, ORDER, PROVIDER, PAID_TWICE, PAID_BACK_TOO_MUCH, REFUSED, NOT_BOOKED, "
-            "UNKNOWN_ORDER, EVENT_FAILED …"
+            "AMOUNT, CURRENCY, CUSTOMER, MODE, ACCOUNT, ORDER, PROVIDER, PAID_TWICE, PAID_BACK_TOO_MUCH, "
+            "CLAWED_BACK_TOO_LITTLE, REFUSED, NOT_BOOKED, UNKNOWN_ORDER, EVENT_FAILED …"
         )
     )
     message: str

@@ -51,6 +51,7 @@ def test_all_is_well_with_a_given_database(healthy):
         "role",
         "webhooks",
         "broadcaster",
+        "payments",
     ]
     assert set(levels(findings).values()) == {Level.OK}, [str(finding) for finding in findings]
     assert all(str(finding).count("\n") == 0 for finding in findings)
