@@ -53,7 +53,7 @@ def export_revenue(
     try:
         span = span_of(_day(since, "--from"), _day(until, "--to"))
     except ValueError as error:
-        raise ExportRefused(str(error)) from None
+        raise ExportRefused(f"--{error}") from None
     known: Interval | None = next((each for each in get_args(Interval) if each == interval), None)
     if known is None:
         raise ExportRefused(f"--interval: {interval!r} is none of DAY, WEEK and MONTH")

@@ -57,7 +57,7 @@ class Reconciler:
         self._database, self._cashier, self._events = database, cashier, events
         self._every_s, self._real_now, self._refuse_writes = every.total_seconds(), real_now, refuse_writes
         self._ended_at = time.monotonic()
-        metrics.PAYMENTS_RECONCILED.set_function(lambda: time.monotonic() - self._ended_at)
+        metrics.PAYMENTS_RECONCILED_AGE_S.set_function(lambda: time.monotonic() - self._ended_at)
 
     async def run(self) -> None:
         """For ever; soon at first, for what has happened while nobody was there."""
@@ -84,7 +84,7 @@ class Reconciler:
             await self._looks(workspace)
             waiting = await count_open(self._database, workspace.id)
             still_open += waiting
-        metrics.OPEN_TOP_UPS.set(still_open)
+        metrics.TOP_UPS_OPEN.set(still_open)
         if self._events is not None:
             await self._events.read()
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from credits.access.actors import ensure_actor
-from credits.customers.customers import Customer
+from credits.customers.customers import Customer, lock_customer
 from credits.db import bare
 from credits.errors import Conflict, NotAllowed, NotFound, Refusal
 from credits.posting.reader import Page, Reader
@@ -35,7 +35,7 @@ from credits.recharge.reads import read_paybacks
 from credits.recharge.refunds import RefundWish
 from credits.recharge.seen import Seen, see
 from credits.recharge.settle import Issue, Step
-from credits.recharge.top_ups import REFUSED, KeptPayback, Place, TopUp
+from credits.recharge.top_ups import REFUSED, KeptPayback, Place, TopUp, public_id
 from credits.workspaces import Workspace
 
 logger = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ class Cashier:
                 return await self._not_booked(workspace_id, place, answer)
             if companion.after is not None:
                 self.publish(companion.after)
-        raise RuntimeError(f"the truth about {place} does not come to an end")
+        raise RuntimeError(f"the truth about {public_id(place)} does not come to an end")
 
     async def due(self, workspace_id: int, real_now: datetime, first: int) -> list[Place]:
         """Whose provider is to be asked now: each is claimed for a minute, so that processes share them."""
@@ -200,7 +200,7 @@ class Cashier:
     async def report(self, workspace_id: int, issue: Issue, place: Place | None = None) -> None:
         """Puts before an operator what the provider has told and belongs to nothing of ours."""
         async with self._reader.changing(workspace_id) as page:
-            await booking.tell(await bare(page.connection), issue, place, page.workspace.now)
+            await booking.report(await bare(page.connection), issue, place, page.workspace.now)
 
     # ─── payment methods ───────────────────────────────────────────────────────────────────────────
     async def set_up(
@@ -306,7 +306,7 @@ class Cashier:
         with it. None: the truth is settled, or put before an operator."""
         moving = None
         async with self._reader.changing(workspace_id) as page:
-            await page.connection.execute(statements.lock_customer(place[0]))
+            await lock_customer(page.connection, place[0])
             seen = await see(page, place)
             if seen is None:
                 raise LookupError(f"no top-up {place}")
@@ -316,7 +316,7 @@ class Cashier:
             issues = self._mismatches(page.workspace, seen, payment)
             for issue in issues:
                 logger.error("%s: %s: %s instead of %s", top_up.id, issue.message, issue.actual, issue.expected)
-                await booking.tell(runs, issue, place, telling.now)
+                await booking.report(runs, issue, place, telling.now)
             while not issues and (step := settle.next_step(top_up, kept, payment, seen.unit)) is not None:
                 if step.moves is not None:
                     theirs = await self._theirs(page, seen)
@@ -348,7 +348,7 @@ class Cashier:
         """Money has moved, and the ledger will not: an operator has to see to it. The next look tries again."""
         code: str = getattr(refusal, "code", "")
         issue = Issue("NOT_BOOKED", f"the ledger refused: {refusal.message}", None, code)
-        logger.error("%s: %s", place, issue.message)
+        logger.error("%s: %s", public_id(place), issue.message)
         await self.report(workspace_id, issue, place)
         return await self._step(workspace_id, place, lambda _: None)
 
@@ -365,7 +365,7 @@ class Cashier:
     async def _step(self, workspace_id: int, place: Place, step: Callable[[TopUp], Step | None]) -> TopUp:
         """A step that the provider has not told, where the top-up is open; else, or where there is none, another look."""
         async with self._reader.changing(workspace_id) as page:
-            await page.connection.execute(statements.lock_customer(place[0]))
+            await lock_customer(page.connection, place[0])
             runs, telling = await bare(page.connection), self._telling(page)
             found = await booking.read(runs, place)
             if found is None:

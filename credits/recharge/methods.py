@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 
-from credits.customers.customers import Customer
+from credits.customers.customers import Customer, lock_customer
 from credits.db import bare
 from credits.posting.reader import Page, Reader
 from credits.recharge import statements
@@ -65,7 +65,7 @@ async def know_again(
 
 async def keep_methods(page: Page, customer_id: int, provider: ProviderName, methods: Sequence[Method]) -> bool:
     """Keeps what is saved with the provider now, and nothing else of it; whether anything became another."""
-    await page.connection.scalar(statements.lock_customer(customer_id))
+    await lock_customer(page.connection, customer_id)
     was = {
         (each.provider_id, each.label, each.expires, each.is_default)
         for each in await list_methods(page.connection, customer_id, provider)

@@ -1,19 +1,8 @@
-"""The statements of top-ups that lock, that run within the writer's batch, or that take work from a queue.
+"""The statements of top-ups that run under the customer's lock, within the writer's batch, or that take work from a queue.
 
 All of them run on either door: under the customer's lock, a top-up is changed by the same statements whether credits move
 with it (then the batch writer holds the lock) or not.
 """
-
-from sqlalchemy import Select, select
-
-from credits.customers.customers import customers
-
-
-def lock_customer(customer_id: int) -> Select[tuple[int]]:
-    """lock_customer -- The writer's own lock of all that is the customer's: the numbers of its top-ups, its idempotency
-    keys, and what of a top-up is decided by what it is."""
-    return select(customers.c.id).where(customers.c.id == customer_id).with_for_update(key_share=True)
-
 
 # read_top_up, read_paybacks -- What a truth is settled against; under the lock.
 READ_TOP_UP = "SELECT * FROM top_ups WHERE customer_id = $1 AND number = $2"

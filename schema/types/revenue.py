@@ -72,7 +72,7 @@ class JournalLine:
     memo: str
 
     @strawberry.field(
-        description="What it is told from; null for money that moved no credits, and for an expiry about to be booked."
+        description="Where it comes from; null for money that moved no credits, and for an expiry about to be booked."
     )
     async def entry(self, info: Info) -> LedgerEntry | None:
         found = None if self.of.entry is None else await info.context.loaders.entries.load(self.of.entry)
