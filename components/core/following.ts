@@ -69,7 +69,8 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
 
   override requestUpdate(): void {
     super.requestUpdate();
-    this.#follow();
+    // After the update: what an element finds when it comes back may be old already.
+    queueMicrotask(() => this.#follow());
   }
 
   /** The balance that is followed. */
