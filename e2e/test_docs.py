@@ -284,7 +284,8 @@ async def test_the_python_of_the_documentation_gets_a_token_that_works(server: S
     secret = await server.create_key("docs", "ADMIN")
     async with Client(server.url, secret) as client:
         await build_world(client, ["documented"])
-    request = types.SimpleNamespace(user=types.SimpleNamespace(account_key="documented"))
+    user = types.SimpleNamespace(account_key="documented")
+    request = types.SimpleNamespace(user=user, scheme="https", get_host=lambda: "shop.example")
     answer = django_view(server.url, secret)(request)
     assert answer.keys() == {"token", "expiresAt"}
     async with Client(server.url, answer["token"]) as customer:

@@ -15,7 +15,7 @@ from playwright.async_api import Page, async_playwright, expect
 from tests.harness.client import Client
 from tests.harness.server import Server
 from tests.harness.tidy import REPOSITORY
-from tests.harness.world import build_world, give
+from tests.harness.world import PACK, build_world, give
 
 EXAMPLE = REPOSITORY / "frontend_embed" / "examples" / "react"
 CUSTOMER = "postcards"
@@ -71,12 +71,13 @@ async def browsing(url: str, problems: list[str]) -> AsyncIterator[Page]:
         await browser.close()
 
 
-async def test_a_click_burns_and_the_balance_falls_while_somebody_looks(server: Server, tmp_path: Path):
+async def test_a_click_burns_until_nothing_is_left_and_a_purchase_opens_the_gate_again(server: Server, tmp_path: Path):
     await build(tmp_path)
     problems: list[str] = []
     secret = await server.create_key("react", "ADMIN")
     async with Client(server.url, secret) as client:
         await build_world(client, [CUSTOMER])
+        await client.must("applyCatalog", document={"bundles": [PACK]})
         await give(client, CUSTOMER, "0.003", "postcards-first")
         async with backend(tmp_path, server.url, secret) as origin, browsing(origin, problems) as page:
             value = page.locator("main scrip-balance [part=value]")
@@ -99,6 +100,12 @@ async def test_a_click_burns_and_the_balance_falls_while_somebody_looks(server: 
             await expect(happened.locator("li").first).to_have_text("Blocked: INSUFFICIENT_CREDITS")
             assert len(await client.ledger(CUSTOMER)) == 4
 
-            await give(client, CUSTOMER, "5", "postcards-second")
+            await page.get_by_role("button", name="Shop").click()
+            async with page.expect_popup() as opened:
+                await page.locator("scrip-top-up [part=action]").first.click()
+            await (await opened.value).get_by_role("button", name="Pay").click()
+            await expect(happened).to_contain_text("Thank you", timeout=SHOWN_MS)
+            await page.get_by_role("button", name="Studio").click()
+            await expect(value).to_have_attribute("value", "1100", timeout=SHOWN_MS)
             await expect(make).to_be_visible(timeout=SHOWN_MS)
             assert problems == []

@@ -2,7 +2,14 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { describeAccessible, unreachable } from "../../frontend_embed/testing/accessible.ts";
 import { describeDescription } from "../../frontend_embed/testing/described.ts";
 import { FakeScrip } from "../../frontend_embed/testing/fake_scrip.ts";
-import { type Mounted, type MountOptions, mount, settle, unmountAll } from "../../frontend_embed/testing/harness.ts";
+import {
+  ElementHarness,
+  type Mounted,
+  type MountOptions,
+  mount,
+  settle,
+  unmountAll,
+} from "../../frontend_embed/testing/harness.ts";
 import { fakeTime, pass } from "../../frontend_embed/testing/ledger_page.ts";
 import de from "../locales/de.json" with { type: "json" };
 import { defineProvider } from "../provider/provider.ts";
@@ -42,6 +49,24 @@ const seen = ({ shown }: Mounted): string => {
 const told = ({ events }: Mounted) =>
   events.filter(({ type }) => type === "scrip-gate-change").map(({ detail }) => detail);
 const checks = ({ fake }: Mounted) => fake.requests.filter(({ query }) => query.includes("check(")).length;
+
+/** As a page that is routed to and fro does, within the time in which what was read is still kept. */
+it("comes back as another element, and follows the balance from then on", async () => {
+  fakeTime();
+  const mounted = await gate(blocked);
+  const { element } = mounted.shown;
+  element.remove();
+  mounted.fake.decision = free;
+  mounted.fake.set("ai", { available: "9" });
+  mounted.provider.append(element.cloneNode(true));
+  const back = { ...mounted, shown: new ElementHarness(mounted.provider.querySelector(tag)) };
+  await pass();
+  expect(seen(back)).toBe("Generate");
+  mounted.fake.decision = blocked;
+  mounted.fake.set("ai", { available: "0" });
+  await pass();
+  expect(seen(back)).toBe("Not enough credits");
+});
 
 describe("what it shows", () => {
   it("what is allowed", async () => {

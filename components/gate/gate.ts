@@ -135,6 +135,8 @@ export class ScripGate extends FollowingElement<Decision> {
     const reason = data ? (data.reason?.code ?? null) : "ERROR";
     const sentence = texts[reason as keyof Messages] ?? texts.blocked;
     if (isAnswered) this.#tell(allowed, reason);
+    // Data that were here already, from a gate before this one: only they say which balance to follow.
+    if (data && !this.balanceResource) this.requestUpdate();
     return html`<div lang=${language} dir=${direction}>${
       !isKnown
         ? html`<slot name="loading"><div class="wait"><slot name="allowed"></slot></div></slot>`

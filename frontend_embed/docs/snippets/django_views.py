@@ -16,7 +16,11 @@ def credits_token(request):
     """What token-url asks for: a token for the customer whose page this is, and for nobody else."""
     question = Request(
         f"{settings.SCRIP_URL}/v1/embed-token",
-        data=json.dumps({"customer": request.user.account_key, "ttlSeconds": 600}).encode(),
+        data=json.dumps({
+            "customer": request.user.account_key,
+            "ttlSeconds": 600,
+            "origins": [f"{request.scheme}://{request.get_host()}"],  # good on this site alone; payments lead back to it
+        }).encode(),
         headers={"authorization": f"Bearer {settings.SCRIP_SECRET_KEY}", "content-type": "application/json"},
     )
     with urlopen(question, timeout=5) as answer:

@@ -7,7 +7,8 @@ class CreditsTokensController < ApplicationController
   def create
     answer = Net::HTTP.post(
       URI("#{ENV.fetch("SCRIP_URL")}/v1/embed-token"),
-      { customer: current_user.account_key, ttlSeconds: 600 }.to_json,
+      # Good on this site alone; payments lead back to it.
+      { customer: current_user.account_key, ttlSeconds: 600, origins: [request.base_url] }.to_json,
       "authorization" => "Bearer #{ENV.fetch("SCRIP_SECRET_KEY")}",
       "content-type" => "application/json"
     )

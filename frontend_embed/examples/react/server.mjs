@@ -49,10 +49,12 @@ const ROUTES = {
   "GET /app.js": async () => ["text/javascript", await readFile(`${BUILT}/app.js`)],
   "GET /app.css": async () => ["text/css", await readFile(`${BUILT}/app.css`)],
   // What `token-url` asks for. In a product of your own: the customer of the session, and of nobody else.
-  "POST /billing/credits-token": async () => [
-    "application/json",
-    await (await scrip("/v1/embed-token", { customer: CUSTOMER, ttlSeconds: 600 })).text(),
-  ],
+  "POST /billing/credits-token": async ({ headers }) => {
+    // Good on this site alone; payments lead back to it.
+    const origins = [`http://${headers.host}`];
+    const answer = await scrip("/v1/embed-token", { customer: CUSTOMER, ttlSeconds: 600, origins });
+    return ["application/json", await answer.text()];
+  },
   "POST /postcards": async (request) => {
     const { key } = await bodyOf(request);
     const input = { customer: CUSTOMER, feature: FEATURE, quantity: "1", idempotencyKey: key };
