@@ -91,7 +91,8 @@ async def give_grants(demo: Demo, *, with_past: bool = False) -> None:
         (grant.effective_at or now, grant) for grant in grants_of(now, opened, demo.actor_id)
     ]
     if with_past:
-        commands += [(event.time or now, event) for event in await read_events(past_events(opened))]
+        events = await read_events(past_events(opened))
+        commands += [(event.time or now, event) for event in events]
     commands.sort(key=lambda each: each[0])
     # In order of time nothing has to be laid anew. The writer takes events by themselves, so each kind waits for the other.
     for _, run in groupby(commands, key=lambda each: isinstance(each[1], TakeEvent)):
@@ -132,9 +133,7 @@ async def _team(connection: AsyncConnection, workspace_id: int, customer: Custom
     """The studio's people by name, and its history as far back as it may be told."""
     await lock_customer(connection, customer.id)
     for key, name in FAMILY_NAMES.items():
-        made = await upsert_member(
-            connection, customer.id, key, {"name": name}, workspace_id=workspace_id, now=now
-        )
+        made = await upsert_member(connection, customer.id, key, {"name": name}, workspace_id=workspace_id, now=now)
         if isinstance(made, Refusal):
             raise TypeError(f"a member of the demo is refused: {made}")
     reach = await set_late_cutoff(connection, CUTOFF, customer.key)
@@ -155,7 +154,10 @@ async def _rule(demo: Demo) -> None:
     )
     async with demo.services.reader.changing(demo.workspace_id) as page:
         credit_type = page.catalog.credit_type_by_key(CREDIT_TYPE)
-        if credit_type is None or await read_rule(await bare(page.connection), demo.customer.id, credit_type.id) is not None:
+        if (
+            credit_type is None
+            or await read_rule(await bare(page.connection), demo.customer.id, credit_type.id) is not None
+        ):
             return
         made = await set_rule(page, demo.customer, wish, actor_id=demo.actor_id)
     if isinstance(made, Refusal):
