@@ -39,7 +39,6 @@ TOP_UP_QUANTITY_MAX = 10_000  # bundles of one top-up; more is a contract
 REFUND_LIFETIME = timedelta(days=30)  # contract: what is given back after its grant has ended; a setting overrides it
 HOLD_TTL_MAX = timedelta(days=30)  # a hold is for work in progress; a longer one is a grant taken away
 SWEEP_ACCOUNTS_MAX = 500  # accounts that one sweep books per transaction
-ATTEMPTS_MAX = 5  # how often a poisoned event is tried before it is INVALID
 DISK_FREE_MIN_BYTES = (
     512 * 1024 * 1024
 )  # below it writes are refused: a second of writing plus a checkpoint fits well into it

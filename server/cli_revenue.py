@@ -12,11 +12,11 @@ import typer
 
 from credits import ids
 from credits.amount import plain
+from credits.catalog.currencies import from_minor
 from credits.db import Database
 from credits.posting.configuration import Configuration
 from credits.posting.reader import Page, Reader
 from credits.revenue.export import MARK, row
-from credits.revenue.lots import plain_minor
 from credits.revenue.projection import tell_all
 from credits.revenue.reports import Span, journal, read_reports, span_of
 from credits.windows import Interval
@@ -53,7 +53,7 @@ def export_revenue(
     try:
         span = span_of(_day(since, "--from"), _day(until, "--to"))
     except ValueError as error:
-        raise ExportRefused(str(error)) from None
+        raise ExportRefused(f"--{error}") from None
     known: Interval | None = next((each for each in get_args(Interval) if each == interval), None)
     if known is None:
         raise ExportRefused(f"--interval: {interval!r} is none of DAY, WEEK and MONTH")
@@ -107,13 +107,13 @@ async def _reports(page: Page, span: Span, interval: Interval) -> AsyncIterator[
     for report in found:
         for each in report.rows:
             known = page.catalog.credit_type(each.credit_type_id)
-            money = [plain(plain_minor(getattr(each, name), report.currency)) for name in _SUMS]
+            money = [plain(from_minor(getattr(each, name), report.currency)) for name in _SUMS]
             yield (report.currency, known.key if known else "?", each.span.start, each.span.end, *money)
 
 
 async def _journal(page: Page, span: Span) -> AsyncIterator[tuple[object, ...]]:
     yield ("date", "account", "debit", "credit", "currency", "memo", "entry")
     async for each in journal(page, span):
-        money = (plain(plain_minor(side, each.currency)) for side in (each.debit, each.credit))
+        money = (plain(from_minor(side, each.currency)) for side in (each.debit, each.credit))
         entry = None if each.entry is None else ids.make("ent", *each.entry)
         yield (each.date, each.account, *money, each.currency, each.memo, entry)

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import httpx
 from standardwebhooks import Webhook
@@ -38,6 +38,7 @@ from credits.webhooks.signing import secret_of
 from credits.workspaces import list_workspaces
 from server import metrics
 from server import outgoing as network
+from server.clock import real_now
 from server.jobs import for_ever
 
 logger = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ class Sender:
 
     async def _attempt(self, outgoing: Outgoing) -> tuple[Attempt, bool]:
         """Sends it once. And whether the receiver wants no more, ever."""
-        now = datetime.now(UTC)
+        now = real_now()
         pause = timedelta(0)
         code: int | None = None
         try:

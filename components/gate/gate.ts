@@ -28,7 +28,7 @@ export interface GateEvents extends CommonEvents {
  * @element scrip-gate
  * @attr {string} feature - Key of the feature.
  * @attr {string} quantity - How much of it, as a decimal; 1 when left out.
- * @attr {string} on-error - `open` or `closed`: what to show when nobody can be asked; what the feature's policy says when left out, closed where that isn't known either.
+ * @attr {"open" | "closed"} on-error - `open` or `closed`: what to show when nobody can be asked; what the feature's policy says when left out, closed where that isn't known either.
  * @attr {string} locale - A language tag in place of the nearest `lang`.
  * @attr {number} heading-level - Of no use here.
  * @fires {CustomEvent<{allowed: boolean, reason: string | null}>} scrip-gate-change - What is shown is another now, or is shown first; `reason` is the code of the refusal, or ERROR.

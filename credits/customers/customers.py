@@ -137,7 +137,8 @@ async def find_customer(connection: AsyncConnection, key: str) -> Customer | Non
 
 
 async def lock_customer(connection: AsyncConnection, customer_id: int) -> Customer | None:
-    """Keeps the writer from the customer's accounts until the database transaction ends; the customer as it is then."""
+    """lock_customer -- The writer's own lock of all that is the customer's: accounts, keys, numbers of disputes and top-ups.
+    Held until the database transaction ends; the customer as it is then, None where there is none."""
     query = select(customers).where(customers.c.id == customer_id)
     row = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()  # FOR NO KEY UPDATE
     return None if row is None else _customer(row)

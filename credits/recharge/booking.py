@@ -83,14 +83,14 @@ async def write(  # noqa: PLR0917 -- what is, what becomes of it, and how
         place = (after.customer_id, after.credit_type_id, after.grant_number)
         await add_movement(runs, Movement(*place, sequence, kind, minor, after.currency, after.id), telling.now)
     if step.issue is not None:
-        await tell(runs, step.issue, after.place, telling.now)
+        await report(runs, step.issue, after.place, telling.now)
     await tell_of(runs, was, after)
     for also in telling.changed:
         await also(runs, was, after)
     return after, kept
 
 
-async def tell(runs: Runs, issue: Issue, place: Place | None, now: datetime) -> None:
+async def report(runs: Runs, issue: Issue, place: Place | None, now: datetime) -> None:
     """Puts before an operator what does not fit together: once. `place`: whose it is, where that is known."""
     told = (issue.kind, issue.message, issue.event, issue.expected, issue.actual)
     await runs.execute(statements.TELL_ISSUE, *(place or (None, None)), now, *told)

@@ -13,7 +13,7 @@ from credits.amount import INT64_MAX
 from credits.canonical import fingerprint
 from credits.catalog.currencies import money_decimals, to_minor
 from credits.catalog.values import Bundle
-from credits.customers.customers import Customer
+from credits.customers.customers import Customer, lock_customer
 from credits.db import bare
 from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotAllowed, NotFound, Refusal
 from credits.posting.keys import key_form
@@ -69,7 +69,7 @@ async def place_order(
     problem = wish.form()
     if problem:
         return problem
-    if await page.connection.scalar(statements.lock_customer(customer.id)) is None:
+    if await lock_customer(page.connection, customer.id) is None:
         return NotFound(f"no customer {customer.key!r}")
     before = await find_by_key(page.connection, customer.id, wish.key)
     if before is not None:

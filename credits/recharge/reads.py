@@ -83,15 +83,6 @@ async def read_payer_id(connection: AsyncConnection, customer_id: int, provider:
     )
 
 
-async def find_payer(connection: AsyncConnection, provider: ProviderName, provider_id: str) -> int | None:
-    """Which customer the provider means by its id."""
-    return await connection.scalar(
-        select(payment_customers.c.customer_id).where(
-            payment_customers.c.provider == provider, payment_customers.c.provider_id == provider_id
-        )
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class KeptMethod:
     """A payment method that is saved with a provider: a label such as `Visa •••• 4242`, `expires` such as `2030-04`."""

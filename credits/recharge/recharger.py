@@ -34,7 +34,7 @@ from credits.recharge.reads import list_methods
 from credits.recharge.rules import Rule, read_rule, store_suffered
 from credits.recharge.spending import ON_ITS_WAY, read_ahead
 from credits.recharge.telling import tell_suspended
-from credits.recharge.top_ups import TopUp
+from credits.recharge.top_ups import TopUp, public_id
 from credits.workspaces import Workspace
 
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Recharger:
             try:
                 await self._cashier.cancel(workspace_id, place)
             except ProviderRefused as error:
-                logger.warning("the provider keeps the recharge %s: %s", place, error)
+                logger.warning("the provider keeps the recharge %s: %s", public_id(place), error)
 
     async def _attempt(self, page: Page, customer_id: int, credit_type_id: int) -> TopUp | None:
         """Under the customer's lock: what the rule decides, written."""
@@ -191,12 +191,16 @@ def suffering(attempts: int) -> Changed:
 
     async def suffer(runs: Runs, was: TopUp, after: TopUp) -> None:
         paid = after.is_paid and not was.is_paid  # also what had failed, and was paid after all
-        if not after.automatic or not (paid or (was.is_open and not after.is_open)):
+        contested = after.status == "DISPUTED" and was.status != "DISPUTED"
+        if not contested and (not after.automatic or not (paid or (was.is_open and not after.is_open))):
             return
         rule = await read_rule(runs, after.customer_id, after.credit_type_id)
         if rule is None:
             return
-        if paid:
+        if contested:  # whoever takes money back at the bank is not charged for what is missing then
+            if rule.suspended_at is None:
+                await suffered(runs, after.workspace_id, rule, ailing(rule, settle.CONTESTED, after.changed_at))
+        elif paid:
             await store_suffered(runs, resumed(rule))
         elif await _says_something(runs, after):
             why = after.failure or "it was not confirmed"

@@ -6,12 +6,13 @@ from decimal import Decimal
 from credits.audit.log import record
 from credits.canonical import fingerprint
 from credits.catalog.currencies import from_minor
+from credits.customers.customers import lock_customer
 from credits.db import bare
 from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound, Refusal
 from credits.posting.commands import note_form
 from credits.posting.keys import key_form
 from credits.posting.reader import Page
-from credits.recharge import booking, statements
+from credits.recharge import booking
 from credits.recharge.orders import OTHER_PAYLOAD, money
 from credits.recharge.reads import find_payback_by_key
 from credits.recharge.settle import Step
@@ -45,7 +46,7 @@ async def ask(
     if problem:
         return problem
     connection = page.connection
-    if await connection.scalar(statements.lock_customer(place[0])) is None:
+    if await lock_customer(connection, place[0]) is None:
         return NotFound("no such top-up")
     runs = await bare(connection)
     found = await booking.read(runs, place)
@@ -83,12 +84,12 @@ async def ask(
     return asked, kept[-1]
 
 
-async def give_up(page: Page, place: Place, number: int, *, telling: booking.Telling) -> None:
-    """The provider would not: the refund has failed, unless its truth says otherwise."""
-    await page.connection.scalar(statements.lock_customer(place[0]))
+async def give_up(page: Page, refund: KeptPayback, *, telling: booking.Telling) -> None:
+    """The provider would not, or was not reached in time: the refund has failed, unless its truth says otherwise."""
+    await lock_customer(page.connection, refund.customer_id)
     runs = await bare(page.connection)
-    found = await booking.read(runs, place)
-    payback = None if found is None else next((each for each in found[1] if each.number == number), None)
+    found = await booking.read(runs, refund.of)
+    payback = None if found is None else next((each for each in found[1] if each.number == refund.number), None)
     if found is not None and payback is not None and payback.status == "ASKED":
         step = Step(found[0], payback=replace(payback, status="FAILED"))
         await booking.write(runs, *found, step, telling)

@@ -1,19 +1,8 @@
-"""The statements of top-ups that lock, that run within the writer's batch, or that take work from a queue.
+"""The statements of top-ups that run under the customer's lock, within the writer's batch, or that take work from a queue.
 
 All of them run on either door: under the customer's lock, a top-up is changed by the same statements whether credits move
 with it (then the batch writer holds the lock) or not.
 """
-
-from sqlalchemy import Select, select
-
-from credits.customers.customers import customers
-
-
-def lock_customer(customer_id: int) -> Select[tuple[int]]:
-    """lock_customer -- The writer's own lock of all that is the customer's: the numbers of its top-ups, its idempotency
-    keys, and what of a top-up is decided by what it is."""
-    return select(customers.c.id).where(customers.c.id == customer_id).with_for_update(key_share=True)
-
 
 # read_top_up, read_paybacks -- What a truth is settled against; under the lock.
 READ_TOP_UP = "SELECT * FROM top_ups WHERE customer_id = $1 AND number = $2"
@@ -67,10 +56,11 @@ UPDATE top_ups t SET look_at = $3
 RETURNING t.customer_id, t.number
 """
 
-# know_payer -- By what id the provider knows the customer: the first one that was told.
+# know_payer -- By what id the provider knows the customer: the first one that was told, or that took the place of $4.
 KNOW_PAYER = """
-INSERT INTO payment_customers (customer_id, provider, workspace_id, provider_id) VALUES ($1, $2, scrip_workspace(), $3)
-ON CONFLICT DO NOTHING
+INSERT INTO payment_customers AS known (customer_id, provider, workspace_id, provider_id)
+VALUES ($1, $2, scrip_workspace(), $3)
+ON CONFLICT (customer_id, provider) DO UPDATE SET provider_id = excluded.provider_id WHERE known.provider_id = $4
 """
 
 # read_rule -- A recharge rule; under the customer's lock where something is decided by it.

@@ -35,7 +35,10 @@ class RechargeRule:
         description="A calendar month of the customer's timezone; what does not fit is not bought."
     )
     suspended_reason: str | None = strawberry.field(
-        description="Why it buys nothing until the payment method changes; null: it does."
+        description=(
+            "Why it buys nothing more: until the payment method changes, or, where no attempt has failed, the rule is set "
+            "anew. Null: it is not suspended."
+        )
     )
 
     @strawberry.field(description="By recharges that are paid or under way.")

@@ -105,7 +105,7 @@ async def test_a_file_is_written_whole(bookkeeper: Bookkeeper, tmp_path: Path):
     [
         (("--workspace", "Nobody", *EVER), "scrip: no workspace 'Nobody'\n"),
         (("--workspace", "Acme", "--from", "x", "--to", "2026-01-01"), "scrip: --from: 'x' is no day"),
-        (("--workspace", "Acme", "--from", "2026-01-02", "--to", "2026-01-01"), "scrip: to: must lie after from"),
+        (("--workspace", "Acme", "--from", "2026-01-02", "--to", "2026-01-01"), "scrip: --to: must lie after from"),
         (("--workspace", "Acme", *EVER, "--interval", "YEAR"), "scrip: --interval: 'YEAR' is none of"),
         (("--workspace", "Acme", *EVER, "--interval", "HOUR"), "scrip: interval: a day is the shortest"),
     ],

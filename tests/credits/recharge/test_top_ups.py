@@ -235,6 +235,8 @@ async def test_old_news_after_the_payment_changes_nothing(counter: Counter):
     [
         ({"order_id": "top_1_1"}, "ORDER"),
         ({"subtotal": 1}, "AMOUNT"),
+        ({"paid": 1}, "AMOUNT"),
+        ({"paid": None}, "AMOUNT"),
         ({"currency": "USD"}, "CURRENCY"),
         ({"payer_id": "payer-0"}, "CUSTOMER"),
         ({"live": True}, "MODE"),

@@ -54,6 +54,7 @@ def test_a_key_that_is_not_taken_and_a_network_that_is_not_there_fail(asked, fak
 def test_the_sandbox_needs_nobody(asked):
     found = asked(PAYMENTS="sandbox")
     assert "stripe" not in found
+    assert (found["payments"].level, "live ones need" in found["payments"].text) == (Level.OK, True)
 
 
 def test_a_clock_that_webhooks_would_not_pass_is_seen(asked, monkeypatch):

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from credits.recharge.provider import ProviderUnavailable
+from credits.recharge.provider import PayerUnknown, ProviderRefused, ProviderUnavailable
 from server.stripe_gateway.asking import Asker
 from server.stripe_gateway.gateway import StripeGateway
 from tests.server.stripe_gateway.conftest import a_payer, an_order, gateway_to, saved_card
@@ -100,6 +100,25 @@ async def test_yen_are_charged_in_yen(fake, gateway):
     fake.pay(started.session)
     paid = await gateway.read(known(order, started))
     assert (paid.currency, paid.paid) == ("JPY", 1000)
+
+
+async def test_a_customer_that_stripe_does_not_know_any_more_is_told_apart(gateway):
+    gone = an_order(a_payer(provider_id="cus_that_was_deleted"))
+    for mode in ("HOSTED", "ELEMENT"):
+        with pytest.raises(PayerUnknown):
+            await gateway.start(replace(gone, mode=mode))
+    with pytest.raises(PayerUnknown):
+        await gateway.set_up(gone.payer, "HOSTED", None)
+
+
+@pytest.mark.parametrize("currency", ["MGA", "UGX"])
+async def test_n6_nobody_is_asked_for_a_hundred_times_the_price_or_a_hundredth_of_it(fake, gateway, currency):
+    order = an_order(currency=currency, method="pm_1")
+    for ask in (gateway.start, gateway.charge):
+        with pytest.raises(ProviderRefused, match="another unit"):
+            await ask(order)
+    assert money(fake, order) is None
+    assert objects(fake, "checkout.session", order) == objects(fake, "payment_intent", order) == []
 
 
 async def test_a_decline_on_the_page_is_told_and_the_checkout_stays_open(fake, gateway):

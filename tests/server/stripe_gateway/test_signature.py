@@ -50,6 +50,8 @@ HEADERS = {
     "time that is no number": lambda: "t=soon,v1=aa",
     "time without end": lambda: f"t={'9' * 5000},v1=aa",
     "endless": lambda: "t=1," + "v1=aa," * 2000,
+    "beyond ASCII": lambda: f"t={now()},v1=\xe9",
+    "time in other digits": lambda: f"t=\xb2,v1={signed()[-64:]}",
 }
 
 
