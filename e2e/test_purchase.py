@@ -233,11 +233,11 @@ async def test_a_restart_of_the_server_in_the_middle_loses_nothing(shop: Shop):
     paying = await shop.start()
     await shop.demo.terminate()
     await shop.demo.start()
+    await shop.visit.post("team", rests=True)
     await paying.get_by_role("button", name="Pay", exact=True).click()
     await credits_are(shop.visit, "220")
     await shop.says("200 credits added")
     assert await shop.books.since() == (1, 1)
-    await shop.visit.post("team", rests=True)
 
 
 async def test_a_token_that_ends_in_the_middle_is_renewed(shop: Shop):
@@ -315,7 +315,7 @@ async def test_auto_recharge_fires_while_somebody_looks(shop: Shop):
 HOSTILE = "<img src=x onerror=window.pwned=1> &lt;b&gt; שלום 👩🎨 \"quotes\" '${x}' {{x}}"
 
 
-@pytest.mark.parametrize("invisible", ["\u202e", "\u2066", "\u200b", "\x00"])
+@pytest.mark.parametrize("invisible", ["\u202e", "\u2066", "\u200b"])
 async def test_letters_that_turn_or_hide_a_text_are_no_part_of_a_name(shop: Shop, invisible: str):
     first, *rest = CATALOG["bundles"]
     document = {"bundles": [{**first, "name": f"200{invisible}credits"}, *rest]}
