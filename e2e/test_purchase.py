@@ -8,93 +8,18 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
-from sqlalchemy import func, select
+from playwright.async_api import Browser, expect
 
 from credits.db import Database
-from credits.ledger.tables import grants
-from credits.recharge.tables import top_ups
 from credits.workspaces import list_workspaces
-from e2e.overprint import SHOWN_S, STUDIO, Demo, Visit, chromium, credits_are, until
+from e2e.overprint import STUDIO, Demo, Visit, chromium, credits_are, until
+from e2e.shop import SKETCHBOOK, SOON_MS, Books, Shop
 from server.demo_world import CATALOG
 from tests.harness.client import Client
 from tests.harness.databases import fresh_database
-
-SOON_MS = SHOWN_S * 1000
-SKETCHBOOK = "Sketchbook: 200 credits for $12.00"
-OPEN_TOP_UPS = "query ($key: String!) { customer(key: $key) { topUps(first: 50) { edges { node { id status } } } } }"
-
-
-@dataclass
-class Books:
-    """What the database has of the studio's purchases."""
-
-    database: Database
-    workspace_id: int
-    before: tuple[int, int] = (0, 0)
-
-    async def count(self) -> tuple[int, int]:
-        async with self.database.view(self.workspace_id) as connection:
-            started = await connection.scalar(select(func.count()).select_from(top_ups))
-            bought = select(func.count()).select_from(grants).where(grants.c.source.in_(("PURCHASE", "RECHARGE")))
-            return int(started or 0), int(await connection.scalar(bought) or 0)
-
-    async def since(self) -> tuple[int, int]:
-        """Top-ups and grants of them since the test began."""
-        started, granted = await self.count()
-        return started - self.before[0], granted - self.before[1]
-
-
-@dataclass
-class Shop:
-    """One buyer in a browser."""
-
-    demo: Demo
-    context: BrowserContext
-    visit: Visit
-    ledger: Client
-    books: Books
-    more: list[Visit] = field(default_factory=list)
-
-    @property
-    def page(self) -> Page:
-        return self.visit.page
-
-    @property
-    def top_up(self) -> Locator:
-        return self.page.locator("#top-up")
-
-    @property
-    def status(self) -> Locator:
-        return self.top_up.locator("[part=status]")
-
-    @property
-    def payment_pages(self) -> list[Page]:
-        return [page for page in self.context.pages if "/sandbox/" in page.url]
-
-    async def billing(self) -> None:
-        await self.page.goto(f"{self.demo.url}/demo/billing")
-        await self.top_up.get_by_role("button", name=SKETCHBOOK).wait_for()
-
-    async def leave(self, level: str) -> None:
-        """So many credits, and nothing else that would change them."""
-        await self.visit.post("level", level=level)
-        await credits_are(self.visit, {"low": "20", "out": "0"}[level])
-
-    async def start(self, within: Locator | None = None) -> Page:
-        """Presses the button, and is on the payment page."""
-        async with self.context.expect_page() as opened:
-            await (within or self.top_up).get_by_role("button", name=SKETCHBOOK).click()
-        paying = await opened.value
-        await paying.get_by_role("button", name="Pay", exact=True).wait_for(timeout=SOON_MS)
-        return paying
-
-    async def says(self, text: str) -> None:
-        await expect(self.status).to_contain_text(text, timeout=SOON_MS)
 
 
 @pytest.fixture(scope="module")
@@ -308,11 +233,11 @@ async def test_a_restart_of_the_server_in_the_middle_loses_nothing(shop: Shop):
     paying = await shop.start()
     await shop.demo.terminate()
     await shop.demo.start()
+    await shop.visit.post("team", rests=True)
     await paying.get_by_role("button", name="Pay", exact=True).click()
     await credits_are(shop.visit, "220")
     await shop.says("200 credits added")
     assert await shop.books.since() == (1, 1)
-    await shop.visit.post("team", rests=True)
 
 
 async def test_a_token_that_ends_in_the_middle_is_renewed(shop: Shop):
@@ -388,6 +313,14 @@ async def test_auto_recharge_fires_while_somebody_looks(shop: Shop):
 
 # What Scrip itself takes as a name: controls of the writing's direction and other invisible letters it refuses.
 HOSTILE = "<img src=x onerror=window.pwned=1> &lt;b&gt; שלום 👩🎨 \"quotes\" '${x}' {{x}}"
+
+
+@pytest.mark.parametrize("invisible", ["\u202e", "\u2066", "\u200b"])
+async def test_letters_that_turn_or_hide_a_text_are_no_part_of_a_name(shop: Shop, invisible: str):
+    first, *rest = CATALOG["bundles"]
+    document = {"bundles": [{**first, "name": f"200{invisible}credits"}, *rest]}
+    answer = await shop.ledger.act("applyCatalog", document=document)
+    assert answer.code == "INVALID_INPUT"
 
 
 async def test_hostile_names_stay_text(shop: Shop):
