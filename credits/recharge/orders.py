@@ -21,7 +21,7 @@ from credits.posting.reader import Page
 from credits.recharge import statements
 from credits.recharge.booking import LOOK_SOON
 from credits.recharge.provider import Mode, ProviderName
-from credits.recharge.reads import find_by_key
+from credits.recharge.reads import count_open, find_by_key
 from credits.recharge.top_ups import TopUp, top_up_of
 
 OTHER_PAYLOAD = "this idempotency key was used before with another payload"
@@ -83,6 +83,8 @@ async def place_order(
         return sale
     if provider is None:
         return nobody_takes_money()
+    if await count_open(page.connection, customer.id) >= bounds.TOP_UPS_OPEN_MAX:
+        return Conflict(f"{bounds.TOP_UPS_OPEN_MAX} purchases are open; pay or cancel one of them first")
     return await insert_order(
         page,
         customer.id,
