@@ -114,7 +114,7 @@ class Booking:
     _seen: tuple[TopUp, list[KeptPayback]] | None = field(default=None)
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def place(self) -> tuple[object, ...]:
         return "top-up", *self.place_of
 
     async def look(self, connection: HotConnection) -> None:
