@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from credits.catalog.currencies import from_minor
+from credits.errors import Unavailable
 from credits.recharge.cashier import Cashier
 from credits.recharge.provider import Payment, ProviderRefused, ProviderUnavailable
 from credits.recharge.reads import list_top_ups
@@ -58,7 +59,8 @@ class Storm:
         await asyncio.sleep(self.draw.random() * 0.3)
         found = await self.top_ups()
         top_up = self.draw.choice(found) if found else None
-        with suppress(ProviderUnavailable, ProviderRefused):  # the bank cannot answer, or would not
+        # The bank cannot answer, or would not; or too many wait for the customer's lock on a busy machine.
+        with suppress(ProviderUnavailable, ProviderRefused, Unavailable):
             await self.draw.choice(VERBS if top_up is not None else VERBS[:1])(self, top_up)  # type: ignore[arg-type]
 
     # ─── the verbs ─────────────────────────────────────────────────────────────────────────────────
@@ -161,8 +163,10 @@ async def check(storm: Storm) -> None:
     for top_up in await storm.top_ups():
         account = bank.accounts.get(top_up.id)
         assert top_up.is_paid == (account is not None and account.payment.state == "SUCCEEDED"), top_up
-        if account is not None and top_up.status == "CANCELED":
-            assert account.payment.state == "CANCELED", "nobody can pay any more"
+        if account is not None and top_up.status == "CANCELED" and top_up.is_known:
+            assert account.payment.state == "CANCELED", (
+                "nobody can pay any more; where nobody was told how, nobody could"
+            )
         kept = await counter.paybacks(top_up)
         assert all(each.status != "ASKED" for each in kept), kept
         if top_up.is_paid and all(each.counted == each.amount for each in kept if each.status != "FAILED"):
