@@ -7,7 +7,6 @@ after each commit: the writer → the hub → subscriptions, here and in other p
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache
-from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -116,8 +115,10 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
     if stripe is not None:
         stack.push_async_callback(stripe.close)
     provider_for = providers(stripe, open_sandbox(database, settings, floor.low))
-    rules: dict[str, Any] = {"changed": (suffering(settings.recharge_attempts),), "methods_changed": (forgive,)}
-    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, real_now, **rules)
+    ends = (suffering(settings.recharge_attempts),)
+    cashier = Cashier(
+        reader, writer, provider_for, hub.publish_top_up, real_now, changed=ends, methods_changed=(forgive,)
+    )
     recharging = Recharging(database, Recharger(reader, cashier, provider_for, real_now), floor.low)
     payments = Hearing(stripe, database, reader, cashier, settings=settings, refuse_writes=floor.low)
     app.state.stripe_teller = payments.teller

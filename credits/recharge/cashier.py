@@ -17,7 +17,7 @@ from credits.errors import Conflict, NotAllowed, NotFound, Refusal
 from credits.posting.reader import Page, Reader
 from credits.posting.writer import Writer
 from credits.recharge import booking, refunds, settle, statements
-from credits.recharge.booking import Booking, Changed, Telling
+from credits.recharge.booking import Booking, Changed, Writing
 from credits.recharge.methods import keep_methods, know_again, known_to, payer_of
 from credits.recharge.moving import command_of
 from credits.recharge.orders import Wish, nobody_takes_money, place_order, unavailable
@@ -131,7 +131,7 @@ class Cashier:
         """Pays back a part of what was paid, or all that is left; the credits go with it. Refused with UNAVAILABLE where
         the provider cannot say; the same key asks again, and nothing is paid back twice."""
         async with self._reader.changing(workspace_id) as page:
-            asked = await refunds.ask(page, place, wish, telling=self._telling(page))
+            asked = await refunds.ask(page, place, wish, writing=self._writing(page))
         if isinstance(asked, Refusal):
             return asked
         top_up, payback = asked
@@ -297,7 +297,7 @@ class Cashier:
 
     async def _give_up(self, workspace_id: int, payback: KeptPayback) -> None:
         async with self._reader.changing(workspace_id) as page:
-            await refunds.give_up(page, payback, telling=self._telling(page))
+            await refunds.give_up(page, payback, writing=self._writing(page))
 
     async def _settle(
         self, workspace_id: int, place: Place, payment: Payment
@@ -310,22 +310,22 @@ class Cashier:
             seen = await see(page, place)
             if seen is None:
                 raise LookupError(f"no top-up {place}")
-            runs, telling = await bare(page.connection), self._telling(page)
+            runs, writing = await bare(page.connection), self._writing(page)
             was = top_up = seen.top_up
             kept = seen.kept
             issues = self._mismatches(page.workspace, seen, payment)
             for issue in issues:
                 logger.error("%s: %s: %s instead of %s", top_up.id, issue.message, issue.actual, issue.expected)
-                await booking.report(runs, issue, place, telling.now)
+                await booking.report(runs, issue, place, writing.now)
             while not issues and (step := settle.next_step(top_up, kept, payment, seen.unit)) is not None:
                 if step.moves is not None:
                     theirs = await self._theirs(page, seen)
-                    companion = Booking(place, step.moves, payment, seen.unit, telling.real_now, self._changed, theirs)
+                    companion = Booking(place, step.moves, payment, seen.unit, writing.real_now, self._changed, theirs)
                     moving = seen.credit_type, step, companion
                     break
-                top_up, kept = await booking.write(runs, top_up, kept, step, telling)
+                top_up, kept = await booking.write(runs, top_up, kept, step, writing)
             if moving is None and top_up is was and was.look_at is not None:
-                later = booking.look_again(top_up, kept, telling.now, telling.real_now)
+                later = booking.look_again(top_up, kept, writing.now, writing.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if top_up is not was:
             self.publish(top_up)
@@ -366,23 +366,23 @@ class Cashier:
         """A step that the provider has not told, where the top-up is open; else, or where there is none, another look."""
         async with self._reader.changing(workspace_id) as page:
             await lock_customer(page.connection, place[0])
-            runs, telling = await bare(page.connection), self._telling(page)
+            runs, writing = await bare(page.connection), self._writing(page)
             found = await booking.read(runs, place)
             if found is None:
                 raise LookupError(f"no top-up {place}")
             top_up, kept = found
             doing = step(top_up) if top_up.is_open else None
             if doing is not None:
-                top_up, _ = await booking.write(runs, top_up, kept, doing, telling)
+                top_up, _ = await booking.write(runs, top_up, kept, doing, writing)
             elif top_up.look_at is not None:
-                later = booking.look_again(top_up, kept, telling.now, telling.real_now)
+                later = booking.look_again(top_up, kept, writing.now, writing.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if doing is not None:
             self.publish(top_up)
         return top_up
 
-    def _telling(self, page: Page) -> Telling:
-        return Telling(page.workspace.now, self._real_now(), self._changed)
+    def _writing(self, page: Page) -> Writing:
+        return Writing(page.workspace.now, self._real_now(), self._changed)
 
     def publish(self, top_up: TopUp) -> None:
         """Tells whoever watches that it changed, after the commit."""

@@ -15,7 +15,7 @@ from credits.db import Runs, bare
 from credits.errors import Refusal
 from credits.posting.reader import Page, Reader
 from credits.recharge import booking, settle, statements
-from credits.recharge.booking import Changed, Telling
+from credits.recharge.booking import Changed, Writing
 from credits.recharge.cashier import Cashier
 from credits.recharge.firing import (
     Charge,
@@ -178,9 +178,9 @@ class Recharger:
         """An attempt that the customer sees, and for which nobody is asked for money."""
         placed = await self._order(page, rule, one, provider, None)
         runs = await bare(page.connection)
-        telling = Telling(page.workspace.now, self._real_now())
+        writing = Writing(page.workspace.now, self._real_now())
         step = settle.refused(placed, firing.reason, CAPPED)
-        attempt, _ = await booking.write(runs, placed, [], step, telling)
+        attempt, _ = await booking.write(runs, placed, [], step, writing)
         await store_suffered(runs, replace(rule, capped_until=firing.until))
         return attempt
 

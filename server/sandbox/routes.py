@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -295,7 +296,7 @@ def _file_route(name: str, media_type: str) -> Route:
     return Route(f"/sandbox/{name}", file, methods=["GET"])
 
 
-def create_sandbox_routes(authenticator: Authenticator, app: Any, settings: Settings) -> list[BaseRoute]:
+def create_sandbox_routes(authenticator: Authenticator, app: FastAPI, settings: Settings) -> list[BaseRoute]:
     """The routes, for the application whose `state.services` are open."""
 
     @cache
