@@ -91,8 +91,8 @@ async def give_grants(demo: Demo, *, with_past: bool = False) -> None:
         (grant.effective_at or now, grant) for grant in grants_of(now, opened, demo.actor_id)
     ]
     if with_past:
-        events = await read_events(past_events(opened))
-        commands += [(event.time or now, event) for event in events]
+        past = await read_events(past_events(opened))
+        commands += [(event.time or now, event) for event in past]
     commands.sort(key=lambda each: each[0])
     # In order of time nothing has to be laid anew. The writer takes events by themselves, so each kind waits for the other.
     for _, run in groupby(commands, key=lambda each: isinstance(each[1], TakeEvent)):
