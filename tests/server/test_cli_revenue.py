@@ -129,4 +129,4 @@ async def test_what_is_kept_wrongly_is_made_anew(bookkeeper: Bookkeeper):
     assert (done.returncode, done.stdout, done.stderr) == (0, "Acme: revenue of 2 accounts made anew\n", "")
     assert await bookkeeper.rows() == before
     unknown = await bookkeeper._commands.command("revenue", "rebuild", "--workspace", "Nobody")
-    assert (unknown.returncode, unknown.stderr.strip()) == (1, "error: no workspace 'Nobody'")
+    assert (unknown.returncode, unknown.stderr.strip()) == (1, "scrip: no workspace 'Nobody'")
