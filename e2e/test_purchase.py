@@ -312,7 +312,7 @@ async def test_auto_recharge_fires_while_somebody_looks(shop: Shop):
 
 
 # What Scrip itself takes as a name: controls of the writing's direction and other invisible letters it refuses.
-HOSTILE = "<img src=x onerror=window.pwned=1> &lt;b&gt; שלום 👩🎨 \"quotes\" '${x}' {{x}}"
+HOSTILE = "<img src=x onerror=window.pwned=1> &lt;b&gt; שלום 👩\u200d🎨 \"quotes\" '${x}' {{x}}"
 
 
 @pytest.mark.parametrize("invisible", ["\u202e", "\u2066", "\u200b"])

@@ -18,6 +18,7 @@ from credits.audit.log import record
 from credits.canonical import canonical_json
 from credits.db import metadata
 from credits.errors import InvalidInput
+from credits.texts import is_line
 
 customers = Table(
     "customers",
@@ -196,7 +197,7 @@ def _problem(key: str, changes: dict[str, Any]) -> InvalidInput | None:
         return InvalidInput(f"must be 1 to {bounds.CUSTOMER_KEY_MAX} visible characters", field="key")
     for name in ("name", "email", "locale", "cohort"):
         value = changes.get(name)
-        if value is not None and not valid_text(value, bounds.NAME_MAX):
+        if value is not None and not (len(value) <= bounds.NAME_MAX and is_line(value)):
             return InvalidInput(f"must be 1 to {bounds.NAME_MAX} visible characters", field=name)
     timezone = changes.get("timezone")
     if timezone is not None and not is_timezone(timezone):
