@@ -3,6 +3,7 @@ import { FakeScrip } from "../../frontend_embed/testing/fake_scrip.ts";
 import { type BalanceHarness, mount, PATIENCE_MS, settle, unmountAll } from "../../frontend_embed/testing/harness.ts";
 import ar from "../locales/ar.json" with { type: "json" };
 import de from "../locales/de.json" with { type: "json" };
+import es from "../locales/es.json" with { type: "json" };
 import fr from "../locales/fr.json" with { type: "json" };
 import { defineProvider } from "../provider/provider.ts";
 import { defineBalance } from "./balance.ts";
@@ -273,11 +274,12 @@ describe("languages", () => {
     const { balance, provider, fake } = await mount({
       session: "",
       attributes: "locale=es",
-      locales: { es: { never: "{a} sin caducidad" } },
+      locales: { es },
     });
     new MutationObserver(() => written.push(balance.buckets[1])).observe(balance.element.shadowRoot as ShadowRoot, {
       subtree: true,
       childList: true,
+      characterData: true,
     });
     provider.fetchToken = () => fake.mint();
     await vi.waitFor(() => expect(balance.buckets[1]).toBe("1,000 sin caducidad".replace(",", "")), PATIENCE_MS);

@@ -125,12 +125,12 @@ export abstract class ScripElement<T> extends HTMLElement {
 
     const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
     const language = spoken?.localeTag ?? this.localeTag;
-    render(this.frame(data, error, language, direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")), this.tree);
+    render(this.whole(data, error, language, direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")), this.tree);
     this.#tell(data, error);
   }
 
   /** Everything that is drawn, for these data or this error: an element that is no card draws something else. */
-  protected frame(data: T | undefined, error: ScripError | undefined, language: string, direction: string): Template {
+  protected whole(data: T | undefined, error: ScripError | undefined, language: string, direction: string): Template {
     return html`<div part="card" role="group" aria-labelledby="heading" aria-busy=${!data && !error} lang=${language} dir=${direction}>${
       data || !error ? this.#card(data, error) : html`<slot name="error">${this.#failure(error)}</slot>`
     }</div>`;

@@ -123,6 +123,27 @@ describe("one page", () => {
     undo();
   });
 
+  it("asks again for the rest when the server refuses a document for one part of it", async () => {
+    const fake = new FakeScrip();
+    const { http } = fake;
+    fake.http = (authorization, body) => {
+      const answer = http.call(fake, authorization, body);
+      if (!body.includes("noSuchField")) return answer;
+      return { status: 400, body: { errors: [{ message: "no such field", extensions: { code: "BAD_REQUEST" } }] } };
+    };
+    const undo = install(fake, "https://older.test");
+    const session = new Session("https://older.test", () => fake.mint());
+    const unknown: Topic<never> = { asked: "customer{noSuchField}", args: {}, merge: (next) => next as never };
+    const [balance, wrong] = [balanceTopic("ai"), unknown].map((each) =>
+      session.watchTopic(each as Topic<never>, () => {}),
+    );
+    await settle();
+    expect((balance?.data as FakeBalance | undefined)?.available).toBe("1500");
+    expect(wrong?.error?.code).toBe("BAD_REQUEST");
+    session.close();
+    undo();
+  });
+
   it("shows what there is when one of its elements asks for something that is not", async () => {
     const { provider, balance, events } = await mount();
     const wrong = document.createElement("scrip-balance");

@@ -165,17 +165,19 @@ export class Session {
     const customer = this.#customer;
     const { declared, fields, variables } = compose(batch, ({ asked }, index) => `r${index}:${asked}`);
     const query = `query ScripRead${declared}{${fields}}`;
-    if (batch[1] && query.split(/\b/).length > WORDS_MAX) {
+    const inHalves = (): void => {
       this.#send(batch.splice(batch.length / 2), token);
       this.#send(batch, token);
-      return;
-    }
+    };
+    if (batch[1] && query.split(/\b/).length > WORDS_MAX) return inHalves();
     try {
       await token;
       const answer = await request(this.baseUrl, this.tokens, { query, variables });
       if (customer === this.#customer) share(batch, answer);
     } catch (error) {
-      for (const each of batch) change(each, { error: error as ScripError });
+      // What the token may not ask for, or this server doesn't know, is refused as a whole: the rest may be asked alone.
+      if (batch[1] && !(error as ScripError).retryable) inHalves();
+      else for (const each of batch) change(each, { error: error as ScripError });
     }
   }
 }

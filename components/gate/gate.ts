@@ -116,7 +116,7 @@ export class ScripGate extends FollowingElement<Decision> {
   /** A page has many gates, and what they show is read where it stands. */
   protected override say(): void {}
 
-  protected override frame(
+  protected override whole(
     data: Decision | undefined,
     error: ScripError | undefined,
     language: string,

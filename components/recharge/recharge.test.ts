@@ -62,7 +62,7 @@ const words = ({ shown }: Mounted, name: string): string | undefined =>
 
 describe("what it shows", () => {
   it("the rule, what it has spent this month, with what it pays, and what it did last", async () => {
-    const mounted = await mount({ tag });
+    const mounted = await mount({ tag, fake: withRule({ threshold: "200.000000" }) });
     expect(mounted.shown.text("heading")).toBe("AI credits · Auto-recharge");
     expect(field(mounted, "enabled").checked).toBe(true);
     expect(field(mounted, "threshold").value).toBe("200");

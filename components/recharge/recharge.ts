@@ -1,4 +1,5 @@
 import { actions } from "../core/actions.styles.ts";
+import { text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
 import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
@@ -157,13 +158,13 @@ export class ScripRecharge extends FollowingElement<Data> {
     return html`<form part="form" @submit=${(event: Event) => this.#save(event)}><fieldset ?disabled=${isFixed}><label part="field" class="wide"><input type="checkbox" name="enabled" ?checked=${recharge?.enabled}>${auto}</label>${amount(
       "threshold",
       below,
-      recharge?.threshold,
+      recharge && text(units(recharge.threshold)),
       true,
       step,
     )}<label part="field">${bundle}<select name="bundle">${bundles.map(
       ({ key, name, price: sum }) =>
         html`<option value=${key} ?selected=${key === chosen}>${name} · ${price(this.localeTag, sum)}</option>`,
-    )}</select></label>${amount("target", target, recharge?.target, false, step)}${amount(
+    )}</select></label>${amount("target", target, recharge?.target && text(units(recharge.target)), false, step)}${amount(
       "cap",
       `${cap} (${recharge?.monthlyCap.currency ?? bundles[0]?.price.currency})`,
       recharge?.monthlyCap.amount,

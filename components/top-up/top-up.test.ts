@@ -247,6 +247,15 @@ describe("from bundle to credits", () => {
     expect(mounted.fake.payments.topUps.map(({ status }) => status)).toEqual(["CANCELED", "PENDING"]);
   });
 
+  it("what was given back meanwhile is told as that", async () => {
+    const mounted = await mount({ tag });
+    await buy(mounted);
+    mounted.fake.payments.move("REFUNDED");
+    await settle();
+    expect(status(mounted)).toBe("Refunded");
+    expect(named(mounted, "done")).toEqual([]);
+  });
+
   it("canceled too late, it tells what is so", async () => {
     const mounted = await mount({ tag });
     await buy(mounted);

@@ -5,7 +5,7 @@ import type { CommonEvents } from "../core/element.ts";
 import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
 import { type Money, price } from "../core/formats.ts";
 import { lists } from "../core/lists.styles.ts";
-import { addTexts, fill } from "../core/messages.ts";
+import { addTexts, fill, type Messages } from "../core/messages.ts";
 import { PaymentPage } from "../core/payment_page.ts";
 import { html, type Template } from "../core/render.ts";
 import { type Resource, receive, type Topic } from "../core/session.ts";
@@ -283,7 +283,14 @@ export class ScripTopUp extends FollowingElement<Data> {
     const { paying, confirming, bought, canceled, payFailed } = this.texts;
     const { available = "0" } = (this.resources[1]?.data ?? {}) as { available?: string };
     const done = fill(bought, { a: this.inCredits(credits), b: this.inDigits(available) });
-    return { PENDING: paying, REQUIRES_ACTION: confirming, CANCELED: canceled, FAILED: payFailed }[status] ?? done;
+    const told = {
+      PENDING: paying,
+      REQUIRES_ACTION: confirming,
+      CANCELED: canceled,
+      FAILED: payFailed,
+      SUCCEEDED: done,
+    };
+    return told[status as keyof typeof told] ?? this.texts[status as keyof Messages];
   }
 
   #status(bundles: Bundle[]): unknown {

@@ -71,7 +71,7 @@ async function join({ entry, format, minified, define = {}, mangleCache = {}, pl
       SCRIP_LATER_INTEGRITY: JSON.stringify("sha384-"),
       ...define,
     },
-    plugins: [cssLiterals, ...plugins],
+    plugins: [...plugins, cssLiterals],
     ...(minified ? { minify: true, mangleProps: new RegExp(`^(${OURS.join("|")})$`), mangleCache } : {}),
   });
 }

@@ -5,30 +5,14 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { promisify } from "node:util";
-import { brotliCompress, constants, gzip } from "node:zlib";
 import { ROOT, scripts, VERSION } from "./bundle.mjs";
+import { brotlied, gzipped } from "./compress.mjs";
 import { describe } from "./describe.mjs";
+import { writeHistory } from "./sizes.mjs";
 import { typings } from "./typings.mjs";
 
 export const DIST = `${ROOT}/frontend_embed/dist`;
 const COMPRESSED = /\.(js|json|css)$/;
-
-const gzipped = (content) => promisify(gzip)(content, { level: 9 });
-const brotlied = (content) =>
-  promisify(brotliCompress)(content, {
-    params: {
-      [constants.BROTLI_PARAM_QUALITY]: 11,
-      [constants.BROTLI_PARAM_SIZE_HINT]: content.length,
-      [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
-    },
-  });
-
-export const sizesOf = async (content) => ({
-  raw: content.length,
-  gzip: (await gzipped(content)).length,
-  brotli: (await brotlied(content)).length,
-});
 
 /** The files of this version, by name; the same sources give the same bytes everywhere. */
 export async function contents() {
@@ -77,5 +61,6 @@ export async function writeDist() {
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await write(`${folder}/manifest.json`, text);
   await write(`${DIST}/manifest.json`, text);
+  await writeHistory(files);
   return manifest;
 }

@@ -4,11 +4,11 @@
  * the bundle, so a test compares them with all names of the platform.
  */
 export const OURS = `
-  acceptToken announce args arrived asked baseUrl beside captionText confirmed_ms decimals declared emit
-  failures follow headline inCredits inDigits isFollowing isOpen isSilent listeners localeTag merge onClosed
+  acceptToken announce args arrived ask asked balanceResource baseUrl beside captionText confirmed_ms decimals declared emit
+  failures follow headline inCredits inDigits isFollowing isOpen isSilent isSvg listeners localeTag merge onClosed
   onDown onError onRenewed onSettled openStream ownTopics pageSession probe propose pushed readAnew renew
-  requestUpdate resources retryNow scripSession seen_ms texts tokens topic topics totalUnits tree unwatch
-  wake watchTopic
+  requestUpdate resources retryNow scripSession seen_ms strings texts tokens topic topics totalUnits tree unwatch
+  wake watchTopic whole
 `
   .trim()
   .split(/\s+/);

@@ -1,5 +1,5 @@
 /** What a page in TypeScript writes. Compiled, never run. */
-import { type FetchToken, type Messages, registerLocale } from "../../dist/0.1.0/types/embed.js";
+import { type FetchToken, loadBuying, type Messages, registerLocale } from "../../dist/0.1.0/types/embed.js";
 
 const fetchToken: FetchToken = async ({ reason, signal }) => {
   const response = await fetch(`/token?because=${reason}`, { signal });
@@ -24,6 +24,18 @@ document.querySelector("scrip-ledger")?.addEventListener("scrip-export", (event)
 document
   .querySelector("scrip-usage")
   ?.addEventListener("scrip-range-change", ({ detail }) => detail.range satisfies string);
+
+document.querySelector("scrip-top-up")?.addEventListener("scrip-top-up-start", (event) => {
+  const { bundle, price }: { bundle: string; price: { amount: string; currency: string } } = event.detail;
+  if (bundle && price.currency !== "EUR") event.preventDefault();
+});
+document
+  .querySelector("scrip-gate")
+  ?.addEventListener("scrip-gate-change", ({ detail }) => [detail.allowed satisfies boolean, detail.reason]);
+document
+  .querySelector("scrip-recharge")
+  ?.addEventListener("scrip-recharge-change", ({ detail }) => detail.target satisfies string | null);
+loadBuying();
 
 const portuguese: Partial<Messages> = { retry: "Tentar de novo" };
 registerLocale("pt", portuguese);

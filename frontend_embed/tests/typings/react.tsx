@@ -10,6 +10,9 @@ export const Credits = ({ token }: { token: string }) => (
       onscrip-balance-low={({ detail }) => console.log(detail.available, detail.low)}
     />
     <scrip-usage credit-type="ai" group-by="feature" interval="week" />
+    <scrip-gate feature="images" quantity="2" onscrip-gate-change={({ detail }) => console.log(detail.reason)} />
+    <scrip-top-up credit-type="ai" bundles="small large" return-url="/thanks" />
+    <scrip-dashboard credit-type="ai" />
     <scrip-ledger
       credit-type="ai"
       live
