@@ -51,6 +51,7 @@ ALLOWED: dict[tuple[Check, str], str] = {
     (tidy.words_of_others, "tests/test_tidy.py"): "the samples",
     (tidy.words_of_others, "tests/harness/tidy.py"): "the list of words",
     (tidy.traces_of_a_machine, "tests/harness/tidy.py"): "the pattern",
+    (tidy.unsafe_html, "components/core/render.ts"): "what stands in the source of a template; values never",
     (tidy.traces_of_a_machine, "tests/test_tidy.py"): "the samples",
 }
 

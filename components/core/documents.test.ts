@@ -1,6 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import documents from "../../frontend_embed/documents_buying.graphql?raw";
 import { mount, settle, unmountAll } from "../../frontend_embed/testing/harness.ts";
+import { withTabs } from "../../frontend_embed/testing/top_up_page.ts";
 import { defineGate } from "../gate/gate.ts";
 import { defineProvider } from "../provider/provider.ts";
 import { defineRecharge } from "../recharge/recharge.ts";
@@ -10,6 +11,7 @@ defineProvider();
 defineTopUp();
 defineRecharge();
 defineGate();
+withTabs();
 
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -26,15 +28,6 @@ const pack = (document: string): string =>
     .trim();
 
 it("what is sent to buy is what is checked against the schema, and nothing else", async () => {
-  vi.spyOn(globalThis, "open").mockImplementation(
-    () =>
-      ({
-        document: document.implementation.createHTMLDocument(),
-        location: { assign() {} },
-        close() {},
-      }) as unknown as Window,
-  );
-  sessionStorage.clear();
   const { fake, provider, shown } = await mount({ tag: "scrip-top-up", session: "" });
   for (const tag of ["scrip-recharge", "scrip-gate"]) {
     const element = document.createElement(tag);

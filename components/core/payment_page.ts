@@ -14,6 +14,10 @@ export class PaymentPage {
     this.#tab.document.body.textContent = text;
   }
 
+  get isBeside(): boolean {
+    return !!this.#tab;
+  }
+
   /** Nothing but addresses of the web, whatever an answer says. */
   go(url: string | null | undefined): void {
     if (!url || !/^https?:/.test(new URL(url, location.href).href)) this.close();

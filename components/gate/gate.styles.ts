@@ -3,6 +3,10 @@ export const styles = /* css */ `
   div {
     display: contents;
   }
+  /* Its room, and nothing that anybody could see or reach: nothing moves when it may be shown. */
+  .wait {
+    visibility: hidden;
+  }
   :host([hidden]) {
     display: none;
   }

@@ -33,7 +33,7 @@ const gate = (decision: object = free, options: MountOptions = {}): Promise<Moun
   });
 /** What a person sees: of the page's own, or else of the gate. */
 const seen = ({ shown }: Mounted): string => {
-  const slotted = [...shown.element.children].filter((child) => (child as HTMLElement).offsetHeight > 0);
+  const slotted = [...shown.element.children].filter((child) => child.checkVisibility({ visibilityProperty: true }));
   const own = [...(shown.element.shadowRoot?.querySelectorAll("p") ?? [])].filter(
     ({ offsetHeight }) => offsetHeight > 0,
   );
@@ -79,11 +79,14 @@ describe("what it shows", () => {
     expect(seen(mounted)).toBe("Generate");
   });
 
-  it("neither of both before it knows, and no room taken by itself", async () => {
+  it("neither of both before it knows, and nothing that the Tab key reaches; the room of what may be allowed is kept", async () => {
     const mounted = await gate(free, { session: "", content: both });
     expect(seen(mounted)).toBe("");
     expect(told(mounted)).toEqual([]);
-    expect(mounted.shown.element.offsetHeight).toBe(0);
+    const [allowed, other] = mounted.shown.element.children as unknown as HTMLElement[];
+    expect([allowed?.offsetHeight === 0, other?.offsetHeight === 0]).toEqual([false, true]);
+    allowed?.focus();
+    expect(document.activeElement).not.toBe(allowed);
   });
 
   it("asks for the quantity of its attribute, as a decimal", async () => {

@@ -37,7 +37,7 @@ export interface GateEvents extends CommonEvents {
  * @slot allowed - What the feature needs.
  * @slot blocked - In place of the sentence that says why not.
  * @slot warning - Beside what is allowed, in place of the sentence that says why it will not be for long.
- * @slot loading - Until the first answer.
+ * @slot loading - Until the first answer, in place of the room that what is allowed will take.
  * @csspart warning - Why it will not be allowed for long.
  * @csspart reason - Why it is not allowed.
  * @cssproperty --scrip-color-warning - The warning.
@@ -130,7 +130,7 @@ export class ScripGate extends FollowingElement<Decision> {
     if (isKnown) this.#tell(allowed, reason);
     return html`<div lang=${language} dir=${direction}>${
       !isKnown
-        ? html`<slot name="loading"></slot>`
+        ? html`<slot name="loading"><div class="wait"><slot name="allowed"></slot></div></slot>`
         : allowed
           ? html`<slot name="allowed"></slot>${
               data?.mode === "SOFT" && data.wouldBlock

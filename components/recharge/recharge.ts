@@ -249,7 +249,8 @@ export class ScripRecharge extends FollowingElement<Data> {
     const page = new PaymentPage(this.texts.starting);
     const query =
       "mutation ScripSetup($returnUrl:String){setupPaymentMethod(returnUrl:$returnUrl){...on PaymentSetupOk{url}...on Refusal{message}}}";
-    const answer = await this.ask(query, { returnUrl: location.href });
+    // In a tab of its own it need not lead anywhere.
+    const answer = await this.ask(query, { returnUrl: page.isBeside ? undefined : location.href });
     const { url, message = "" } = (answer?.["setupPaymentMethod"] ?? {}) as { url?: string; message?: string };
     page.go(url);
     this.#against = message;

@@ -1,20 +1,16 @@
 import { expect, it, vi } from "vitest";
 import { mount, settle } from "../../frontend_embed/testing/harness.ts";
+import { withTabs } from "../../frontend_embed/testing/top_up_page.ts";
 import { defineProvider } from "../provider/provider.ts";
 import { defineTopUp } from "./top-up.ts";
 
 defineProvider();
 defineTopUp();
+withTabs();
 
 it("what becomes of a payment is said in the page's one region", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-  vi.spyOn(globalThis, "open").mockImplementation(() => null);
   const { fake, shown } = await mount({ tag: "scrip-top-up" });
-  const start = fake.payments.start.bind(fake.payments);
-  fake.payments.start = (input) => {
-    start(input);
-    return { topUp: Object.assign(fake.payments.topUps[0] as object, { checkoutUrl: null }) };
-  };
   const said = async (): Promise<string | null | undefined> => {
     await settle();
     await vi.advanceTimersByTimeAsync(10_000);

@@ -1,8 +1,10 @@
-/** What of a purchase outlives a reload: its key, and its id once there is one. */
+/** What of a purchase outlives a reload: its key, its id once there is one, and where it leads back to. */
 export interface Purchase {
   /** Begins with the bundle's key, so another bundle is another purchase. */
   key: string;
   id?: string | undefined;
+  /** A part of what was asked for: the same key with another one would be another purchase. */
+  returnUrl?: string | undefined;
 }
 
 const place = (creditType: string): string => `scrip-top-up ${creditType}`;
@@ -23,8 +25,12 @@ export function remember(creditType: string, purchase?: Purchase): void {
   } catch {}
 }
 
-/** The key of this try to buy: that of the last one, as long as nobody knows what came of it. */
-export function keyFor(creditType: string, bundle: string): string {
-  const { key = "" } = recall(creditType) ?? {};
-  return key.startsWith(`${bundle}:`) ? key : `${bundle}:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+/** This try to buy: the last one again, as long as nobody knows what came of it. */
+export function purchaseOf(creditType: string, bundle: string, returnUrl: string | undefined): Purchase {
+  const last = recall(creditType);
+  if (last?.key.startsWith(`${bundle}:`)) return last;
+  return { key: `${bundle}:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`, returnUrl };
 }
+
+/** The purchase from which the payment page has led back here, in another tab or browser than it began in. */
+export const returned = (): string | undefined => new URLSearchParams(location.search).get("scrip_top_up") ?? undefined;

@@ -1,8 +1,21 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { commonStates, describeAccessible, unreachable } from "../../frontend_embed/testing/accessible.ts";
 import { describeDescription } from "../../frontend_embed/testing/described.ts";
 import { FakeScrip } from "../../frontend_embed/testing/fake_scrip.ts";
 import { type Mounted, type MountOptions, mount, settle, unmountAll } from "../../frontend_embed/testing/harness.ts";
+import {
+  browser,
+  buttons,
+  buy,
+  kept,
+  named,
+  press,
+  reload,
+  starts,
+  status,
+  tag,
+  withTabs,
+} from "../../frontend_embed/testing/top_up_page.ts";
 import ar from "../locales/ar.json" with { type: "json" };
 import de from "../locales/de.json" with { type: "json" };
 import { defineProvider } from "../provider/provider.ts";
@@ -11,34 +24,7 @@ import { defineTopUp, ScripTopUp } from "./top-up.ts";
 defineProvider();
 defineTopUp();
 
-const tag = "scrip-top-up";
-/** The tab that opens beside the page: where it went, and whether it is still there. */
-interface Tab {
-  went: string[];
-  isClosed: boolean;
-}
-let tabs: Tab[] = [];
-/** Browsers let no tab be opened that nobody asked for. */
-let letsTabsOpen = true;
-
-beforeEach(() => {
-  tabs = [];
-  letsTabsOpen = true;
-  sessionStorage.clear();
-  vi.spyOn(globalThis, "open").mockImplementation(() => {
-    if (!letsTabsOpen) return null;
-    const tab: Tab = { went: [], isClosed: false };
-    tabs.push(tab);
-    return {
-      opener: globalThis,
-      document: document.implementation.createHTMLDocument(),
-      location: { assign: (url: string) => tab.went.push(url) },
-      close: () => {
-        tab.isClosed = true;
-      },
-    } as unknown as Window;
-  });
-});
+withTabs();
 
 afterEach(async () => {
   vi.useRealTimers();
@@ -47,26 +33,9 @@ afterEach(async () => {
   document.body.replaceChildren();
 });
 
-const buttons = ({ shown }: Mounted): HTMLElement[] => shown.parts("action");
-const buy = async (mounted: Mounted, nth = 0): Promise<void> => {
-  buttons(mounted)[nth]?.click();
-  await settle();
+const letsNoTabOpen = (): void => {
+  browser.letsTabsOpen = false;
 };
-const press = async ({ shown }: Mounted, text: string): Promise<void> => {
-  const all = [...(shown.element.shadowRoot?.querySelectorAll<HTMLElement>("button") ?? [])];
-  all.find((button) => button.textContent?.trim() === text)?.click();
-  await settle();
-};
-const status = ({ shown }: Mounted): string | undefined => shown.part("status")?.innerText.replace(/\s+/g, " ").trim();
-const kept = (): unknown[] => Object.values(sessionStorage).map((text) => JSON.parse(text));
-const named = ({ events }: Mounted, name: string) => events.filter(({ type }) => type === `scrip-top-up-${name}`);
-/** The same page, loaded anew: what is in the session of the tab stays. */
-const reload = async ({ fake }: Mounted, options: MountOptions = {}): Promise<Mounted> => {
-  await unmountAll();
-  return mount({ tag, fake, ...options });
-};
-const starts = ({ fake }: Mounted) => fake.requests.filter(({ query }) => query.includes("startTopUp"));
-
 const waiting = (): FakeScrip => {
   const fake = new FakeScrip();
   const { topUp } = fake.payments.start({ bundle: "large", idempotencyKey: "large:1" }) as { topUp: { id: string } };
@@ -147,7 +116,7 @@ describe("from bundle to credits", () => {
     const mounted = await mount({ tag, attributes: 'return-url="/thanks"' });
     const { fake } = mounted;
     await buy(mounted, 1);
-    expect(tabs).toEqual([{ went: ["https://pay.test/top_1"], isClosed: false }]);
+    expect(browser.tabs).toEqual([{ went: ["https://pay.test/top_1"], isClosed: false }]);
     expect(starts(mounted)[0]?.variables["input"]).toEqual({
       bundle: "large",
       returnUrl: `${location.origin}/thanks`,
@@ -174,12 +143,12 @@ describe("from bundle to credits", () => {
     mounted.shown.element.addEventListener("scrip-top-up-start", (event) => event.preventDefault());
     await buy(mounted);
     expect(starts(mounted)).toEqual([]);
-    expect(tabs).toEqual([]);
+    expect(browser.tabs).toEqual([]);
     expect(status(mounted)).toBe("");
   });
 
   it("where no tab may open, the page itself goes to pay, and knows what it was about when it comes back", async () => {
-    letsTabsOpen = false;
+    letsNoTabOpen();
     const mounted = await mount({ tag });
     // What leads away from here would end the test.
     const start = mounted.fake.payments.start.bind(mounted.fake.payments);
@@ -196,6 +165,45 @@ describe("from bundle to credits", () => {
     await settle();
     expect(status(back)).toBe("500 credits added · 2,000 available");
     expect(named(back, "done").length).toBe(1);
+  });
+
+  it("the payment page leads back to this one then, if the server leads there at all", async () => {
+    letsNoTabOpen();
+    for (const leadsBack of [true, false]) {
+      const mounted = await mount({ tag });
+      mounted.fake.payments.leadsBack = leadsBack;
+      const start = mounted.fake.payments.start.bind(mounted.fake.payments);
+      mounted.fake.payments.start = (input) => {
+        const { topUp, ...refusal } = start(input);
+        return topUp ? { topUp: Object.assign(topUp, { checkoutUrl: null }) } : refusal;
+      };
+      await buy(mounted);
+      expect(starts(mounted).map(({ variables }) => variables["input"].returnUrl)).toEqual(
+        leadsBack ? [location.href] : [location.href, undefined],
+      );
+      expect(mounted.fake.payments.topUps.length).toBe(1);
+      await press(mounted, "Cancel");
+    }
+  });
+
+  it("a page that the host names and the server refuses is the host's mistake, and told", async () => {
+    const mounted = await mount({ tag, attributes: 'return-url="https://elsewhere.test"' });
+    mounted.fake.payments.leadsBack = false;
+    await buy(mounted);
+    expect(starts(mounted).length).toBe(1);
+    expect(named(mounted, "failed")).toEqual([{ type: "scrip-top-up-failed", detail: { code: "INVALID_INPUT" } }]);
+  });
+
+  it("in the tab to which the payment page leads back, it is told too, and happens in the first alone", async () => {
+    const mounted = await mount({ tag });
+    await buy(mounted);
+    mounted.fake.payments.pay();
+    sessionStorage.removeItem("scrip-top-up ai");
+    history.replaceState(null, "", "?scrip_top_up=top_1&scrip_result=success");
+    const other = await reload(mounted);
+    history.replaceState(null, "", location.pathname);
+    expect(status(other)).toBe("500 credits added · 2,000 available");
+    expect(named(other, "done")).toEqual([]);
   });
 
   it("what was paid while the page was away is told when it is back", async () => {
@@ -220,7 +228,7 @@ describe("from bundle to credits", () => {
       return { topUp: Object.assign(payments.topUps[0] as object, { checkoutUrl }) };
     };
     await buy(mounted);
-    expect(tabs).toEqual([{ went: [], isClosed: true }]);
+    expect(browser.tabs).toEqual([{ went: [], isClosed: true }]);
     expect(mounted.shown.part("status")?.querySelector("a")).toBeNull();
   });
 
@@ -283,78 +291,11 @@ describe("from bundle to credits", () => {
     const mounted = await mount({ tag });
     mounted.fake.payments.refusal = { code: "NOT_ALLOWED", message: "no" };
     await buy(mounted);
-    expect(tabs).toEqual([{ went: [], isClosed: true }]);
+    expect(browser.tabs).toEqual([{ went: [], isClosed: true }]);
     expect(status(mounted)).toBe("The payment could not be started Try again");
     expect(named(mounted, "failed")).toEqual([{ type: "scrip-top-up-failed", detail: { code: "NOT_ALLOWED" } }]);
-    await press(mounted, "Try again");
-    expect(status(mounted)).toMatch(/^Waiting/);
-  });
-});
-
-describe("a purchase is never started twice", () => {
-  it("not by a double click, here or on another bundle", async () => {
-    const mounted = await mount({ tag });
-    for (const nth of [0, 0, 1]) buttons(mounted)[nth]?.click();
-    await settle();
-    await buy(mounted, 0);
-    expect(tabs.length).toBe(1);
-    expect(mounted.fake.payments.topUps.length).toBe(1);
-    expect(buttons(mounted).every((button) => button.getAttribute("aria-disabled") === "true")).toBe(true);
-  });
-
-  it("not by a reload while it waits", async () => {
-    const mounted = await mount({ tag });
-    await buy(mounted);
-    const back = await reload(mounted);
-    await buy(back);
-    expect(back.fake.payments.topUps.length).toBe(1);
-    expect(status(back)).toMatch(/^Waiting/);
-  });
-
-  it("not by a retry after the answer was lost on its way", async () => {
-    const mounted = await mount({ tag });
-    const http = mounted.fake.http.bind(mounted.fake);
-    mounted.fake.http = (...given) => {
-      http(...given);
-      throw new TypeError("Failed to fetch");
-    };
-    await buy(mounted);
-    expect(named(mounted, "failed")).toEqual([{ type: "scrip-top-up-failed", detail: { code: "NETWORK" } }]);
-    mounted.fake.http = http;
-    await press(mounted, "Try again");
-    expect(mounted.fake.payments.topUps.length).toBe(1);
-    expect(status(mounted)).toMatch(/^Waiting/);
-  });
-
-  it("nor by a reload and a click after that; another bundle is another purchase", async () => {
-    const mounted = await mount({ tag });
-    const http = mounted.fake.http.bind(mounted.fake);
-    mounted.fake.http = (...given) => {
-      http(...given);
-      throw new TypeError("Failed to fetch");
-    };
-    await buy(mounted);
-    mounted.fake.http = http;
-    const back = await reload(mounted);
-    await buy(back, 0);
-    expect(back.fake.payments.topUps.length).toBe(1);
-    await press(back, "Cancel");
-    await buy(back, 1);
-    expect(back.fake.payments.topUps.length).toBe(2);
-  });
-
-  it("what the tab keeps is the key and the id, and no token", async () => {
-    const mounted = await mount({ tag });
-    await buy(mounted);
-    expect(kept()).toEqual([{ key: expect.stringMatching(/^small:/), id: "top_1" }]);
-    expect(JSON.stringify({ ...sessionStorage, ...localStorage })).not.toContain(mounted.fake.requests[0]?.token);
-  });
-
-  it("what another customer left behind is forgotten", async () => {
-    sessionStorage.setItem("scrip-top-up ai", JSON.stringify({ key: "small:1", id: "top_of_another" }));
-    const mounted = await mount({ tag });
     expect(kept()).toEqual([]);
-    await buy(mounted);
+    await press(mounted, "Try again");
     expect(status(mounted)).toMatch(/^Waiting/);
   });
 });

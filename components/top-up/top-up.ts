@@ -12,7 +12,7 @@ import { type Resource, receive, type Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { enBuying } from "../locales/en_buying.ts";
 import { lasting } from "./lasting.ts";
-import { keyFor, recall, remember } from "./purchase.ts";
+import { type Purchase, purchaseOf, recall, remember, returned } from "./purchase.ts";
 import { styles } from "./top-up.styles.ts";
 
 addTexts(enBuying);
@@ -61,7 +61,7 @@ const ROWS = 3;
  * @element scrip-top-up
  * @attr {string} credit-type - Key of the credit type.
  * @attr {string} bundles - Keys of the bundles to offer, in this order; all that are on sale when left out.
- * @attr {string} return-url - Where the payment page leads back to; this page when left out.
+ * @attr {string} return-url - Where the payment page leads back to; when left out nowhere, as it stands in a tab of its own, and to this page where no tab is let through.
  * @attr {string} locale - A language tag in place of the nearest `lang`.
  * @attr {number} heading-level - Level of the heading, 3 when left out.
  * @fires {CustomEvent<{bundle: string, price: {amount: string, currency: string}}>} scrip-top-up-start - Somebody wants to buy; the purchase begins unless this is prevented.
@@ -112,6 +112,8 @@ export class ScripTopUp extends FollowingElement<Data> {
   /** Whose purchase is followed, and its id. */
   #creditType = "";
   #id: string | undefined;
+  /** Began here: whoever is led back to another tab is told, and the page has been told where it began. */
+  #isOurs = true;
   #topUp: TopUp | undefined;
   /** The bundle that is being started, or could not be. */
   #bundle: Bundle | undefined;
@@ -120,7 +122,9 @@ export class ScripTopUp extends FollowingElement<Data> {
   protected override ownTopics(creditType: string): readonly [Topic<Data>, ...Topic<never>[]] {
     if (creditType !== this.#creditType) {
       this.#creditType = creditType;
-      this.#id = recall(creditType)?.id;
+      const kept = recall(creditType);
+      this.#id = kept ? kept.id : returned();
+      this.#isOurs = !!kept;
       this.#topUp = this.#bundle = undefined;
     }
     const args = { creditType: ["String!", creditType] } as const;
@@ -168,7 +172,9 @@ export class ScripTopUp extends FollowingElement<Data> {
     const { id, status, credits, bundle } = topUp;
     if (!OPEN.test(status)) {
       this.#forget();
-      if (status === "FAILED") this.#failed("PAYMENT_FAILED");
+      if (!this.#isOurs) {
+        // Nothing has happened here.
+      } else if (status === "FAILED") this.#failed("PAYMENT_FAILED");
       else if (status === "SUCCEEDED") {
         this.emit<TopUpEvents, "scrip-top-up-done">("scrip-top-up-done", { id, bundle: bundle.key, credits });
       }
@@ -190,18 +196,18 @@ export class ScripTopUp extends FollowingElement<Data> {
     if (!this.propose<TopUpEvents, "scrip-top-up-start">("scrip-top-up-start", detail)) return;
     const page = new PaymentPage(this.texts.starting);
     const creditType = this.#creditType;
-    const key = keyFor(creditType, bundle.key);
-    remember(creditType, { key });
+    // In a tab of its own the payment page need not lead anywhere.
+    const wish = this.getAttribute("return-url") ?? (page.isBeside ? undefined : "");
+    const purchase = purchaseOf(creditType, bundle.key, wish === undefined ? wish : new URL(wish, location.href).href);
+    remember(creditType, purchase);
+    this.#isOurs = true;
     this.#bundle = bundle;
     this.#refusal = "";
     this.#topUp = undefined;
     this.requestUpdate();
-    const query = `mutation ScripTopUp($input:TopUpInput!){startTopUp(input:$input){...on TopUpOk{topUp${TOP_UP}}...on Refusal{code}}}`;
-    const returnUrl = new URL(this.getAttribute("return-url") ?? "", location.href).href;
-    const answer = await this.ask(query, { input: { bundle: bundle.key, returnUrl, idempotencyKey: key } });
-    const { topUp, code = "NETWORK" } = (answer?.["startTopUp"] ?? {}) as { topUp?: TopUp; code?: string };
+    const { topUp, code } = await this.#start(bundle.key, purchase);
     if (topUp) {
-      remember(creditType, { key, id: topUp.id });
+      remember(creditType, { ...purchase, id: topUp.id });
       this.#bundle = undefined;
       if (creditType === this.#creditType) {
         this.#id = topUp.id;
@@ -211,12 +217,25 @@ export class ScripTopUp extends FollowingElement<Data> {
       else page.close();
     } else {
       page.close();
-      // Without an answer it may have been started: the next try says so by its key.
-      if (answer) remember(creditType);
+      // Without a definite answer it may have been started: the next try says so by its key.
+      if (code !== "NETWORK" && code !== "UNAVAILABLE") remember(creditType);
       this.#refusal = code;
       this.#failed(code);
     }
     this.requestUpdate();
+  }
+
+  async #start(bundle: string, purchase: Purchase): Promise<{ topUp?: TopUp; code: string }> {
+    const query = `mutation ScripTopUp($input:TopUpInput!){startTopUp(input:$input){...on TopUpOk{topUp${TOP_UP}}...on Refusal{code}...on InvalidInput{field}}}`;
+    const { key, returnUrl } = purchase;
+    const answer = await this.ask(query, { input: { bundle, returnUrl, idempotencyKey: key } });
+    const started = (answer?.["startTopUp"] ?? {}) as { topUp?: TopUp; code?: string; field?: string };
+    // This page is none that the server leads back to, and the host has not asked for it: then it leads nowhere.
+    if (started.field === "returnUrl" && !this.hasAttribute("return-url")) {
+      delete purchase.returnUrl;
+      return this.#start(bundle, purchase);
+    }
+    return { code: "NETWORK", ...started };
   }
 
   async #cancel(): Promise<void> {

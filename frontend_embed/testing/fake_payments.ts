@@ -97,7 +97,9 @@ export class FakePayments {
   readonly topUps: FakeTopUp[] = [];
   /** Answers the next of these in place of the real one: a refusal has a code. */
   refusal: Answer | undefined;
-  readonly #byKey = new Map<string, FakeTopUp>();
+  /** Where it leads back to, unless told otherwise. */
+  leadsBack = true;
+  readonly #byKey = new Map<string, FakeTopUp & { asked: string }>();
   readonly #moved: (topUp: FakeTopUp) => void;
 
   constructor(moved: (topUp: FakeTopUp) => void) {
@@ -130,9 +132,13 @@ export class FakePayments {
   start(input: Input): Answer {
     const key = `${input["idempotencyKey"]}`;
     const known = this.#byKey.get(key);
+    const asked = JSON.stringify(input);
+    if (known && known.asked !== asked) return { code: "IDEMPOTENCY_CONFLICT", message: "another purchase" };
     if (known) return { topUp: this.find(known.id) };
     const refusal = this.#refused();
     if (refusal) return refusal;
+    if (input["returnUrl"] && !this.leadsBack)
+      return { code: "INVALID_INPUT", message: "leads elsewhere", field: "returnUrl" };
     const bundle = this.bundles.find((each) => each.key === input["bundle"]);
     if (!bundle) return { code: "NOT_FOUND", message: "no such bundle" };
     const id = `top_${this.topUps.length + 1}`;
@@ -140,7 +146,7 @@ export class FakePayments {
     const checkoutUrl = `https://pay.test/${id}`;
     const topUp = { id, bundle, credits, price, status: "PENDING", failure: null, checkoutUrl, createdAt: at(0) };
     this.topUps.push(topUp);
-    this.#byKey.set(key, topUp);
+    this.#byKey.set(key, { ...topUp, asked });
     return { topUp };
   }
 

@@ -135,6 +135,20 @@ describe("the snippet", () => {
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
   });
 
+  it.each([1280, 320])("and so does the rest of the elements, with the second script, at %i px", async (width) => {
+    const page = await open("/examples/strict-csp.html", { viewport: { width, height: 4000 } }, async (page) => {
+      await noIcon(page);
+      await page.route(/v1\.js|buying\.js|credits-token|graphql/, async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        await route.continue();
+      });
+    });
+    for (const late of ["top-up [part=bundle]", "recharge [part=form]", "gate button", "ledger [part=row]"])
+      await page.locator(`scrip-${late}`).first().waitFor();
+    expect(await page.evaluate("shifts")).toEqual([]);
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+  });
+
   it("shows its fallback where there is no script", async () => {
     const page = await open("/examples/plain.html", { javaScriptEnabled: false });
     expect(await page.getByRole("link", { name: "Billing" }).isVisible()).toBe(true);
@@ -180,6 +194,17 @@ describe("the ways to load it", () => {
       }),
     );
     expect(await page.locator("scrip-balance li").last().textContent()).toContain("sem prazo");
+    expect(troubles).toEqual([]);
+  });
+
+  it("as a classic script, which brings the second one too", async () => {
+    const page = await load(classic);
+    await page.evaluate(() => {
+      const element = document.createElement("scrip-top-up");
+      element.setAttribute("credit-type", "ai");
+      document.querySelector("scrip-provider")?.append(element);
+    });
+    await page.locator("scrip-top-up [part=bundle]").first().waitFor();
     expect(troubles).toEqual([]);
   });
 

@@ -161,7 +161,7 @@ export interface ScripTopUpProps {
   "credit-type"?: string;
   /** Keys of the bundles to offer, in this order; all that are on sale when left out. */
   bundles?: string;
-  /** Where the payment page leads back to; this page when left out. */
+  /** Where the payment page leads back to; when left out nowhere, as it stands in a tab of its own, and to this page where no tab is let through. */
   "return-url"?: string;
   /** A language tag in place of the nearest `lang`. */
   locale?: string;
