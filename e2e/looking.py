@@ -62,6 +62,7 @@ async def look_over(page: Page) -> None:
         found[f"{direction} at {NARROW_PX} px"] = await page.evaluate(_BEYOND)
     if wide is not None:
         await page.set_viewport_size(wide)
+    await page.evaluate("document.documentElement.removeAttribute('dir')")
     wrong = {scheme: each for scheme, each in found.items() if each}
     assert not wrong, wrong
     regions = await page.evaluate(_REGIONS)

@@ -76,7 +76,7 @@ async def test_while_it_loads_a_card_has_its_final_size(host: Host, elements: st
     key = await buyer(host, "loads")
     released, token = threading.Event(), await host.token(key)
 
-    def hand_out() -> dict[str, Any]:
+    def hand_out(_: str) -> dict[str, Any]:
         released.wait(120)
         return token
 
@@ -173,3 +173,67 @@ async def test_offline_everything_stays_and_ages_and_comes_back_by_itself(host: 
         await asyncio.sleep(0.2)
     await page.context.set_offline(False)
     await is_full(page)
+
+
+async def test_a_server_that_fails_leaves_the_last_good_data_and_is_found_again(host: Host, elements: str):
+    host.fails = True
+    key = await buyer(host, "stale")
+    await host.write(key, elements)
+    page = await host.visit()
+    sockets: list[WebSocketRoute] = []
+    is_up = True
+
+    async def between(socket: WebSocketRoute) -> None:
+        if not is_up:
+            await socket.close(code=1011)
+            return
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    await page.route_web_socket("**/graphql", between)
+    await page.goto(f"{host.pages.url}/")
+    await is_full(page)
+    is_up = False
+    await page.route("**/graphql", out_of_order)
+    for socket in sockets:
+        await socket.close(code=1011)
+    await is_old(page, "Not up to date")
+    await look_over(page)
+    await page.unroute("**/graphql", out_of_order)
+    is_up = True
+    await part(card(page, "usage"), "retry").click()
+    await is_full(page)
+    await host.burn(key, "70000", f"{key}-live")
+    await expect(part(card(page, "balance"), "value")).to_have_text("1,400", timeout=SHOWN_MS)
+
+
+async def test_with_everything_there_each_fits_and_follows_the_language_of_the_page(host: Host, elements: str):
+    key = await buyer(host, "whole")
+    page = await host.open(key, elements)
+    await is_full(page)
+    await look_over(page)
+    await page.evaluate("document.documentElement.lang = 'ar'")
+    for name in CARDS:
+        await expect(part(card(page, name), "card")).to_have_attribute("dir", "rtl", timeout=SHOWN_MS)
+        await expect(part(card(page, name), "card")).to_have_attribute("lang", "ar")
+    await expect(part(card(page, "usage"), "toggle")).to_have_text("جدول")
+    await look_over(page)
+
+
+async def test_the_look_sees_what_is_wrong(host: Host):
+    """Of a page with faults of each kind, so that silence means something."""
+    key = await buyer(host, "faulty")
+    page = await host.open(key, MARKUP["balance"])
+    await expect(part(page, "value")).to_have_text("1,470", timeout=SHOWN_MS)
+    for spoil, complaint in {
+        "card.append(Object.assign(document.createElement('button'), {className: 'x'}))": "button-name",
+        "document.body.append(Object.assign(document.createElement('p'), {role: 'alert'}))": "scrip-status",
+        "Object.assign(card.style, {minWidth: '400px'})": "320 px",
+    }.items():
+        await page.evaluate(
+            f"const card = document.querySelector('scrip-balance').shadowRoot.firstElementChild; {spoil}"
+        )
+        with pytest.raises(AssertionError, match=complaint):
+            await look_over(page)
+        await page.reload()
+        await expect(part(page, "value")).to_have_text("1,470", timeout=SHOWN_MS)

@@ -1,6 +1,7 @@
 """Who acts, as entries and timelines point to it."""
 
 from credits.access.actors import ensure_actor
+from credits.customers.customers import read_customers
 from credits.posting.reader import Page
 from schema.context import Context
 
@@ -10,6 +11,6 @@ async def actor_id_of(context: Context, page: Page) -> int | None:
     caller = context.caller
     if caller.actor_id is not None or caller.customer_id is None:
         return caller.actor_id
-    own = await context.loaders.customers.load(caller.customer_id)
+    own = (await read_customers(page.connection, [caller.customer_id])).get(caller.customer_id)
     name = caller.subject if own is None else own.name
     return await ensure_actor(page.connection, context.workspace_id, "CUSTOMER", caller.subject, name)

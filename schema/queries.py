@@ -5,7 +5,7 @@ import strawberry
 from credits import ids
 from credits.access.keys import list_keys
 from credits.customers.customers import Customer as CustomerValue
-from credits.customers.customers import find_customer, search_customers
+from credits.customers.customers import find_customer, read_customers, search_customers
 from credits.disputes.reads import list_disputes
 from credits.enforcement.policies import list_policies
 from credits.errors import Refusal
@@ -63,6 +63,10 @@ class Query(PaymentQueries, RevenueQueries, ProofQueries):
     async def customer(self, info: Info, key: str | None = None) -> Customer | None:
         if key is None and not info.context.caller.is_customer:
             raise bad_request("key: is missing")
+        own_id = info.context.caller.customer_id
+        if own_id is not None:  # a page of widgets asks many times at once, and reads once
+            found = await info.context.loaders.customers.load(own_id)
+            return None if found is None or key not in (None, found.key) else Customer.from_value(found)
         async with info.context.page() as page:
             found = await visible_customer(info.context, page, key)
         return None if found is None else Customer.from_value(found)
@@ -168,12 +172,14 @@ class Query(PaymentQueries, RevenueQueries, ProofQueries):
 
 
 async def visible_customer(context: Context, page: Page, key: str | None) -> CustomerValue | None:
-    """The customer with that key, as far as the caller may see it: a customer token sees its own and no other."""
+    """The customer with that key, as far as the caller may see it: a customer token sees its own and no other.
+
+    Read on the page's own connection: who holds one and waits for another waits for ever once all do the same.
+    """
     if not context.caller.is_customer:
         return None if key is None else await find_customer(page.connection, key)
-    own = (
-        None if context.caller.customer_id is None else await context.loaders.customers.load(context.caller.customer_id)
-    )
+    own_id = context.caller.customer_id
+    own = None if own_id is None else (await read_customers(page.connection, [own_id])).get(own_id)
     return own if own is not None and (key is None or key == own.key) else None
 
 

@@ -69,6 +69,9 @@ export function merged(kinds: string[] | null, news: News, shown: Ledger | undef
     if (!balance) return null;
     const entries = ledger.edges.map(({ node }) => node);
     const { pageInfo } = ledger;
+    // The two are read side by side. A page from a moment before is as old as its newest entry: what lies between is still to come.
+    const newest = kinds ? undefined : entries[0]?.sequence;
+    if (newest && newest < balance.version) balance.version = newest;
     if (!shown) return { balance, entries, pageInfo };
     if (!isNewer(balance as never, shown.balance as never)) return shown;
     // Nothing in common: more has happened than a page holds, and what lies between is not known.
