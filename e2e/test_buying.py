@@ -2,15 +2,15 @@
 balance that has it, without leaving the page; the rule that recharges; the gate that opens and closes.
 """
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
-from e2e.test_elements import PAGE, POLICY, SHOWN_MS, Host, host, part
+from e2e.host import PAGE, POLICY, SHOWN_MS, Host, hosting, part
+from tests.harness.server import Server
 from tests.harness.world import PACK, build_world, give
-
-__all__ = ["host"]
 
 CSP_WATCH = """
 window.violations = [];
@@ -21,6 +21,12 @@ for (const name of ["top-up-start", "top-up-done", "top-up-failed", "gate-change
   addEventListener(`scrip-${name}`, ({type, detail}) => window.heard.push([type, detail]));
 """
 DONE = "1,100 credits added · 1,100 available"
+
+
+@pytest.fixture
+async def host(chromium: Browser, server: Server) -> AsyncIterator[Host]:
+    async with hosting(chromium, server, "buying") as host:
+        yield host
 
 
 @pytest.fixture
@@ -38,12 +44,14 @@ async def open_page(host: Host, customer: str, elements: str, **changes: Any) ->
     scopes = ["balance:read", "ledger:read", "usage:read", "limits:read", "topup:create", "recharge:manage"]
     token = {"scopes": scopes, "origins": [origin]} | changes
     reply = await host.client.must("createEmbedToken", customer=customer, **token)
-    page = await (await host.browser.new_context(timezone_id="UTC")).new_page()
+    context = await host.browser.new_context(timezone_id="UTC")
+    host.contexts.append(context)
+    page = await context.new_page()
     page.on("pageerror", lambda error: host.problems.append(str(error)))
     await page.add_init_script(CSP_WATCH)
     url = host.server.url
     host.pages.policy = POLICY.format(url=url, socket=url.replace("http", "ws"))
-    host.pages.body = PAGE.format(url=url, token=reply["token"], elements=elements)
+    host.pages.body = PAGE.format(url=url, root='lang="en"', session=f'token="{reply["token"]}"', elements=elements)
     await page.goto(f"{origin}/")
     return page
 

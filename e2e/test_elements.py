@@ -4,120 +4,20 @@ follow it while somebody looks, and a page that shows all of them asks once and 
 
 import csv
 import io
-import shutil
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from tests.harness.client import Client
+from e2e.host import SHOWN_MS, Host, customer, hosting, part
 from tests.harness.server import Server
-from tests.harness.world import build_world, give
-
-WORKSPACE = "elements"
-SHOWN_MS = 20_000
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Credits</title>
-<script type="module" src="{url}/embed/v1.js"></script>
-<body><scrip-provider endpoint="{url}" token="{token}">{elements}</scrip-provider></body></html>"""
-POLICY = "default-src 'none'; script-src {url}; connect-src {url} {socket}; require-trusted-types-for 'script'"
-
-
-class Pages(ThreadingHTTPServer):
-    """The host's own web server, on an origin of its own. It has one page, the last that was set."""
-
-    policy = ""
-    body = ""
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Pages
-
-    def do_GET(self) -> None:
-        found = self.path.partition("?")[0] == "/"
-        self.send_response(200 if found else 204)
-        self.send_header("content-type", "text/html; charset=utf-8")
-        self.send_header("content-security-policy", self.server.policy)
-        self.end_headers()
-        if found:
-            self.wfile.write(self.server.body.encode())
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def serving() -> Iterator[Pages]:
-    pages = Pages(("127.0.0.1", 0), _Answer)
-    thread = threading.Thread(target=pages.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield pages
-    finally:
-        pages.shutdown()
-        thread.join()
-        pages.server_close()
-
-
-@dataclass
-class Host:
-    """A product that embeds the elements for a customer of its own."""
-
-    server: Server
-    client: Client
-    browser: Browser
-    pages: "Pages"
-    problems: list[str] = field(default_factory=list)
-
-    async def open(self, customer: str, elements: str, **options: Any) -> Page:
-        reply = await self.client.must("createEmbedToken", customer=customer)
-        page = await (await self.browser.new_context(timezone_id="UTC", **options)).new_page()
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("console", lambda line: line.type in ("error", "warning") and self.problems.append(line.text))
-        url = self.server.url
-        self.pages.policy = POLICY.format(url=url, socket=url.replace("http", "ws"))
-        self.pages.body = PAGE.format(url=url, token=reply["token"], elements=elements)
-        await page.goto(f"http://127.0.0.1:{self.pages.server_port}/")
-        return page
-
-    async def burn(self, customer: str, quantity: str, key: str, **fields: Any) -> dict[str, Any]:
-        reply = await self.client.must(
-            "burn", customer=customer, feature="input-tokens", quantity=quantity, idempotencyKey=key, **fields
-        )
-        return dict(reply["entry"])
 
 
 @pytest.fixture
-async def host(server: Server) -> AsyncIterator[Host]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or None
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        async with Client(server.url, await server.create_key(WORKSPACE, "ADMIN")) as client:
-            with serving() as pages:
-                hosting = Host(server, client, browser, pages)
-                yield hosting
-            assert hosting.problems == []
-        await browser.close()
-
-
-async def customer(host: Host, key: str) -> str:
-    """One with 1,000 credits for ever and 500 for ten days, of which 30 are used."""
-    await build_world(host.client, [key])
-    await give(host.client, key, "1000", f"{key}-lasting", source="PURCHASE")
-    ends = (datetime.now(UTC) + timedelta(days=10)).isoformat()
-    await give(host.client, key, "500", f"{key}-ending", source="PLAN", expiresAt=ends)
-    await host.burn(key, "30000", f"{key}-first")
-    return key
-
-
-def part(page: Page, name: str) -> Locator:
-    return page.locator(f"[part~={name}]")
+async def host(chromium: Browser, server: Server) -> AsyncIterator[Host]:
+    async with hosting(chromium, server, "elements") as host:
+        yield host
 
 
 async def test_expirations_show_what_ends_and_follow_it(host: Host):
