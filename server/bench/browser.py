@@ -50,6 +50,11 @@ def _launch(playwright: "Playwright") -> "Browser":
     return playwright.chromium.launch(executable_path=found, args=arguments)
 
 
+def busy() -> str:
+    """How busy the machine is with everything: what waits for a processor is slower in wall-clock time."""
+    return f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} CPUs"
+
+
 @contextmanager
 def slow_page(browser: "Browser") -> "Iterator[Page]":
     """An empty tab under the slow profile, with nothing in its caches and no open connection.

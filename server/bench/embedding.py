@@ -2,16 +2,19 @@
 
 The clock starts with the navigation to a page that holds nothing but the balance, and stops with the first frame that
 shows it: document, script, query over HTTP, each a trip of its own. The token is in the page.
+
+How long a task blocks is measured twice: by the clock, as the browser's own observer of long tasks does, which counts
+what other processes take on a busy machine too, and, in loads of their own with tracing, by the thread's processor time.
 """
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from server.bench.browser import PATIENCE_MS, SLOW, NoBrowser, opened, slow_page
+from server.bench.browser import PATIENCE_MS, SLOW, NoBrowser, busy, opened, slow_page
 from server.bench.page import PLAIN_PATH
 from server.bench.report import AtMost, Figure, Spread
 from server.bench.run import Run
@@ -22,8 +25,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 LOADS = 9
+TRACED = 5
 _SETTLES_MS = 1_000  # what moves or blocks after the balance counts too: the socket opens, other parts are drawn
 _NAME = f"the balance in a plain page ({SLOW})"
+_TASK = "ThreadControllerImpl::RunTask"
+_TRACE = ["toplevel", "blink.user_timing"]
 _RESULT = """() => ({
   shown_ms: window.shown,
   script_ms: performance.getEntriesByType("resource").find(({name}) => name.endsWith("/embed/v1.js")).startTime,
@@ -55,10 +61,16 @@ def first_balance(run: Run) -> Iterator[Figure]:
             for number in range(1, run.many(LOADS, 2) + 1):
                 run.say(f"the embed in a plain page: load {number}")
                 loads.append(_load(run, browser, f"?token={token}"))
+            worked_ms = [_traced(run, browser, f"?token={token}") for _ in range(run.many(TRACED, 1))]
     except NoBrowser as why:
         yield Figure(_NAME, skipped=f"not measured: {why}")
         return
     yield from figures_of(loads, bare)
+    yield Figure(
+        "the longest task's own processor time, ms",
+        f"{len(worked_ms)} loads with tracing, CPU 4 times slower",
+        Spread.of(worked_ms),
+    )
 
 
 def figures_of(loads: list[Load], bare: Load) -> Iterator[Figure]:
@@ -67,7 +79,7 @@ def figures_of(loads: list[Load], bare: Load) -> Iterator[Figure]:
     quiet = sum(load.longest_ms == 0 for load in loads)
     yield Figure(
         f"navigation to the first balance, ms ({SLOW})",
-        f"{len(loads)} loads with empty caches, token in the page; {from_script:.0f} ms from the script's request",
+        f"{len(loads)} loads with empty caches, token in the page; {from_script:.0f} ms from the script's request; {busy()}",
         Spread.of([load.shown_ms for load in loads]),
         AtMost(800),
     )
@@ -79,7 +91,7 @@ def figures_of(loads: list[Load], bare: Load) -> Iterator[Figure]:
     )
     yield Figure(
         "longest task over 50 ms, ms; 0 where there is none",
-        f"none in {quiet} of {len(loads)} loads, CPU 4 times slower",
+        f"none in {quiet} of {len(loads)} loads, CPU 4 times slower; {busy()}",
         Spread.of([load.longest_ms for load in loads]),
         AtMost(50),
     )
@@ -100,3 +112,19 @@ def _load(run: Run, browser: "Browser", asked: str) -> Load:
         page.wait_for_function("window.shown !== undefined", timeout=PATIENCE_MS, polling=250)
         page.wait_for_timeout(_SETTLES_MS)
         return Load(**page.evaluate(_RESULT))
+
+
+def _traced(run: Run, browser: "Browser", asked: str) -> float:
+    with slow_page(browser) as page:
+        browser.start_tracing(page=page, categories=_TRACE)
+        page.goto(f"http://127.0.0.1:{run.stage.port}{PLAIN_PATH}{asked}", wait_until="commit")
+        page.wait_for_function("window.shown !== undefined", timeout=PATIENCE_MS, polling=250)
+        page.wait_for_timeout(_SETTLES_MS)
+        return longest_work_ms(json.loads(browser.stop_tracing())["traceEvents"])
+
+
+def longest_work_ms(events: Sequence[dict[str, Any]]) -> float:
+    """The most processor time that a task of the page's main thread took: of the thread that has the mark `shown`."""
+    page = next((event["pid"], event["tid"]) for event in events if event["name"] == "shown")
+    tasks = [event for event in events if event["name"] == _TASK and (event["pid"], event["tid"]) == page]
+    return float(max(event.get("tdur", 0) for event in tasks)) / 1e3  # in µs

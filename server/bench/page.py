@@ -65,7 +65,7 @@ new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({{ durati
 <script type="module">
 const root = document.querySelector("scrip-balance").shadowRoot;
 const drawn = new MessageChannel();
-drawn.port1.onmessage = () => (window.shown ??= performance.now());
+drawn.port1.onmessage = () => (window.shown ??= performance.mark("shown").startTime);
 const look = () => {{
   if (root.querySelector("[part~=value]")?.getAttribute("value") == null) return;
   watching.disconnect();

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from server.bench.browser import PATIENCE_MS, SLOW, NoBrowser, opened, slow_page
+from server.bench.browser import PATIENCE_MS, SLOW, NoBrowser, busy, opened, slow_page
 from server.bench.packing import NotMeasured, Packed, Peer, pack
 from server.bench.page import current
 from server.bench.report import AtMost, Figure, Spread, ratio
@@ -100,7 +100,7 @@ def _times(run: Run, ours: dict[str, bytes], packed: list[Packed]) -> Iterator[F
         yield Figure(
             f"fetched and evaluated, ours / {their.peer.package} {their.version} with React ({SLOW})",
             f"{median(our_ms):.0f} against {median(taken_ms):.0f} ms from the start of the navigation; "
-            f"{median(first_ms):.0f} for ours without what sells",
+            f"{median(first_ms):.0f} for ours without what sells; {busy()}",
             ratio(our_ms, taken_ms),
             AtMost(1),
         )

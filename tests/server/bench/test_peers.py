@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.bench import packing, peers
-from server.bench.embedding import Load, figures_of
+from server.bench.embedding import Load, figures_of, longest_work_ms
 from server.bench.packing import NotMeasured, Packed, Peer, complaint_of, entry_of, pack
 
 PEER = Peer("peer", "peer/react", beside=("what-it-wants",))
@@ -35,6 +35,12 @@ def test_it_is_said_what_moves_without_the_rules_and_how_long_it_took_from_the_s
     shown, shift, _ = figures_of([load()], bare=load(shift=0.125))
     assert "540 ms from the script's request" in shown.measured
     assert "0.125 without" in shift.measured
+
+
+def test_the_longest_task_is_one_of_the_page_and_not_of_another_process():
+    task = {"name": "ThreadControllerImpl::RunTask", "pid": 7, "tid": 1}
+    events = [task | {"tdur": 3_000}, task | {"tdur": 41_500}, task, task | {"pid": 8, "tdur": 90_000}]
+    assert longest_work_ms([*events, {"name": "shown", "pid": 7, "tid": 1}]) == 41.5
 
 
 def test_bytes_are_compared_compressed_and_react_apart_is_for_information():
