@@ -239,15 +239,15 @@ async def hosting(browser: Browser, server: Server, workspace: str) -> AsyncIter
 
 BUNDLES = [
     {
-        "key": f"pack-{credits}",
-        "name": f"{credits} credits",
+        "key": f"pack-{amount}",
+        "name": f"{amount} credits",
         "creditType": "ai",
-        "credits": credits,
+        "credits": amount,
         "bonus": bonus,
         "price": {"amount": price, "currency": "USD"},
         "expiresAfter": "P1Y",
     }
-    for credits, bonus, price in (("500", "0", "10.00"), ("1500", "100", "29.00"), ("10000", "2000", "150.00"))
+    for amount, bonus, price in (("500", "0", "10.00"), ("1500", "100", "29.00"), ("10000", "2000", "150.00"))
 ]
 
 

@@ -31,6 +31,20 @@ _PLACES_PER_READ = 1_000  # parameters of one statement are bounded
 Place = tuple[int, int, int]  # customer, credit type, number or sequence
 
 
+class _Loader(DataLoader[K, V]):
+    """Strawberry's, which can be shared by requests of which some are given up.
+
+    Its batch is called off where all that wait for it have gone, but stays the one that takes what comes next: whoever
+    asked after that waited for ever, and with one loader for a workspace that was everybody.
+    """
+
+    def load(self, key: K) -> Awaitable[V]:
+        batch = self.batch
+        if batch is not None and not batch.dispatched and all(task.future.cancelled() for task in batch.tasks):
+            self.batch = None
+        return super().load(key)
+
+
 class Loaders:
     """One per workspace and process."""
 
@@ -44,7 +58,7 @@ class Loaders:
         self.entries: DataLoader[Place, Entry | None] = self._loader(read_entries)
         self.grants: DataLoader[Place, Grant | None] = self._loader(read_grants)
         self.hold_entries: DataLoader[Place, list[Entry] | None] = self._loader(read_hold_entries)
-        self.limits: DataLoader[int, list[Metered] | None] = DataLoader(load_fn=self._read_limits, cache=False)
+        self.limits: DataLoader[int, list[Metered] | None] = _Loader(load_fn=self._read_limits, cache=False)
         self.members: DataLoader[MemberPlace, Member | None] = self._loader(read_members)
         self.reversed_amounts: DataLoader[Place, int | None] = self._loader(read_reversed_amounts)
         self.holds: DataLoader[Place, Hold | None] = self._loader(read_holds)
@@ -67,4 +81,4 @@ class Loaders:
                 found = await read(connection, dict.fromkeys(keys))
             return [found.get(key) for key in keys]
 
-        return DataLoader(load_fn=load, cache=False, max_batch_size=_PLACES_PER_READ)
+        return _Loader(load_fn=load, cache=False, max_batch_size=_PLACES_PER_READ)
