@@ -117,7 +117,7 @@ async def seen(browser: Browser, url: str, view: View) -> Looks:
     async with gallery(browser, url, view) as page:
         for state in view.states:
             await choose(page, STATES[state])
-            found |= await looks(page, canvas, list(STATES[state]), state)
+            found.update(await looks(page, canvas, list(STATES[state]), state))
             if folder := os.environ.get("SCRIP_LOOKS_SHEETS"):
                 await page.screenshot(full_page=True, path=f"{folder}/{view.name}-{state}.png")
     await canvas.close()
