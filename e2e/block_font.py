@@ -9,7 +9,8 @@ from itertools import pairwise
 EM = 1000
 WIDTH = 500
 ASCENT, DESCENT = 900, 300
-LEFT, BOTTOM, RIGHT, TOP = 50, 0, 450, 600
+# As wide as it is long: a word is one bar, and only its ends depend on how a machine places its characters.
+LEFT, BOTTOM, RIGHT, TOP = 0, 0, WIDTH, 600
 
 
 def block_font(name: str) -> bytes:

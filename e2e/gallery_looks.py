@@ -24,9 +24,9 @@ TILE_PX = 8
 # By how much a box may be elsewhere, in CSS px: fractions round differently.
 BOX_PX = 2
 # How much brighter or darker a tile may be, of 255, and how many tiles of a picture may be more than that.
-TILE_STEP = 24
-TILES_SHARE = 0.004
-TILES_MIN = 3
+TILE_STEP = 32
+TILES_SHARE = 0.01
+TILES_AT_LEAST, TILES_AT_MOST = 3, 12
 COLOUR_STEP = 6
 
 # Only the elements, and as blocks. `:has` keeps what they stand in.
@@ -203,7 +203,7 @@ def differences(wanted: Look, found: Look) -> list[str]:
         told.append(f"{len(after)} tiles in rows of {found.columns}, not {len(before)} of {wanted.columns}")
         return told
     off = [at for at, (a, b) in enumerate(zip(before, after, strict=True)) if abs(a - b) > TILE_STEP]
-    if len(off) > max(TILES_MIN, TILES_SHARE * len(before)):
+    if len(off) > max(TILES_AT_LEAST, min(TILES_AT_MOST, TILES_SHARE * len(before))):
         places = [
             f"{at % found.columns * TILE_PX - TILE_PX},{at // found.columns * TILE_PX - TILE_PX}" for at in off[:8]
         ]
