@@ -65,7 +65,9 @@ WATCH = """
 window.watched = { violations: [], shifts: [], closed: [], events: [] };
 addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) =>
   watched.violations.push(`${violatedDirective} ${blockedURI}`));
-new PerformanceObserver((list) => watched.shifts.push(...list.getEntries().map(({value}) => value)))
+new PerformanceObserver((list) => watched.shifts.push(...list.getEntries().flatMap(({sources}) =>
+  sources.map(({node, previousRect: {top, height}, currentRect}) =>
+    `${node?.localName ?? "an element"} ${top}+${height} → ${currentRect.top}+${currentRect.height}`))))
   .observe({type: "layout-shift", buffered: true});
 window.WebSocket = class extends WebSocket {
   constructor(...given) {
