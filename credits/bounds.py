@@ -35,11 +35,11 @@ LATE_CUTOFF_MAX = timedelta(days=400)  # whoever settles once a year has a month
 DISPUTE_SLA = timedelta(days=5)  # until a dispute is to be decided; a setting and each workspace override it
 DISPUTE_ENTRIES_MAX = 100  # entries of one dispute: a person looks at each of them
 DISPUTES_LISTED_MAX = 1_000  # disputes of one list: what is due first stands first
+TOP_UPS_OPEN_MAX = 100  # purchases that one customer has begun and not ended: each is asked about again and again
 TOP_UP_QUANTITY_MAX = 10_000  # bundles of one top-up; more is a contract
 REFUND_LIFETIME = timedelta(days=30)  # contract: what is given back after its grant has ended; a setting overrides it
 HOLD_TTL_MAX = timedelta(days=30)  # a hold is for work in progress; a longer one is a grant taken away
 SWEEP_ACCOUNTS_MAX = 500  # accounts that one sweep books per transaction
-ATTEMPTS_MAX = 5  # how often a poisoned event is tried before it is INVALID
 DISK_FREE_MIN_BYTES = (
     512 * 1024 * 1024
 )  # below it writes are refused: a second of writing plus a checkpoint fits well into it

@@ -68,6 +68,7 @@ class Services:
     pepper: str
     report: Callable[[int], Awaitable[Report]]
     loaders: Callable[[int], Loaders]
+    watch_config: Callable[[int], AbstractAsyncContextManager[Watched]]
     watch_disputes: Callable[[int, int | None], AbstractAsyncContextManager[Watched]]
     publish_dispute: Callable[[int, int, int], None]
     dispute_sla: timedelta

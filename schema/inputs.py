@@ -140,21 +140,28 @@ class LimitInput:
 
 @strawberry.input
 class RechargeInput:
-    customer: str | None = None
+    customer: str | None = strawberry.field(default=None, description="Not needed with a customer token: its own.")
     credit_type: str
     enabled: bool
-    threshold: Decimal
+    threshold: Decimal = strawberry.field(description="It buys when available credits fall below.")
     bundle: str
-    target: Decimal | None = None
-    monthly_cap: MoneyInput
+    target: Decimal | None = strawberry.field(
+        default=None, description="What it buys up to, by whole bundles in one charge; null: the threshold."
+    )
+    monthly_cap: MoneyInput = strawberry.field(
+        description="In the bundle's currency, for a calendar month of the customer's timezone."
+    )
 
 
 @strawberry.input
 class TopUpInput:
-    customer: str | None = None
+    customer: str | None = strawberry.field(default=None, description="Not needed with a customer token: its own.")
     bundle: str
     quantity: int | None = 1
-    return_url: str | None = None
+    return_url: str | None = strawberry.field(
+        default=None,
+        description="Where the payment page leads back to; with a customer token, to its origins or allowed ones alone.",
+    )
     mode: CheckoutMode = CheckoutMode.HOSTED
     idempotency_key: str
 

@@ -25,7 +25,10 @@ class PaymentQueries:
         return None if found is None else TopUp.from_value(info.context, found)
 
     @strawberry.field(
-        description="Payments that do not fit together, newest first; those that nobody has resolved, or (null) all.",
+        description=(
+            "What of payments does not fit together, newest first: what nobody has seen to, (true) what somebody has, or (null) "
+            "all."
+        ),
         metadata=_ISSUES,
     )
     async def payment_issues(self, info: Info, resolved: bool | None = False) -> list[PaymentIssue]:

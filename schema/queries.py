@@ -165,7 +165,7 @@ class Query(PaymentQueries, RevenueQueries, ProofQueries):
         async with info.context.page() as page:
             return [ApiKey.from_value(key) for key in await list_keys(page.connection)]
 
-    @strawberry.field(metadata=allow(staff("ADMIN")))
+    @strawberry.field(description="Oldest first.", metadata=allow(staff("ADMIN")))
     async def webhook_endpoints(self, info: Info) -> list[WebhookEndpoint]:
         async with info.context.page() as page:
             return [WebhookEndpoint.from_value(endpoint) for endpoint in await list_endpoints(page.connection)]

@@ -7,10 +7,10 @@ anywhere. Secret keys may name any page.
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
 
+from credits import bounds
 from credits.errors import InvalidInput
 from schema.context import Caller
 
-_LONGEST = 2_000
 _PORTS = {"http": 80, "https": 443}
 _HERE = ("localhost", "127.0.0.1", "::1")
 
@@ -44,7 +44,7 @@ def origin_of(text: str) -> Origin | None:
 
 def _parts(url: str) -> SplitResult | None:
     # Before it is taken apart: what Python leaves out or browsers read as `/` would be compared as something else.
-    if not 0 < len(url) <= _LONGEST or not url.isprintable() or not url.isascii() or " " in url or "\\" in url:
+    if not 0 < len(url) <= bounds.URL_MAX or not url.isprintable() or not url.isascii() or " " in url or "\\" in url:
         return None
     try:
         parts = urlsplit(url)

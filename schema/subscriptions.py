@@ -12,6 +12,7 @@ from credits.customers.customers import Customer as CustomerValue
 from credits.disputes.disputes import Dispute as DisputeValue
 from credits.disputes.disputes import Place
 from credits.disputes.reads import list_changed
+from credits.enforcement.decide import Effective
 from credits.errors import Unavailable
 from credits.ledger import reads
 from credits.ledger.balance import Balance as BalanceValue
@@ -25,6 +26,7 @@ from schema.permission import READERS, allow, customer, staff
 from schema.queries import visible_customer
 from schema.types.balance import Balance
 from schema.types.disputes import Dispute
+from schema.types.enforcement import EffectiveEnforcement
 from schema.types.ledger import Info, LedgerEntry
 from schema.types.top_ups import TopUp
 
@@ -126,6 +128,39 @@ class Subscription:
                     version = found.version
                     yield TopUp.from_value(context, found)
                 signal = await signals.next(_HEARTBEAT_S)
+
+    @strawberry.subscription(
+        description=(
+            "What holds for a customer, or (staff alone, null) where no policy says otherwise: at once, then whenever it or "
+            "what holds for one of its features becomes another. Ask again what you have checked."
+        ),
+        metadata=allow(staff(*READERS), customer("limits:read")),
+    )
+    async def enforcement_changed(
+        self, info: Info, customer: str | None = None
+    ) -> AsyncGenerator[EffectiveEnforcement, None]:
+        context = info.context
+        watched = None
+        if customer is not None or context.caller.is_customer:
+            watched = (await _watched(context, customer, None))[0]
+        sent: list[Effective] = []
+        async with context.services.watch_config(context.workspace_id) as signals:
+            signal = "changed"
+            while signal != "stopped":
+                found = await _patiently(partial(_enforcement, context, watched))
+                if found != sent:
+                    sent = found
+                    yield EffectiveEnforcement.from_value(found[0])
+                signal = await signals.next(_HEARTBEAT_S)
+
+
+async def _enforcement(context: Context, watched: CustomerValue | None) -> list[Effective]:
+    """What holds in general, then for each feature; of nobody in particular, in general alone."""
+    async with context.page() as page:
+        if watched is None:
+            return [page.policies.for_everybody()]
+        features = [None, *(feature.id for feature in page.catalog.features)]
+        return [page.enforcement(watched, feature_id, None) for feature_id in features]
 
 
 async def _top_up(context: Context, place: Place) -> TopUpValue | None:

@@ -6,9 +6,7 @@ after each commit: the writer → the hub → subscriptions, here and in other p
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -29,6 +27,7 @@ from schema.loaders import Loaders
 from schema.schema import build
 from server import metrics
 from server.auth import Authenticator
+from server.clock import real_now
 from server.disk import DiskFloor
 from server.embed import create_embed_routes
 from server.embed_token import create_embed_token_route
@@ -116,9 +115,11 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
     if stripe is not None:
         stack.push_async_callback(stripe.close)
     provider_for = providers(stripe, open_sandbox(database, settings, floor.low))
-    rules: dict[str, Any] = {"changed": (suffering(settings.recharge_attempts),), "methods_changed": (forgive,)}
-    cashier = Cashier(reader, writer, provider_for, hub.publish_top_up, _real_now, **rules)
-    recharging = Recharging(database, Recharger(reader, cashier, provider_for, _real_now), floor.low)
+    ends = (suffering(settings.recharge_attempts),)
+    cashier = Cashier(
+        reader, writer, provider_for, hub.publish_top_up, real_now, changed=ends, methods_changed=(forgive,)
+    )
+    recharging = Recharging(database, Recharger(reader, cashier, provider_for, real_now), floor.low)
     payments = Hearing(stripe, database, reader, cashier, settings=settings, refuse_writes=floor.low)
     app.state.stripe_teller = payments.teller
     await stack.enter_async_context(for_ever(payments.reconciler.run(), "payments"))
@@ -145,6 +146,7 @@ async def _open(app: FastAPI, settings: Settings, floor: DiskFloor, stack: Async
         mint_token=minter(settings.secret_key),
         pepper=settings.secret_key,
         report=prover.report,
+        watch_config=hub.subscribe_config,
         watch_disputes=hub.subscribe_disputes,
         publish_dispute=hub.publish_dispute,
         dispute_sla=settings.dispute_sla,
@@ -171,10 +173,6 @@ async def _send(settings: Settings, database: Database, hub: Hub, floor: DiskFlo
     )
     await stack.enter_async_context(sending(sender))
     return outgoing
-
-
-def _real_now() -> datetime:
-    return datetime.now(UTC)
 
 
 async def _alive(_: Request) -> Response:

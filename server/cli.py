@@ -104,7 +104,7 @@ def bring_up_to_date(data_dir: DataDir = None) -> None:
 
 @app.command()
 def doctor(data_dir: DataDir = None) -> None:
-    """Check settings, database, clock, disk and broadcaster, and say what to do. Exit 1 when anything fails."""
+    """Check settings, database, clock, disk, broadcaster, webhooks and Stripe, and say what to do. Exit 1 when anything fails."""
     failed = False
     for finding in examine(data_dir):
         typer.echo(str(finding))

@@ -18,6 +18,8 @@ class Name(StrEnum):
     BURN = "burn"
     HOT = "hot"
     PIXEL = "pixel"
+    EMBED = "embed"
+    PEERS = "peers"
     WIDGETS = "widgets"
     EVENTS = "events"
     MEMORY = "memory"
@@ -39,7 +41,7 @@ def bench(
         typer.Option(help="Where to put the temporary database; the disk matters.", file_okay=False),
     ] = None,
 ) -> None:
-    """Measure this machine: burns, events, reads, the past, storage, memory, pixels, each against its limit in the same run.
+    """Measure this machine: burns, events, reads, the past, storage, memory, pixels, the embed beside others.
 
     Runs on a database of its own, which is gone afterwards; no other is touched. About 20 minutes, on an otherwise
     idle machine: what others did meanwhile stands beside the figures.

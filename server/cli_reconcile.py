@@ -24,7 +24,7 @@ class NoSuchWorkspace(OperatorError):
 def reconcile_books(
     workspace: Annotated[str | None, typer.Option(help="Only this workspace.")] = None, data_dir: DataDir = None
 ) -> None:
-    """Compare entries with accounts, grants, holds, events and allocations. Exit 1 when anything is off."""
+    """Compare entries with accounts, grants, holds, events, allocations and revenue. Exit 1 when anything is off."""
     with database(data_dir) as settings:
         reports = asyncio.run(_reconcile(settings.database_url, workspace))
     for name, report in reports:

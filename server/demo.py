@@ -15,16 +15,24 @@ from starlette.routing import Route
 from credits.db import Database
 from server import app as plain_app
 from server.cli_demo import PAGE
+from server.demo_controls import Controls
 from server.demo_host import Host
 from server.demo_seed import find_workspace, seed
-from server.demo_traffic import Looking, traffic
+from server.demo_stage import Stage
+from server.demo_traffic import traffic
 from server.settings import Settings
 
 _FILES = {
     "page.css": "text/css",
     "parts.css": "text/css",
+    "billing.css": "text/css",
+    "panel.css": "text/css",
     "page.js": "text/javascript",
+    "press.js": "text/javascript",
     "print.js": "text/javascript",
+    "backend.js": "text/javascript",
+    "views.js": "text/javascript",
+    "panel.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 _HOST = re.compile(r"[A-Za-z0-9.\-\[\]:]+")
@@ -48,14 +56,13 @@ def create_app(settings: Settings) -> FastAPI:
     """The application, the seeded workspace, the page at `/demo`, and people who work."""
     app = plain_app.create_app(settings)
     serve_plain = app.router.lifespan_context
-    looking = Looking()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with serve_plain(app):
-            demo = await seed(app.state.services)
-            app.router.routes += Host(demo, looking).routes()
-            async with traffic(demo, looking):
+            stage = Stage(await seed(app.state.services))
+            app.router.routes += [*Host(stage).routes(), *Controls(stage).routes()]
+            async with traffic(stage):
                 yield
 
     app.router.lifespan_context = lifespan
@@ -77,7 +84,8 @@ def _page_routes(folder: Path) -> list[Route]:
         headers = {"content-security-policy": _policy(request.headers.get("host", "")), **_HEADERS}
         return Response(html, media_type="text/html", headers=headers)
 
-    return [Route(PAGE, page), *(_file_route(folder / name, media_type) for name, media_type in _FILES.items())]
+    pages = [Route(path, page) for path in (PAGE, f"{PAGE}/billing")]
+    return [*pages, *(_file_route(folder / name, media_type) for name, media_type in _FILES.items())]
 
 
 def _file_route(path: Path, media_type: str) -> Route:

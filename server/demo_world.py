@@ -11,60 +11,74 @@ WORKSPACE = "demo"
 SOURCE = "overprint"
 BACKEND = "Overprint’s backend"
 CREDIT_TYPE = "ai"
-PRINTS = "prints"
-PROOFS = "proofs"
-PRINT_EVENT = "overprint.print"
-PROOF_EVENT = "overprint.proof"
 
-# What the feature `prints` meters, for each sheet that the page offers.
-MEGAPIXELS = {"postcard": 4, "poster": 12}
-INKS = ("two", "three")
+# Features, by what the page calls them. A sheet is metered in plates: one for each ink.
+SHEETS = {"postcard": "postcards", "poster": "posters"}
+PLATES = {"two": 2, "three": 3}
+PROOFS = "proofs"
+IDEAS = "ideas"
+ENLARGEMENTS = "enlargements"
+SIZES = ("a2", "a1")
+EVENTS = {
+    "postcards": "overprint.postcard",
+    "posters": "overprint.poster",
+    PROOFS: "overprint.proof",
+    IDEAS: "overprint.ideas",
+    ENLARGEMENTS: "overprint.enlargement",
+}
 SCENE_MAX = 120  # characters
+
+
+def _feature(key: str, name: str, quantity: str, unit: str) -> dict[str, str]:
+    return {"key": key, "name": name, "eventType": EVENTS[key], "quantity": quantity, "unit": unit}
+
+
+def _rate(feature: str, per_unit: str, **match: str) -> dict[str, Any]:
+    return {"feature": feature, "creditType": CREDIT_TYPE, "perUnit": per_unit, **({"match": match} if match else {})}
+
+
+def _bundle(key: str, name: str, amount: str, price: str, **more: str) -> dict[str, Any]:
+    money = {"amount": price, "currency": "USD"}
+    return {"key": key, "name": name, "creditType": CREDIT_TYPE, "credits": amount, "price": money, **more}
+
 
 CATALOG: dict[str, Any] = {
     "creditTypes": [
-        {"key": CREDIT_TYPE, "name": "AI credits", "unitSingular": "credit", "unitPlural": "credits", "scale": 1}
+        {"key": CREDIT_TYPE, "name": "Credits", "unitSingular": "credit", "unitPlural": "credits", "scale": 1}
     ],
     "features": [
-        {
-            "key": PRINTS,
-            "name": "Prints",
-            "eventType": PRINT_EVENT,
-            "quantity": "megapixels",
-            "unit": "megapixel",
-        },
-        {"key": PROOFS, "name": "Colour proofs", "eventType": PROOF_EVENT, "quantity": "1", "unit": "proof"},
+        _feature("posters", "Posters", "plates", "plate"),
+        _feature("postcards", "Postcards", "plates", "plate"),
+        _feature(PROOFS, "Colour proofs", "1", "proof"),
+        _feature(IDEAS, "Scene ideas", "1", "request"),
+        _feature(ENLARGEMENTS, "Enlargements", "1", "enlargement"),
     ],
     "rateCards": [
         {
             "cohort": "default",
             "effectiveAt": "2024-01-01T00:00:00Z",
             "rates": [
-                {"feature": PRINTS, "creditType": CREDIT_TYPE, "perUnit": "0.8"},
-                {"feature": PRINTS, "creditType": CREDIT_TYPE, "perUnit": "1.2", "match": {"inks": "three"}},
-                {"feature": PROOFS, "creditType": CREDIT_TYPE, "perUnit": "0.5"},
+                _rate("posters", "4.8"),
+                _rate("postcards", "1.6"),
+                _rate(PROOFS, "0.5"),
+                _rate(IDEAS, "0.3"),
+                _rate(ENLARGEMENTS, "6"),
+                _rate(ENLARGEMENTS, "10", to="a1"),
             ],
         }
     ],
     "bundles": [
-        {
-            "key": "ai-800",
-            "name": "800 credits",
-            "creditType": CREDIT_TYPE,
-            "credits": "800",
-            "price": {"amount": "36.00", "currency": "USD"},
-        },
-        {
-            "key": "ai-4000",
-            "name": "4,000 credits",
-            "creditType": CREDIT_TYPE,
-            "credits": "4000",
-            "bonus": "400",
-            "price": {"amount": "160.00", "currency": "USD"},
-            "expiresAfter": "P1Y",
-        },
+        _bundle("sketchbook", "Sketchbook", "200", "12.00", expiresAfter="P1Y"),
+        _bundle("portfolio", "Portfolio", "1200", "60.00", expiresAfter="P1Y"),
+        _bundle("edition", "Edition", "5000", "200.00", bonus="500", expiresAfter="P1Y"),
     ],
 }
+
+# What Studio Lindqvist has: the plan's credits last until the end of the next month.
+PLAN_CREDITS = Decimal(600)
+PROMOTION_CREDITS = Decimal(100)
+BOUGHT_CREDITS = Decimal(400)
+BOUGHT_FOR = Decimal("20.00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,7 @@ STUDIO = Studio("studio-lindqvist", "Studio Lindqvist")
 YOU = "you"
 TEAM = {"ines": "Ines", "teo": "Teo", "maren": "Maren"}
 NAMES = {**TEAM, YOU: "You"}
+FAMILY_NAMES = {"ines": "Ines Lindqvist", "teo": "Teo Marchetti", "maren": "Maren Aho", YOU: "You"}
 
 OTHERS = (
     Studio("atelier-brandao", "Atelier Brandão", "Europe/Lisbon"),
@@ -106,7 +121,7 @@ OTHERS = (
 )
 OTHERS_HOLD = Decimal(1_000_000)  # half a year of what they use here
 
-# What people ask for; the page's press knows how to draw each of them.
+# What people ask for; the page's press knows how to draw each of them, and gives them as ideas.
 SCENES = (
     "A harbour at dusk, two boats",
     "City windows at midnight",
@@ -124,5 +139,4 @@ SCENES = (
 
 
 # What the demo's own buttons bring the balance to.
-LEVEL_LOW = Decimal(5)
-LEVEL_FULL = Decimal(500)
+LEVELS = {"low": Decimal(20), "out": Decimal(0)}

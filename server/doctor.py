@@ -56,7 +56,7 @@ def examine(data_dir: Path | None) -> Iterator[Finding]:
     yield from _disk(settings)
     if settings.embedded and not (settings.data_dir / "pg").exists():
         yield Finding(Level.OK, "database", f"none yet in {settings.data_dir}; `scrip serve` makes it")
-        yield from asyncio.run(_stripe(settings, set()))
+        yield from asyncio.run(_payments(settings, set()))
         return
     try:
         with contextlib.ExitStack() as stack:
@@ -118,13 +118,14 @@ async def _collect(settings: Settings) -> list[Finding]:
     finally:
         await connection.close()
     findings.append(await _broadcaster(settings))
-    return findings + await _stripe(settings, currencies)
+    return findings + await _payments(settings, currencies)
 
 
-async def _stripe(settings: Settings, currencies: set[str]) -> list[Finding]:
-    """Nothing where the sandbox takes the money."""
+async def _payments(settings: Settings, currencies: set[str]) -> list[Finding]:
+    """Who takes the money, and whether that works. `currencies`: in which bundles are sold."""
     if settings.pays_by != "stripe":
-        return []
+        text = "sandbox, for test workspaces: no money moves; live ones need SCRIP_STRIPE_SECRET_KEY"
+        return [Finding(Level.OK, "payments", text)]
     return [Finding(Level(level), subject, text) async for level, subject, text in examine_stripe(settings, currencies)]
 
 

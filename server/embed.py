@@ -2,6 +2,7 @@
 
 `/embed/v1.js` floats with a short cache; `/embed/{version}/…` never changes and may be kept for a year, with an SRI
 hash in `/embed/manifest.json`, which also says what is current. Versions that pages may have pinned stay beside it.
+`/embed/docs` is the page for developers: every element live, on a fake Scrip in the page.
 Everything is read once, at start: the whole bundle is a few hundred kilobytes.
 """
 
@@ -16,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 _HERE = Path(__file__).parent
 _FLOATING = "v1.js"
+_DOCS = "docs"
 _FLOATS_S = 300
 _FOR_EVER = "public, max-age=31536000, immutable"
 _TYPES = {
@@ -23,7 +25,15 @@ _TYPES = {
     ".json": "application/json",
     ".css": "text/css; charset=utf-8",
     ".ts": "text/plain; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".svg": "image/svg+xml",
 }
+# A page that asks of others to be strict is so itself.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types scrip"
+)
+_PAGE_HEADERS = {"content-security-policy": _POLICY, "referrer-policy": "no-referrer"}
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))  # the smaller one first
 _HEADERS = {
     "access-control-allow-origin": "*",
@@ -71,11 +81,13 @@ def _read(dist: Path) -> dict[str, _File]:
         if not path.is_file() or path.suffix in {".br", ".gz"}:
             continue
         name = path.relative_to(dist).as_posix()
-        cache = _FOR_EVER if "/" in name else f"public, max-age={_FLOATS_S}"
-        files[name] = _file(path, cache)
+        is_pinned = "/" in name and not name.startswith(f"{_DOCS}/")
+        files[name] = _file(path, _FOR_EVER if is_pinned else f"public, max-age={_FLOATS_S}")
     if "manifest.json" in files:  # a checkout in which nothing has been built yet has none
         current = json.loads((dist / "manifest.json").read_bytes())["version"]
         files[_FLOATING] = _file(dist / current / "embed.js", f"public, max-age={_FLOATS_S}")
+    if page := files.get(f"{_DOCS}/index.html"):
+        files[_DOCS] = files[f"{_DOCS}/"] = page
     return files
 
 
@@ -92,6 +104,8 @@ def _answer(request: Request, found: _File) -> Response:
     encoding, body = next(item for item in found.encoded if item[0] in (*_accepted(request), "identity"))
     etag = f'"{found.digest}-{encoding}"'  # other bytes, other tag
     headers = _HEADERS | {"cache-control": found.cache, "etag": etag, "content-type": found.content_type}
+    if found.content_type.startswith("text/html"):
+        headers |= _PAGE_HEADERS
     if encoding != "identity":
         headers["content-encoding"] = encoding
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]

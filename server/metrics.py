@@ -28,12 +28,12 @@ DISK_FREE_BYTES = Gauge("scrip_disk_free_bytes", "Free bytes under the embedded 
 STRIPE_WEBHOOKS = Counter(
     "scrip_stripe_webhooks_total", "Webhooks of Stripe, by what came of them", ["outcome"], registry=REGISTRY
 )
-PAYMENTS_RECONCILED = Gauge(
+PAYMENTS_RECONCILED_AGE_S = Gauge(
     "scrip_payments_reconciled_age_seconds",
     "Since payments were last reconciled with their providers by this process; alarm above a few minutes",
     registry=REGISTRY,
 )
-OPEN_TOP_UPS = Gauge("scrip_top_ups_open", "Top-ups of every workspace that nobody has paid yet", registry=REGISTRY)
+TOP_UPS_OPEN = Gauge("scrip_top_ups_open", "Top-ups of every workspace that nobody has paid yet", registry=REGISTRY)
 
 
 def note_batch(commands: int, entries: int) -> None:

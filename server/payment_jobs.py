@@ -15,10 +15,9 @@ from typing import Protocol
 from credits.db import Database, is_unavailable
 from credits.recharge.provider import ProviderRefused, ProviderUnavailable
 from credits.recharge.told import count_open
-from credits.recharge.top_ups import Place, TopUp
+from credits.recharge.top_ups import Place, TopUp, public_id
 from credits.workspaces import WorkspaceName, list_workspaces
 from server import metrics
-from server.stripe_gateway.listing import EventList
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +33,22 @@ class Looking(Protocol):
     async def due(self, workspace_id: int, real_now: datetime, first: int) -> list[Place]: ...
 
 
+class Listing(Protocol):
+    """A provider's own list of what has happened."""
+
+    async def read(self) -> int:
+        """Acts upon what is new in it; how many events that were. Raises `Unavailable`, `ProviderUnavailable`."""
+        ...
+
+
 class Reconciler:
-    """Asks, round after round. One per process. `events` is there where Stripe takes money."""
+    """Asks, round after round. One per process. `events` is there where a provider has such a list."""
 
     def __init__(
         self,
         database: Database,
         cashier: Looking,
-        events: EventList | None,
+        events: Listing | None,
         *,
         every: timedelta,
         real_now: Callable[[], datetime],
@@ -50,7 +57,7 @@ class Reconciler:
         self._database, self._cashier, self._events = database, cashier, events
         self._every_s, self._real_now, self._refuse_writes = every.total_seconds(), real_now, refuse_writes
         self._ended_at = time.monotonic()
-        metrics.PAYMENTS_RECONCILED.set_function(lambda: time.monotonic() - self._ended_at)
+        metrics.PAYMENTS_RECONCILED_AGE_S.set_function(lambda: time.monotonic() - self._ended_at)
 
     async def run(self) -> None:
         """For ever; soon at first, for what has happened while nobody was there."""
@@ -71,13 +78,13 @@ class Reconciler:
                     logger.exception("payments could not be reconciled; the next round tries again")
 
     async def round(self) -> None:
-        """One round: what is due of every workspace, then Stripe's list. Raises what the list raises, after the looks."""
+        """One round: what is due of every workspace, then the provider's list. Raises what the list raises, after the looks."""
         still_open = 0
         for workspace in await list_workspaces(self._database):
             await self._looks(workspace)
             waiting = await count_open(self._database, workspace.id)
             still_open += waiting
-        metrics.OPEN_TOP_UPS.set(still_open)
+        metrics.TOP_UPS_OPEN.set(still_open)
         if self._events is not None:
             await self._events.read()
 
@@ -101,15 +108,16 @@ class Reconciler:
 
     async def _look(self, workspace: WorkspaceName, place: Place) -> bool:
         """Whether there was an answer. What cannot be settled keeps no other from its own; its claim ends by itself."""
+        top_up = public_id(place)
         try:
             await self._cashier.look(workspace.id, place)
         except ProviderUnavailable as error:
-            logger.warning("%s of %r waits for the payment provider: %s", place, workspace.name, error)
+            logger.warning("%s of %r waits for the payment provider: %s", top_up, workspace.name, error)
             return False
         except ProviderRefused as error:
-            logger.error("%s of %r: the payment provider refused to tell: %s", place, workspace.name, error)  # noqa: TRY400
+            logger.error("%s of %r: the payment provider refused to tell: %s", top_up, workspace.name, error)  # noqa: TRY400
         except Exception as error:
             if is_unavailable(error):
                 raise
-            logger.exception("%s of %r could not be settled; the next look tries again", place, workspace.name)
+            logger.exception("%s of %r could not be settled; the next look tries again", top_up, workspace.name)
         return True

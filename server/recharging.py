@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 
 from credits import bounds
 from credits.db import Database, is_unavailable
-from credits.recharge.recharger import Account, Recharger
+from credits.recharge.recharger import Account, Recharger, Ruled
 from credits.workspaces import list_workspaces
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,7 @@ class Recharging:
         self._recharger = recharger
         self._refuse_writes = refuse_writes
         self._sweep_every_s = sweep_every_s
-        self._ruled: dict[int, set[Account]] = {}
-        self._set_meanwhile: set[Noted] = set()  # while the sweep reads which accounts are ruled
+        self._ruled: dict[int, Ruled] = {}
         self._noted: set[Noted] = set()
         self._busy: set[Noted] = set()
         self._work = asyncio.Event()
@@ -50,16 +49,15 @@ class Recharging:
 
     def note(self, workspace_id: int, customer_id: int, credit_type_id: int) -> None:
         """An account has new entries. Costs nothing where no rule watches it; never blocks."""
+        ruled = self._ruled.get(workspace_id)
         account = (customer_id, credit_type_id)
-        if account in self._ruled.get(workspace_id, ()):
+        if ruled is not None and account in ruled.accounts:
             self._noted.add((workspace_id, account))
             self._work.set()
 
     def watch(self, workspace_id: int, customer_id: int, credit_type_id: int) -> None:
         """A rule was set here: it is asked at once."""
-        account = (customer_id, credit_type_id)
-        self._ruled.setdefault(workspace_id, set()).add(account)
-        self._set_meanwhile.add((workspace_id, account))
+        self._ruled.setdefault(workspace_id, Ruled()).accounts.add((customer_id, credit_type_id))
         self.note(workspace_id, customer_id, credit_type_id)
 
     async def run(self) -> None:
@@ -132,11 +130,8 @@ class Recharging:
     async def _sweep_one(self, tasks: asyncio.TaskGroup, workspace_id: int, name: str) -> None:
         """What cannot be bought in one workspace keeps no other from its own."""
         try:
-            self._set_meanwhile.clear()
-            ruled = await self._recharger.ruled(workspace_id)
-            ruled |= {account for of, account in self._set_meanwhile if of == workspace_id}
-            self._ruled[workspace_id] = ruled
-            if ruled:
+            ruled = await self._recharger.ruled(workspace_id, self._ruled.setdefault(workspace_id, Ruled()))
+            if ruled.accounts:
                 below = await self._recharger.below(workspace_id, bounds.SWEEP_ACCOUNTS_MAX)
                 await self._fire_those(tasks, workspace_id, below)
             await self._recharger.give_up_unconfirmed(workspace_id, _UNCONFIRMED_AT_ONCE)

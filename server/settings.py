@@ -111,12 +111,19 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="", repr=False, description="PostgreSQL 16 to 18; empty: embedded in the data folder"
     )
-    data_dir: Path = Field(default=Path(".scrip"), description="embedded database, generated secret key")
+    data_dir: Path = Field(
+        default=Path(".scrip"), description="folder of the embedded database and the generated secret key"
+    )
     broadcast_url: str = Field(
         default="", repr=False, description="memory://, postgres://…; empty: memory with one worker, else the database"
     )
     secret_key: str = Field(
-        default="", repr=False, description="signs tokens; generated and kept in the data folder when embedded"
+        default="",
+        repr=False,
+        description=(
+            "API keys, tokens, checkpoints and webhook secrets are made with it, and void with another one; generated and kept "
+            "in the data folder when embedded"
+        ),
     )
     late_event_cutoff: Annotated[timedelta, BeforeValidator(_duration)] = Field(
         default=timedelta(days=7), description="usage older than this becomes a dead letter; ISO 8601"
@@ -126,16 +133,19 @@ class Settings(BaseSettings):
         description="how long credits live that are given back after their grant has ended; ISO 8601",
     )
     checkpoint_every: Annotated[timedelta, BeforeValidator(_interval)] = Field(
-        default=timedelta(hours=1), description="a signed checkpoint of each changed book; ISO 8601, PT0S: never"
+        default=timedelta(hours=1),
+        description="how often each changed book gets a signed checkpoint; ISO 8601, PT0S: never",
     )
     reconcile_every: Annotated[timedelta, BeforeValidator(_interval)] = Field(
-        default=timedelta(hours=1), description="each book reconciled, slowly; ISO 8601, PT0S: never"
+        default=timedelta(hours=1), description="how often each book is reconciled, slowly; ISO 8601, PT0S: never"
     )
     dispute_sla: Annotated[timedelta, BeforeValidator(_duration)] = Field(
-        default=bounds.DISPUTE_SLA, description="until a dispute is to be decided; ISO 8601"
+        default=bounds.DISPUTE_SLA,
+        description="how long until a dispute is to be decided, where a workspace says nothing else; ISO 8601",
     )
     payments: Literal["sandbox", "stripe"] | None = Field(
-        default=None, description="who takes the money; stripe where STRIPE_SECRET_KEY is given, else sandbox"
+        default=None,
+        description="who takes the money: sandbox, stripe; empty: stripe where its secret key is given, else sandbox",
     )
     stripe_secret_key: str = Field(default="", repr=False, description="sk_test_…, sk_live_…, or a restricted rk_…")
     stripe_webhook_secret: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_secrets)] = Field(
@@ -146,7 +156,7 @@ class Settings(BaseSettings):
     stripe_api_base: str = Field(default="", description="where Stripe's API is; empty: https://api.stripe.com")
     stripe_tax: bool = Field(default=False, description="Checkout computes tax by Stripe Tax, on top of the price")
     payments_every: Annotated[timedelta, BeforeValidator(_duration)] = Field(
-        default=timedelta(seconds=20), description="payments reconciled with their providers; ISO 8601"
+        default=timedelta(seconds=20), description="how often payments are reconciled with their providers; ISO 8601"
     )
     webhook_private_addresses: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
         default=(),
@@ -154,19 +164,23 @@ class Settings(BaseSettings):
     )
     webhook_retries: Annotated[tuple[timedelta, ...], NoDecode, BeforeValidator(_durations)] = Field(
         default=bounds.WEBHOOK_RETRIES,
-        description="the longest waits between attempts at a webhook; ISO 8601, with commas",
+        description="the longest waits between attempts at a webhook, after the last it is given up; ISO 8601, with commas",
     )
     recharge_attempts: int = Field(
         default=4, ge=1, le=20, description="failed recharges in a row until the rule rests for another payment method"
     )
-    environment: Literal["production", "development"] = Field(default="production", description="development: GraphiQL")
+    environment: Literal["production", "development"] = Field(
+        default="production", description="production, or development: with GraphiQL and introspection"
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
         default=(), description="web origins that may call us besides our own, with commas"
     )
     public_url: Annotated[str, BeforeValidator(_address)] = Field(
         default="", description="where browsers reach this server; empty: where it listens"
     )
-    log_format: Literal["text", "json"] = Field(default="text", description="one line per record, or one JSON object")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="text or json: one line, or one JSON object, per record"
+    )
 
     _embedded: bool = PrivateAttr(default=False)
 
@@ -322,7 +336,9 @@ def _kept_secret_key(data_dir: Path) -> str:
     if mode & 0o077:
         raise SettingsError(f"{PREFIX}SECRET_KEY: {path} is readable by others; run: chmod 600 {path}")
     if len(key) < SECRET_KEY_MIN:
-        raise SettingsError(f"{PREFIX}SECRET_KEY: {path} is cut short; restore it, or remove it to end every session")
+        raise SettingsError(
+            f"{PREFIX}SECRET_KEY: {path} is cut short; restore it: with another one every API key, token and webhook secret is void"
+        )
     return key
 
 

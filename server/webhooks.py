@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import httpx
 from standardwebhooks import Webhook
@@ -24,8 +24,8 @@ from credits.webhooks.deliveries import forget
 from credits.webhooks.endpoints import set_enabled
 from credits.webhooks.lanes import (
     Attempt,
+    Head,
     Lease,
-    Outgoing,
     claim_lanes,
     endpoint_id,
     leave,
@@ -37,8 +37,9 @@ from credits.webhooks.retries import delay, retry_after, taken
 from credits.webhooks.signing import secret_of
 from credits.workspaces import list_workspaces
 from server import metrics
-from server import outgoing as network
+from server.clock import real_now
 from server.jobs import for_ever
+from server.outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Sender:
     def __init__(
         self,
         database: Database,
-        outgoing: network.Outgoing,
+        outgoing: Outgoing,
         *,
         pepper: str,
         schedule: Sequence[timedelta] = bounds.WEBHOOK_RETRIES,
@@ -120,16 +121,16 @@ class Sender:
         """Message after message, until one is not taken, none is left, or others have waited long enough."""
         try:
             async with self._doors, self._database.hot(workspace_id) as connection:
-                outgoing = await next_of(connection, lease, self._lease)
+                head = await next_of(connection, lease, self._lease)
             sent = 0
-            while outgoing is not None:
-                attempt, gone = await self._attempt(outgoing)
+            while head is not None:
+                attempt, gone = await self._attempt(head)
                 sent += 1
                 async with self._doors, self._database.hot(workspace_id) as connection:
                     settled = await settle(connection, lease, attempt, self._lease)
-                    outgoing = None
+                    head = None
                     if settled.ours and sent < bounds.WEBHOOK_LANE_TURN and not gone:
-                        outgoing = await next_of(connection, lease, self._lease)
+                        head = await next_of(connection, lease, self._lease)
                     elif settled.ours:
                         await leave(connection, lease)
                 if gone or settled.hopeless:
@@ -144,15 +145,13 @@ class Sender:
             if not self._under_way[lease.endpoint]:
                 del self._under_way[lease.endpoint]
 
-    async def _attempt(self, outgoing: Outgoing) -> tuple[Attempt, bool]:
+    async def _attempt(self, head: Head) -> tuple[Attempt, bool]:
         """Sends it once. And whether the receiver wants no more, ever."""
-        now = datetime.now(UTC)
+        now = real_now()
         pause = timedelta(0)
         code: int | None = None
         try:
-            answered = await self._outgoing.post(
-                outgoing.url, outgoing.body.encode(), headers_of(outgoing, self._pepper, now)
-            )
+            answered = await self._outgoing.post(head.url, head.body.encode(), headers_of(head, self._pepper, now))
         except Exception as error:  # noqa: BLE001 -- whatever it is, it is this receiver's, and the log shows it
             problem: str | None = _say(error)
         else:
@@ -161,11 +160,11 @@ class Sender:
             pause = retry_after(answered.retry_after, now)
         if problem is None:
             metrics.WEBHOOKS_SENT.inc()
-            return Attempt(outgoing, taken=True, response_code=code, error=None), False
+            return Attempt(head, taken=True, response_code=code, error=None), False
         metrics.WEBHOOKS_FAILED.inc()
         gone = code == _GONE
-        wait = delay(self._schedule, outgoing.step, random.getrandbits(32), not_before=pause)
-        return Attempt(outgoing, taken=False, response_code=code, error=problem, retry_in=None if gone else wait), gone
+        wait = delay(self._schedule, head.step, random.getrandbits(32), not_before=pause)
+        return Attempt(head, taken=False, response_code=code, error=problem, retry_in=None if gone else wait), gone
 
     async def _disable(self, workspace_id: int, lease: Lease, because: str) -> None:
         """Ends it until an operator enables it again, and says so."""
@@ -231,12 +230,12 @@ async def sending(sender: Sender) -> AsyncIterator[None]:
         await sender.close()
 
 
-def headers_of(outgoing: Outgoing, pepper: str, now: datetime) -> dict[str, str]:
+def headers_of(head: Head, pepper: str, now: datetime) -> dict[str, str]:
     """Standard Webhooks: id, timestamp, and one signature for each secret that is valid now."""
-    sign = [Webhook(secret_of(salt, pepper)).sign(outgoing.message_id, now, outgoing.body) for salt in outgoing.salts]
+    sign = [Webhook(secret_of(salt, pepper)).sign(head.message_id, now, head.body) for salt in head.salts]
     return {
         "content-type": "application/json",
-        "webhook-id": outgoing.message_id,
+        "webhook-id": head.message_id,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(sign),
     }

@@ -40,6 +40,7 @@ CHECKS: dict[Check, tuple[tuple[str, str], tuple[str, str]]] = {
 ALSO_BAD = [
     (tidy.floats_near_credits, "credits/access/a.py", "x = float(y)"),
     (tidy.floats_near_credits, "credits/rating/a.py", "x = 0.5"),
+    (tidy.floats_near_credits, "credits/revenue/a.py", "x = paid / 2"),
     (tidy.clocks, "server/a.py", "datetime.now()"),
     (tidy.clocks, "server/a.py", "datetime.datetime.utcnow()"),
     (tidy.clocks, "credits/a.py", "time.time()"),

@@ -69,7 +69,8 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
 
   override requestUpdate(): void {
     super.requestUpdate();
-    this.#follow();
+    // After it: which balance is followed may follow from the data, and that balance may be the newer one already.
+    queueMicrotask(() => this.isConnected && this.#follow());
   }
 
   /** The balance that is followed. */

@@ -2,7 +2,14 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { describeAccessible, unreachable } from "../../frontend_embed/testing/accessible.ts";
 import { describeDescription } from "../../frontend_embed/testing/described.ts";
 import { FakeScrip } from "../../frontend_embed/testing/fake_scrip.ts";
-import { type Mounted, type MountOptions, mount, settle, unmountAll } from "../../frontend_embed/testing/harness.ts";
+import {
+  ElementHarness,
+  type Mounted,
+  type MountOptions,
+  mount,
+  settle,
+  unmountAll,
+} from "../../frontend_embed/testing/harness.ts";
 import { fakeTime, pass } from "../../frontend_embed/testing/ledger_page.ts";
 import de from "../locales/de.json" with { type: "json" };
 import { defineProvider } from "../provider/provider.ts";
@@ -42,6 +49,24 @@ const seen = ({ shown }: Mounted): string => {
 const told = ({ events }: Mounted) =>
   events.filter(({ type }) => type === "scrip-gate-change").map(({ detail }) => detail);
 const checks = ({ fake }: Mounted) => fake.requests.filter(({ query }) => query.includes("check(")).length;
+
+/** As a page that is routed to and fro does, within the time in which what was read is still kept. */
+it("comes back as another element, and follows the balance from then on", async () => {
+  fakeTime();
+  const mounted = await gate(blocked);
+  const { element } = mounted.shown;
+  element.remove();
+  mounted.fake.decision = free;
+  mounted.fake.set("ai", { available: "9" });
+  mounted.provider.append(element.cloneNode(true));
+  const back = { ...mounted, shown: new ElementHarness(mounted.provider.querySelector(tag)) };
+  await pass();
+  expect(seen(back)).toBe("Generate");
+  mounted.fake.decision = blocked;
+  mounted.fake.set("ai", { available: "0" });
+  await pass();
+  expect(seen(back)).toBe("Not enough credits");
+});
 
 describe("what it shows", () => {
   it("what is allowed", async () => {
@@ -137,6 +162,24 @@ describe("when it changes", () => {
     mounted.shown.element.setAttribute("quantity", "1000");
     await settle();
     expect(seen(mounted)).toBe("Not enough credits");
+  });
+
+  it("until another question is answered, what was shown stays", async () => {
+    const mounted = await gate();
+    const http = mounted.fake.http.bind(mounted.fake);
+    let seenMeanwhile = "";
+    mounted.fake.http = (...given) => {
+      seenMeanwhile = seen(mounted);
+      return http(...given);
+    };
+    mounted.fake.decision = blocked;
+    mounted.shown.element.setAttribute("quantity", "1000");
+    await settle();
+    expect(seenMeanwhile).toBe("Generate");
+    expect(told(mounted)).toEqual([
+      { allowed: true, reason: null },
+      { allowed: false, reason: "INSUFFICIENT_CREDITS" },
+    ]);
   });
 
   it("many gates of a page are one request and one socket", async () => {

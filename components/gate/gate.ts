@@ -28,7 +28,7 @@ export interface GateEvents extends CommonEvents {
  * @element scrip-gate
  * @attr {string} feature - Key of the feature.
  * @attr {string} quantity - How much of it, as a decimal; 1 when left out.
- * @attr {string} on-error - `open` or `closed`: what to show when nobody can be asked; what the feature's policy says when left out, closed where that isn't known either.
+ * @attr {"open" | "closed"} on-error - `open` or `closed`: what to show when nobody can be asked; what the feature's policy says when left out, closed where that isn't known either.
  * @attr {string} locale - A language tag in place of the nearest `lang`.
  * @attr {number} heading-level - Of no use here.
  * @fires {CustomEvent<{allowed: boolean, reason: string | null}>} scrip-gate-change - What is shown is another now, or is shown first; `reason` is the code of the refusal, or ERROR.
@@ -54,6 +54,8 @@ export class ScripGate extends FollowingElement<Decision> {
 
   #told = "";
   #policy = "";
+  /** The last answer, and the question that it was for. */
+  #last: { of: unknown; data: Decision } | undefined;
 
   protected override topics(): readonly [Topic<Decision>, ...Topic<never>[]] | ScripError {
     const feature = this.getAttribute("feature");
@@ -123,11 +125,18 @@ export class ScripGate extends FollowingElement<Decision> {
     direction: string,
   ): Template {
     const { texts } = this;
+    const [own] = this.resources;
+    const isAnswered = data ?? error;
+    if (data) this.#last = { of: own, data };
+    // Another quantity is another question: until it is answered, nothing that is shown moves.
+    else if (!error && this.#last && this.#last.of !== own) data = this.#last.data;
     const isKnown = data ?? error;
     const allowed = data ? data.allowed : this.#opensOnError;
     const reason = data ? (data.reason?.code ?? null) : "ERROR";
     const sentence = texts[reason as keyof Messages] ?? texts.blocked;
-    if (isKnown) this.#tell(allowed, reason);
+    if (isAnswered) this.#tell(allowed, reason);
+    // Data that were here already, from a gate before this one: only they say which balance to follow.
+    if (data && !this.balanceResource) this.requestUpdate();
     return html`<div lang=${language} dir=${direction}>${
       !isKnown
         ? html`<slot name="loading"><div class="wait"><slot name="allowed"></slot></div></slot>`

@@ -35,6 +35,7 @@ export const styles = /* css */ `
     display: inline-flex;
     align-items: center;
     padding: 0;
+    outline: 0;
     background: none;
     font-weight: 600;
     text-align: start;

@@ -165,7 +165,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
   protected override body(data: Ledger | undefined, notice: unknown): unknown {
     if (!data) return [1, 2, 3, 4].map(() => html`<p>${bones(24, 40, 20)}</p>`);
     const { noEntries, loadMore, failed } = this.texts;
-    return html`<div part="table" tabindex="0" role="region" aria-label=${this.captionText()}>${
+    return html`<div part="table" tabindex="0" role="group" aria-label=${this.captionText()}>${
       data.entries.length ? this.#table(data) : html`<slot name="empty"><p class="muted">${noEntries}</p></slot>`
     }${
       data.pageInfo.hasNextPage

@@ -33,7 +33,11 @@ export const styles = /* css */ `
   }
   select {
     padding: 0.25em 0.5em;
-    block-size: 100%;
+  }
+  input,
+  select {
+    box-sizing: border-box;
+    block-size: 2.125em;
   }
   input {
     padding: 0.25em 0.5em;

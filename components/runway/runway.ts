@@ -115,7 +115,7 @@ export class ScripRunway extends FollowingElement<Data> {
         a: this.inCredits(suggestedBundle.credits),
         p: price(this.localeTag, suggestedBundle.price),
       })
-    }</span><span part="action"><slot name="action"></slot></span></div>`;
+    }</span><span class="whole" part="action"><slot name="action"></slot></span></div>`;
   }
 }
 

@@ -287,6 +287,19 @@ describe("from bundle to credits", () => {
     expect(keys[0]).not.toBe(keys[1]);
   });
 
+  it("declined, it may yet be paid on the page that has declined it", async () => {
+    const mounted = await mount({ tag });
+    await buy(mounted);
+    mounted.fake.payments.decline();
+    await settle();
+    expect(buttons(mounted)[0]?.getAttribute("aria-disabled")).toBe("false");
+    mounted.fake.payments.pay();
+    await settle();
+    expect(status(mounted)).toMatch(/^500 credits added/);
+    expect(named(mounted, "failed").length).toBe(1);
+    expect(named(mounted, "done").length).toBe(1);
+  });
+
   it("refused, it closes the tab again and tells the code", async () => {
     const mounted = await mount({ tag });
     mounted.fake.payments.refusal = { code: "NOT_ALLOWED", message: "no" };

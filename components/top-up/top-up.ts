@@ -157,7 +157,7 @@ export class ScripTopUp extends FollowingElement<Data> {
   override requestUpdate(): void {
     super.requestUpdate();
     const { data, error } = (this.resources?.[3] ?? {}) as Partial<Resource<TopUp>>;
-    if (data && this.#id && data !== this.#topUp) this.#moved(data);
+    if (data && data.id === this.#id && data !== this.#topUp) this.#moved(data);
     // Another customer's, or one that is long gone.
     else if (error && !error.retryable) this.#forget();
   }
@@ -168,10 +168,14 @@ export class ScripTopUp extends FollowingElement<Data> {
   }
 
   #moved(topUp: TopUp): void {
+    const before = this.#topUp?.status;
     this.#topUp = topUp;
     const { id, status, credits, bundle } = topUp;
+    if (status === before) return;
     if (!OPEN.test(status)) {
-      this.#forget();
+      remember(this.#creditType);
+      // What was declined may yet be paid, on the page that has declined it.
+      if (status !== "FAILED") this.#id = undefined;
       if (!this.#isOurs) {
         // Nothing has happened here.
       } else if (status === "FAILED") this.#failed("PAYMENT_FAILED");
@@ -187,7 +191,7 @@ export class ScripTopUp extends FollowingElement<Data> {
   }
 
   get #isBusy(): boolean {
-    return !!this.#id || (!!this.#bundle && !this.#refusal);
+    return (!!this.#id && this.#topUp?.status !== "FAILED") || (!!this.#bundle && !this.#refusal);
   }
 
   async #buy(bundle: Bundle): Promise<void> {
@@ -203,7 +207,7 @@ export class ScripTopUp extends FollowingElement<Data> {
     this.#isOurs = true;
     this.#bundle = bundle;
     this.#refusal = "";
-    this.#topUp = undefined;
+    this.#id = this.#topUp = undefined;
     this.requestUpdate();
     const { topUp, code } = await this.#start(bundle.key, purchase);
     if (topUp) {
@@ -334,11 +338,12 @@ export class ScripTopUp extends FollowingElement<Data> {
   }
 }
 
-/** What is settled stays so, whatever comes late. */
+/** What is settled stays so, whatever comes late; what was declined may be paid after all. */
 const latest = (next: TopUp & { topUp?: TopUp }, shown: TopUp | undefined): TopUp => {
   const topUp = next.topUp ?? next;
-  return shown && !OPEN.test(shown.status) && OPEN.test(topUp.status) ? shown : topUp;
+  return shown && rank(shown) > rank(topUp) ? shown : topUp;
 };
+const rank = ({ status }: TopUp): number => (OPEN.test(status) ? 0 : status === "FAILED" ? 1 : 2);
 
 export const defineTopUp = (): void => define("scrip-top-up", ScripTopUp);
 

@@ -42,10 +42,10 @@ const HIGH = 1000n;
  * @summary Usage over time, as a chart and as a table.
  * @element scrip-usage
  * @attr {string} credit-type - Key of the credit type.
- * @attr {string} interval - What a bar is: `hour`, `day` or `week`; `day` when left out.
+ * @attr {"hour" | "day" | "week"} interval - What a bar is: `hour`, `day` or `week`; `day` when left out.
  * @attr {string} range - How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks.
- * @attr {string} group-by - `feature` or `member`; all in one when left out.
- * @attr {string} view - `chart` or `table`; `chart` when left out.
+ * @attr {"feature" | "member"} group-by - `feature` or `member`; all in one when left out.
+ * @attr {"chart" | "table"} view - `chart` or `table`; `chart` when left out.
  * @attr {string} locale - A language tag in place of the nearest `lang`.
  * @attr {number} heading-level - Level of the heading, 3 when left out.
  * @fires {CustomEvent<{range: string, interval: string}>} scrip-range-change - Somebody chose another period.
@@ -266,7 +266,7 @@ export class ScripUsage extends FollowingElement<Data> {
 
   #table(groups: Group[]): Template {
     const { when, amount } = this.texts;
-    return html`<div part="table" class="small" tabindex="0" role="region" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th><th scope="col">${amount}</th>${groups.map(
+    return html`<div part="table" class="small" tabindex="0" role="group" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th><th scope="col">${amount}</th>${groups.map(
       ({ name }) => html`<th scope="col">${name}</th>`,
     )}</tr></thead><tbody>${this.#buckets
       .toReversed()

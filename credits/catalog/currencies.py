@@ -23,5 +23,7 @@ def to_minor(amount: Decimal, currency: str) -> int | None:
 
 
 def from_minor(minor: int, currency: str) -> Decimal:
-    """Money as it is written: with all decimals of the currency."""
-    return Decimal(minor).scaleb(-money_decimals(currency))
+    """Money as it is written: with all decimals of the currency, exactly, also where it has more digits than the
+    arithmetic of decimals keeps: a report's sums may."""
+    sign, digits, _ = Decimal(minor).as_tuple()
+    return Decimal((sign, digits, -money_decimals(currency)))

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from credits import amount, bounds, durations
+from credits.texts import is_line
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
@@ -107,7 +108,7 @@ class Fields:
         if value is None:
             return None
         if isinstance(value, str) and value and len(value) <= bounds.NOTE_MAX:
-            if value.replace("\n", " ").replace("\t", " ").isprintable():
+            if is_line(value.replace("\n", " ").replace("\t", " ")):
                 return value
             self.problem(name, "must not contain control characters")
         else:
@@ -239,7 +240,7 @@ class Fields:
     def _line(self, name: str, value: object, longest: int) -> str:
         if value is _REQUIRED:
             return ""
-        if isinstance(value, str) and 0 < len(value) <= longest and value.isprintable():
+        if isinstance(value, str) and len(value) <= longest and is_line(value):
             return value
         self.problem(name, f"must be 1 to {longest} visible characters of text{_hint(value)}")
         return ""

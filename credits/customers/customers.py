@@ -18,6 +18,7 @@ from credits.audit.log import record
 from credits.canonical import canonical_json
 from credits.db import metadata
 from credits.errors import InvalidInput
+from credits.texts import is_line
 
 customers = Table(
     "customers",
@@ -137,7 +138,8 @@ async def find_customer(connection: AsyncConnection, key: str) -> Customer | Non
 
 
 async def lock_customer(connection: AsyncConnection, customer_id: int) -> Customer | None:
-    """Keeps the writer from the customer's accounts until the database transaction ends; the customer as it is then."""
+    """lock_customer -- The writer's own lock of all that is the customer's: accounts, keys, numbers of disputes and top-ups.
+    Held until the database transaction ends; the customer as it is then, None where there is none."""
     query = select(customers).where(customers.c.id == customer_id)
     row = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()  # FOR NO KEY UPDATE
     return None if row is None else _customer(row)
@@ -195,7 +197,7 @@ def _problem(key: str, changes: dict[str, Any]) -> InvalidInput | None:
         return InvalidInput(f"must be 1 to {bounds.CUSTOMER_KEY_MAX} visible characters", field="key")
     for name in ("name", "email", "locale", "cohort"):
         value = changes.get(name)
-        if value is not None and not valid_text(value, bounds.NAME_MAX):
+        if value is not None and not (len(value) <= bounds.NAME_MAX and is_line(value)):
             return InvalidInput(f"must be 1 to {bounds.NAME_MAX} visible characters", field=name)
     timezone = changes.get("timezone")
     if timezone is not None and not is_timezone(timezone):

@@ -18,6 +18,7 @@ from credits.audit.log import record
 from credits.customers.customers import storable, valid_text
 from credits.db import metadata
 from credits.errors import InvalidInput
+from credits.texts import is_line
 
 members = Table(
     "members",
@@ -55,7 +56,9 @@ async def upsert_member(
 
     What counts towards limits of its groups follows it: see `enforcement.spend_limits.recount`.
     """
-    for field, value in (("key", key), ("name", changes.get("name")), ("group", changes.get("group"))):
+    if (name := changes.get("name")) is not None and not (len(name) <= bounds.NAME_MAX and is_line(name)):
+        return InvalidInput(f"must be 1 to {bounds.NAME_MAX} visible characters", field="name")
+    for field, value in (("key", key), ("group", changes.get("group"))):
         if (value is not None or field == "key") and not valid_text(value or "", bounds.NAME_MAX):
             return InvalidInput(f"must be 1 to {bounds.NAME_MAX} visible characters", field=field)
     values: dict[str, Any] = {}

@@ -15,10 +15,9 @@ from credits.access.actors import actors, ensure_actor
 from credits.amount import plain_micro
 from credits.audit.log import changes as differences
 from credits.audit.log import record
-from credits.customers.customers import customers, valid_text
+from credits.customers.customers import customers, lock_customer, valid_text
 from credits.disputes.disputes import UNDECIDED, Dispute, Place, decided, text_form
 from credits.disputes.reads import read_disputes
-from credits.disputes.statements import lock_customer
 from credits.disputes.tables import dispute_entries, dispute_events, disputes
 from credits.disputes.telling import Told, told_of
 from credits.errors import Conflict, InvalidInput, NotFound, Refusal
@@ -45,7 +44,7 @@ async def open_dispute(
     connection, now = page.connection, page.workspace.now
     places = sorted({entry.place for entry in entries})
     customer_id, credit_type_id, _ = places[0]
-    if await connection.scalar(lock_customer(customer_id)) is None:
+    if await lock_customer(connection, customer_id) is None:
         return _NO_ENTRY
     found = await read_entries(connection, places)
     if len(found) < len(places):
@@ -198,7 +197,7 @@ async def _contested(
 
 async def _locked(connection: AsyncConnection, place: Place) -> Dispute | None:
     """The dispute, under its customer's lock."""
-    if await connection.scalar(lock_customer(place[0])) is None:
+    if await lock_customer(connection, place[0]) is None:
         return None
     return (await read_disputes(connection, [place])).get(place)
 

@@ -1,15 +1,4 @@
-"""The statements of disputes that lock, and those that run within the writer's batch."""
-
-from sqlalchemy import Select, select
-
-from credits.customers.customers import customers
-
-
-def lock_customer(customer_id: int) -> Select[tuple[int]]:
-    """lock_customer -- The writer's own lock of all that is the customer's: what of an entry is left cannot change
-    between our look and our commit, and two who open a dispute on it come one after the other."""
-    return select(customers.c.id).where(customers.c.id == customer_id).with_for_update(key_share=True)
-
+"""The statements of disputes that run within the writer's batch."""
 
 # read_dispute -- What a resolution is decided on, and any other dispute that its key has resolved; under the lock.
 READ_DISPUTE = """

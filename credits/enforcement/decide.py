@@ -77,6 +77,11 @@ class Policies:
             self._answers[asked] = answer
         return answer
 
+    def for_everybody(self) -> Effective:
+        """What holds where no policy is about the customer, the feature or the credit type, and no rollout leaves it out."""
+        answer = self._work_out(None, None, None, 0)
+        return replace(answer, mode="OFF", decided_by=_OFF.decided_by) if self.off else answer
+
     def _work_out(
         self, customer_id: int | None, feature_id: int | None, credit_type_id: int | None, place: int
     ) -> Effective:

@@ -7,7 +7,7 @@ with its clawback: neither can be there without the other, whatever fails in bet
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from credits.db import HotConnection
 from credits.errors import IdempotencyConflict, Refusal
@@ -39,7 +39,7 @@ class Companion(Protocol):
     """
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def place(self) -> tuple[object, ...]:
         """What it is about: those of one batch with the same place know of each other."""
         ...
 

@@ -39,7 +39,7 @@ async def read(runs: Runs, place: Place) -> tuple[TopUp, list[KeptPayback]] | No
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Writing:
     """How a change is written: when, when the provider is asked next, and who else writes with it."""
 
     now: datetime  # the workspace's clock
@@ -48,7 +48,7 @@ class Telling:
 
 
 async def write(  # noqa: PLR0917 -- what is, what becomes of it, and how
-    runs: Runs, was: TopUp, kept: list[KeptPayback], step: Step, telling: Telling, made: Made | None = None
+    runs: Runs, was: TopUp, kept: list[KeptPayback], step: Step, writing: Writing, made: Made | None = None
 ) -> tuple[TopUp, list[KeptPayback]]:
     """Writes a step down, under the customer's lock; what is so then. `made` is what the ledger made of it."""
     sequence = made.entries[0].sequence if made is not None and made.entries else None
@@ -62,8 +62,8 @@ async def write(  # noqa: PLR0917 -- what is, what becomes of it, and how
             payback,
             sequence=sequence if isinstance(step.moves, Take) else payback.sequence,
             undone_by=sequence if isinstance(step.moves, GiveBack) else payback.undone_by,
-            created_at=telling.now if fresh else payback.created_at,
-            settled_at=payback.settled_at if payback.status == "ASKED" else telling.now,
+            created_at=writing.now if fresh else payback.created_at,
+            settled_at=payback.settled_at if payback.status == "ASKED" else writing.now,
         )
         kept = sorted(
             [*(each for each in kept if each.number != payback.number), payback], key=lambda each: each.number
@@ -73,24 +73,24 @@ async def write(  # noqa: PLR0917 -- what is, what becomes of it, and how
     if after.is_open:
         settled_at = None
     elif was.is_open or (after.is_paid and not was.is_paid):
-        settled_at = telling.now
-    after = replace(after, version=was.version + 1, changed_at=telling.now, settled_at=settled_at)
-    after = replace(after, look_at=look_again(after, kept, telling.now, telling.real_now))
+        settled_at = writing.now
+    after = replace(after, version=was.version + 1, changed_at=writing.now, settled_at=settled_at)
+    after = replace(after, look_at=look_again(after, kept, writing.now, writing.real_now))
     if await runs.execute(statements.UPDATE_TOP_UP, *_top_up_row(after)) != "UPDATE 1":
         raise RuntimeError(f"{after.id} was changed without the customer's lock")
     if step.money is not None and after.grant_number is not None:
         kind, minor = step.money
         place = (after.customer_id, after.credit_type_id, after.grant_number)
-        await add_movement(runs, Movement(*place, sequence, kind, minor, after.currency, after.id), telling.now)
+        await add_movement(runs, Movement(*place, sequence, kind, minor, after.currency, after.id), writing.now)
     if step.issue is not None:
-        await tell(runs, step.issue, after.place, telling.now)
+        await report(runs, step.issue, after.place, writing.now)
     await tell_of(runs, was, after)
-    for also in telling.changed:
+    for also in writing.changed:
         await also(runs, was, after)
     return after, kept
 
 
-async def tell(runs: Runs, issue: Issue, place: Place | None, now: datetime) -> None:
+async def report(runs: Runs, issue: Issue, place: Place | None, now: datetime) -> None:
     """Puts before an operator what does not fit together: once. `place`: whose it is, where that is known."""
     told = (issue.kind, issue.message, issue.event, issue.expected, issue.actual)
     await runs.execute(statements.TELL_ISSUE, *(place or (None, None)), now, *told)
@@ -114,7 +114,7 @@ class Booking:
     _seen: tuple[TopUp, list[KeptPayback]] | None = field(default=None)
 
     @property
-    def place(self) -> tuple[Any, ...]:
+    def place(self) -> tuple[object, ...]:
         return "top-up", *self.place_of
 
     async def look(self, connection: HotConnection) -> None:
@@ -133,8 +133,8 @@ class Booking:
             raise RuntimeError("written without being decided")
         if step.payback is not None and step.payback.actor_id is None:
             step = replace(step, payback=replace(step.payback, actor_id=self.by_theirs))
-        telling = Telling(now, self.real_now, self.changed)
-        self.after, _ = await write(connection, *self._seen, step, telling, made)
+        writing = Writing(now, self.real_now, self.changed)
+        self.after, _ = await write(connection, *self._seen, step, writing, made)
 
 
 def _top_up_row(of: TopUp) -> tuple[Any, ...]:

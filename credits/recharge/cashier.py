@@ -11,14 +11,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from credits.access.actors import ensure_actor
-from credits.customers.customers import Customer
+from credits.customers.customers import Customer, lock_customer
 from credits.db import bare
 from credits.errors import Conflict, NotAllowed, NotFound, Refusal
 from credits.posting.reader import Page, Reader
 from credits.posting.writer import Writer
 from credits.recharge import booking, refunds, settle, statements
-from credits.recharge.booking import Booking, Changed, Telling
-from credits.recharge.methods import keep_methods, know, payer_of
+from credits.recharge.booking import Booking, Changed, Writing
+from credits.recharge.methods import keep_methods, know_again, known_to, payer_of
 from credits.recharge.moving import command_of
 from credits.recharge.orders import Wish, nobody_takes_money, place_order, unavailable
 from credits.recharge.provider import (
@@ -31,10 +31,11 @@ from credits.recharge.provider import (
     ProviderUnavailable,
     Setup,
 )
+from credits.recharge.reads import read_paybacks
 from credits.recharge.refunds import RefundWish
 from credits.recharge.seen import Seen, see
 from credits.recharge.settle import Issue, Step
-from credits.recharge.top_ups import REFUSED, Place, TopUp
+from credits.recharge.top_ups import REFUSED, KeptPayback, Place, TopUp, public_id
 from credits.workspaces import Workspace
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ logger = logging.getLogger(__name__)
 CLAIM = timedelta(minutes=1)  # how long whoever has taken a look upon itself is trusted to do it
 _FORGOTTEN = timedelta(hours=24)  # an intent that the provider was never asked for: nobody waits for it any more
 _CHARGE_WITHIN = timedelta(hours=1)  # a charge with nobody there that was never made is still wanted for so long
-_ROUNDS = 100  # steps of one truth: a grant, and each payback twice
+_REFUND_WITHIN = timedelta(hours=1)  # likewise a refund; then what it would have paid back is free again
+_ROUNDS = 100  # steps of one truth, besides each payback twice: who is second to each of them begins again
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
@@ -110,14 +112,14 @@ class Cashier:
             seen = await see(page, place)
         if seen is None:
             return NotFound("no such top-up")
-        if seen.top_up.is_open:
+        top_up = seen.top_up
+        for _ in range(2):  # once more where the provider has begun it meanwhile
+            if not top_up.is_open:
+                break
             told = await self._ask(workspace_id, place, _cancel)
             if isinstance(told, Refusal):
                 return told
-            unknown = told.is_open and told.session is None and told.payment is None
-            top_up = await self._end(workspace_id, place, None) if unknown else told
-        else:
-            top_up = seen.top_up
+            top_up = await self._end(workspace_id, place, None)
         if top_up.status == "CANCELED":
             return top_up
         said = {"FAILED": "has failed"}.get(
@@ -129,22 +131,12 @@ class Cashier:
         """Pays back a part of what was paid, or all that is left; the credits go with it. Refused with UNAVAILABLE where
         the provider cannot say; the same key asks again, and nothing is paid back twice."""
         async with self._reader.changing(workspace_id) as page:
-            asked = await refunds.ask(page, place, wish, telling=self._telling(page))
+            asked = await refunds.ask(page, place, wish, writing=self._writing(page))
         if isinstance(asked, Refusal):
             return asked
         top_up, payback = asked
         if payback.status == "ASKED":
-
-            async def pay_back(provider: Provider, order: Order) -> Payment:
-                return await provider.refund(order, payback.id, payback.amount, wish.reason)
-
-            try:
-                told = await self._ask(workspace_id, place, pay_back)
-            except ProviderRefused as error:
-                logger.warning("the refund %s was refused: %s", payback.id, error)
-                async with self._reader.changing(workspace_id) as page:
-                    await refunds.give_up(page, place, payback.number, telling=self._telling(page))
-                return Conflict(f"the payment provider refused: {error}")
+            told = await self._pay_back(workspace_id, payback)
             if isinstance(told, Refusal):
                 return told
             top_up = told
@@ -168,7 +160,8 @@ class Cashier:
             return top_up
         payment = await provider.read(seen.order())
         if payment is not None:
-            return await self.take(workspace_id, place, payment)
+            top_up = await self.take(workspace_id, place, payment)
+            return top_up if top_up.look_at is None else await self._pay_back_what_waits(workspace_id, top_up)
         age = self._real_now() - top_up.asked_at
         if not top_up.is_open:
             return top_up
@@ -184,7 +177,7 @@ class Cashier:
 
         Raises `LookupError` where there is no such top-up, `Unavailable` where the store cannot say.
         """
-        for _ in range(_ROUNDS):
+        for _ in range(_ROUNDS + 2 * len(payment.paybacks)):
             top_up, moving = await self._settle(workspace_id, place, payment)
             if moving is None:
                 return top_up
@@ -195,7 +188,7 @@ class Cashier:
                 return await self._not_booked(workspace_id, place, answer)
             if companion.after is not None:
                 self.publish(companion.after)
-        raise RuntimeError(f"the truth about {place} does not come to an end")
+        raise RuntimeError(f"the truth about {public_id(place)} does not come to an end")
 
     async def due(self, workspace_id: int, real_now: datetime, first: int) -> list[Place]:
         """Whose provider is to be asked now: each is claimed for a minute, so that processes share them."""
@@ -207,7 +200,7 @@ class Cashier:
     async def report(self, workspace_id: int, issue: Issue, place: Place | None = None) -> None:
         """Puts before an operator what the provider has told and belongs to nothing of ours."""
         async with self._reader.changing(workspace_id) as page:
-            await booking.tell(await bare(page.connection), issue, place, page.workspace.now)
+            await booking.report(await bare(page.connection), issue, place, page.workspace.now)
 
     # ─── payment methods ───────────────────────────────────────────────────────────────────────────
     async def set_up(
@@ -221,15 +214,14 @@ class Cashier:
             return nobody_takes_money()
         try:
             if payer.provider_id is None:
-                known = await provider.know(payer)
-                async with self._reader.changing(workspace_id) as page:
-                    payer = replace(payer, provider_id=await know(page, customer.id, provider.name, known))
+                payer = await known_to(self._reader, workspace_id, provider, payer)
             return await provider.set_up(payer, mode, return_url)
         except ProviderUnavailable as error:
             logger.warning("the payment provider cannot answer: %s", error)
             raise
         except ProviderRefused as error:
             logger.warning("saving a payment method was refused: %s", error)
+            await know_again(self._reader, workspace_id, provider, payer, error)
             return NotAllowed("the payment provider would not save a payment method")
 
     async def refresh_methods(self, workspace_id: int, customer: Customer) -> bool:
@@ -257,17 +249,17 @@ class Cashier:
             return NotFound("no such top-up")
         if provider is None or provider.name != seen.top_up.provider:
             return nobody_takes_money()
+        if ask is _begin and not seen.top_up.is_open:
+            return seen.top_up  # it has ended since whoever begins it has looked: nobody is to be charged for it
         try:
             if seen.payer.provider_id is None:
-                known = await provider.know(seen.payer)
-                async with self._reader.changing(workspace_id) as page:
-                    known = await know(page, place[0], provider.name, known)
-                seen = replace(seen, payer=replace(seen.payer, provider_id=known))
+                seen = replace(seen, payer=await known_to(self._reader, workspace_id, provider, seen.payer))
             payment = await ask(provider, seen.order())
         except ProviderUnavailable as error:
             logger.warning("%s: the payment provider cannot answer: %s", seen.top_up.id, error)
             return unavailable()
         except ProviderRefused as error:
+            await know_again(self._reader, workspace_id, provider, seen.payer, error)
             if ask not in (_begin, _cancel):
                 raise
             logger.warning("%s: the payment provider refused: %s", seen.top_up.id, error)
@@ -276,6 +268,37 @@ class Cashier:
             return await self._refused(workspace_id, place, str(error))
         return seen.top_up if payment is None else await self.take(workspace_id, place, payment)
 
+    async def _pay_back(self, workspace_id: int, payback: KeptPayback) -> TopUp | Refusal:
+        """Asks the provider for a refund that is stored: once, however often it is asked."""
+
+        async def pay_back(provider: Provider, order: Order) -> Payment:
+            return await provider.refund(order, payback.id, payback.amount, payback.reason or "")
+
+        try:
+            return await self._ask(workspace_id, payback.of, pay_back)
+        except ProviderRefused as error:
+            logger.warning("the refund %s was refused: %s", payback.id, error)
+            await self._give_up(workspace_id, payback)
+            return Conflict(f"the payment provider refused: {error}")
+
+    async def _pay_back_what_waits(self, workspace_id: int, top_up: TopUp) -> TopUp:
+        """Asks for refunds that the provider does not know of: whoever asked for them has died, or was not heard."""
+        async with self._reader.page(workspace_id) as page:
+            kept, now = (await read_paybacks(page.connection, [top_up.place])).get(top_up.place, []), page.workspace.now
+        for payback in kept:
+            if payback.status != "ASKED":
+                continue
+            if now - (payback.created_at or now) > _REFUND_WITHIN:
+                await self._give_up(workspace_id, payback)
+                continue
+            told = await self._pay_back(workspace_id, payback)
+            top_up = top_up if isinstance(told, Refusal) else told
+        return top_up
+
+    async def _give_up(self, workspace_id: int, payback: KeptPayback) -> None:
+        async with self._reader.changing(workspace_id) as page:
+            await refunds.give_up(page, payback, writing=self._writing(page))
+
     async def _settle(
         self, workspace_id: int, place: Place, payment: Payment
     ) -> tuple[TopUp, tuple[str, Step, Booking] | None]:
@@ -283,26 +306,26 @@ class Cashier:
         with it. None: the truth is settled, or put before an operator."""
         moving = None
         async with self._reader.changing(workspace_id) as page:
-            await page.connection.execute(statements.lock_customer(place[0]))
+            await lock_customer(page.connection, place[0])
             seen = await see(page, place)
             if seen is None:
                 raise LookupError(f"no top-up {place}")
-            runs, telling = await bare(page.connection), self._telling(page)
+            runs, writing = await bare(page.connection), self._writing(page)
             was = top_up = seen.top_up
             kept = seen.kept
             issues = self._mismatches(page.workspace, seen, payment)
             for issue in issues:
                 logger.error("%s: %s: %s instead of %s", top_up.id, issue.message, issue.actual, issue.expected)
-                await booking.tell(runs, issue, place, telling.now)
+                await booking.report(runs, issue, place, writing.now)
             while not issues and (step := settle.next_step(top_up, kept, payment, seen.unit)) is not None:
                 if step.moves is not None:
                     theirs = await self._theirs(page, seen)
-                    companion = Booking(place, step.moves, payment, seen.unit, telling.real_now, self._changed, theirs)
+                    companion = Booking(place, step.moves, payment, seen.unit, writing.real_now, self._changed, theirs)
                     moving = seen.credit_type, step, companion
                     break
-                top_up, kept = await booking.write(runs, top_up, kept, step, telling)
+                top_up, kept = await booking.write(runs, top_up, kept, step, writing)
             if moving is None and top_up is was and was.look_at is not None:
-                later = booking.look_again(top_up, kept, telling.now, telling.real_now)
+                later = booking.look_again(top_up, kept, writing.now, writing.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if top_up is not was:
             self.publish(top_up)
@@ -325,7 +348,7 @@ class Cashier:
         """Money has moved, and the ledger will not: an operator has to see to it. The next look tries again."""
         code: str = getattr(refusal, "code", "")
         issue = Issue("NOT_BOOKED", f"the ledger refused: {refusal.message}", None, code)
-        logger.error("%s: %s", place, issue.message)
+        logger.error("%s: %s", public_id(place), issue.message)
         await self.report(workspace_id, issue, place)
         return await self._step(workspace_id, place, lambda _: None)
 
@@ -336,30 +359,30 @@ class Cashier:
         return await self._step(workspace_id, place, lambda of: settle.refused(of, failure, REFUSED))
 
     async def _end(self, workspace_id: int, place: Place, reason: str | None) -> TopUp:
-        """Canceled: the provider knows of nothing."""
-        return await self._step(workspace_id, place, lambda of: settle.ended(of, reason))
+        """Canceled, where it is still open and the provider has never told of it."""
+        return await self._step(workspace_id, place, lambda of: None if of.is_known else settle.ended(of, reason))
 
     async def _step(self, workspace_id: int, place: Place, step: Callable[[TopUp], Step | None]) -> TopUp:
         """A step that the provider has not told, where the top-up is open; else, or where there is none, another look."""
         async with self._reader.changing(workspace_id) as page:
-            await page.connection.execute(statements.lock_customer(place[0]))
-            runs, telling = await bare(page.connection), self._telling(page)
+            await lock_customer(page.connection, place[0])
+            runs, writing = await bare(page.connection), self._writing(page)
             found = await booking.read(runs, place)
             if found is None:
                 raise LookupError(f"no top-up {place}")
             top_up, kept = found
             doing = step(top_up) if top_up.is_open else None
             if doing is not None:
-                top_up, _ = await booking.write(runs, top_up, kept, doing, telling)
+                top_up, _ = await booking.write(runs, top_up, kept, doing, writing)
             elif top_up.look_at is not None:
-                later = booking.look_again(top_up, kept, telling.now, telling.real_now)
+                later = booking.look_again(top_up, kept, writing.now, writing.real_now)
                 await runs.execute(statements.LOOK_LATER, *place, later, top_up.version)
         if doing is not None:
             self.publish(top_up)
         return top_up
 
-    def _telling(self, page: Page) -> Telling:
-        return Telling(page.workspace.now, self._real_now(), self._changed)
+    def _writing(self, page: Page) -> Writing:
+        return Writing(page.workspace.now, self._real_now(), self._changed)
 
     def publish(self, top_up: TopUp) -> None:
         """Tells whoever watches that it changed, after the commit."""

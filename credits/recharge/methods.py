@@ -1,18 +1,30 @@
 """Whom the provider knows as our customer, and which payment methods are saved with it."""
 
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 
-from credits.customers.customers import Customer
+from credits.customers.customers import Customer, lock_customer
 from credits.db import bare
-from credits.posting.reader import Page
+from credits.posting.reader import Page, Reader
 from credits.recharge import statements
-from credits.recharge.provider import Method, Payer, ProviderName
+from credits.recharge.provider import (
+    Method,
+    Payer,
+    PayerUnknown,
+    Provider,
+    ProviderName,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from credits.recharge.reads import list_methods, read_payer_id
 from credits.recharge.tables import payment_methods
+
+logger = logging.getLogger(__name__)
 
 
 async def payer_of(page: Page, customer: Customer, provider: ProviderName) -> Payer:
@@ -28,15 +40,32 @@ async def payer_of(page: Page, customer: Customer, provider: ProviderName) -> Pa
     )
 
 
-async def know(page: Page, customer_id: int, provider: ProviderName, provider_id: str) -> str:
-    """Remembers by what id the provider knows the customer; the one that counts, which was told first."""
-    await (await bare(page.connection)).execute(statements.KNOW_PAYER, customer_id, provider, provider_id)
-    return await read_payer_id(page.connection, customer_id, provider) or provider_id
+async def known_to(reader: Reader, workspace_id: int, provider: Provider, payer: Payer) -> Payer:
+    """The payer with the id that the provider has for it now, instead of the one that it had; where two ask, the one that
+    counts was told first. Raises as the provider does."""
+    known = await provider.know(replace(payer, provider_id=None))
+    async with reader.changing(workspace_id) as page:
+        told = (payer.customer_id, provider.name, known, payer.provider_id)
+        await (await bare(page.connection)).execute(statements.KNOW_PAYER, *told)
+        counts = await read_payer_id(page.connection, payer.customer_id, provider.name)
+    return replace(payer, provider_id=counts or known)
+
+
+async def know_again(
+    reader: Reader, workspace_id: int, provider: Provider, payer: Payer, refusal: ProviderRefused
+) -> None:
+    """Where the provider has refused because it knows no such customer, the next question finds one. It is no answer to
+    this one: under its key stands the refusal."""
+    if isinstance(refusal, PayerUnknown):
+        try:
+            await known_to(reader, workspace_id, provider, payer)
+        except (ProviderRefused, ProviderUnavailable) as error:
+            logger.warning("customer %s stays unknown to the payment provider: %s", payer.customer_id, error)
 
 
 async def keep_methods(page: Page, customer_id: int, provider: ProviderName, methods: Sequence[Method]) -> bool:
     """Keeps what is saved with the provider now, and nothing else of it; whether anything became another."""
-    await page.connection.scalar(statements.lock_customer(customer_id))
+    await lock_customer(page.connection, customer_id)
     was = {
         (each.provider_id, each.label, each.expires, each.is_default)
         for each in await list_methods(page.connection, customer_id, provider)

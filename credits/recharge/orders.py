@@ -13,7 +13,7 @@ from credits.amount import INT64_MAX
 from credits.canonical import fingerprint
 from credits.catalog.currencies import money_decimals, to_minor
 from credits.catalog.values import Bundle
-from credits.customers.customers import Customer
+from credits.customers.customers import Customer, lock_customer
 from credits.db import bare
 from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotAllowed, NotFound, Refusal
 from credits.posting.keys import key_form
@@ -21,7 +21,7 @@ from credits.posting.reader import Page
 from credits.recharge import statements
 from credits.recharge.booking import LOOK_SOON
 from credits.recharge.provider import Mode, ProviderName
-from credits.recharge.reads import find_by_key
+from credits.recharge.reads import count_open, find_by_key
 from credits.recharge.top_ups import TopUp, top_up_of
 
 OTHER_PAYLOAD = "this idempotency key was used before with another payload"
@@ -69,7 +69,7 @@ async def place_order(
     problem = wish.form()
     if problem:
         return problem
-    if await page.connection.scalar(statements.lock_customer(customer.id)) is None:
+    if await lock_customer(page.connection, customer.id) is None:
         return NotFound(f"no customer {customer.key!r}")
     before = await find_by_key(page.connection, customer.id, wish.key)
     if before is not None:
@@ -83,6 +83,8 @@ async def place_order(
         return sale
     if provider is None:
         return nobody_takes_money()
+    if await count_open(page.connection, customer.id) >= bounds.TOP_UPS_OPEN_MAX:
+        return Conflict(f"{bounds.TOP_UPS_OPEN_MAX} purchases are open; pay or cancel one of them first")
     return await insert_order(
         page,
         customer.id,

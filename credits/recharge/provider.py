@@ -23,6 +23,10 @@ class ProviderRefused(Exception):
     """The provider will not, whoever asks how often: what was asked for is wrong. The message is for operators."""
 
 
+class PayerUnknown(ProviderRefused):
+    """It knows no customer by the id that we have: somebody has deleted it there, or it was made in the other mode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payer:
     """A customer as the provider needs to know it. `provider_id` is the provider's own id of it; None until it has one."""
@@ -65,7 +69,7 @@ class Payback:
 
     provider_id: str
     kind: Literal["REFUND", "CHARGEBACK"]
-    state: PaybackState  # of a chargeback: DONE while the bank has the money, FAILED once it is won
+    state: PaybackState  # of a chargeback: PENDING while the bank only asks, DONE while it has it, FAILED once won
     amount: int
     ours: str | None = None
 

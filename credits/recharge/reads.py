@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import bounds
 from credits.recharge.provider import ProviderName
 from credits.recharge.tables import paybacks, payment_customers, payment_issues, payment_methods, top_ups
-from credits.recharge.top_ups import KeptPayback, Place, TopUp, payback_of, top_up_of
+from credits.recharge.top_ups import OPEN, KeptPayback, Place, TopUp, payback_of, top_up_of
 
 _PLACE = (top_ups.c.customer_id, top_ups.c.number)
 
@@ -37,6 +37,12 @@ async def find_by_key(connection: AsyncConnection, customer_id: int, key: str) -
     query = select(top_ups).where(top_ups.c.customer_id == customer_id, top_ups.c.key == key)
     row = (await connection.execute(query)).mappings().one_or_none()
     return None if row is None else top_up_of(row)
+
+
+async def count_open(connection: AsyncConnection, customer_id: int) -> int:
+    """How many top-ups the customer has begun and not ended."""
+    of = (top_ups.c.customer_id == customer_id, top_ups.c.status.in_(OPEN))
+    return await connection.scalar(select(func.count()).select_from(top_ups).where(*of)) or 0
 
 
 async def list_top_ups(
@@ -79,15 +85,6 @@ async def read_payer_id(connection: AsyncConnection, customer_id: int, provider:
     return await connection.scalar(
         select(payment_customers.c.provider_id).where(
             payment_customers.c.customer_id == customer_id, payment_customers.c.provider == provider
-        )
-    )
-
-
-async def find_payer(connection: AsyncConnection, provider: ProviderName, provider_id: str) -> int | None:
-    """Which customer the provider means by its id."""
-    return await connection.scalar(
-        select(payment_customers.c.customer_id).where(
-            payment_customers.c.provider == provider, payment_customers.c.provider_id == provider_id
         )
     )
 

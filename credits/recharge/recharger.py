@@ -6,8 +6,8 @@ by the next look at the order. What an attempt does to its rule is written with 
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from credits.catalog.values import Bundle
 from credits.customers.customers import Customer, lock_customer
@@ -15,7 +15,7 @@ from credits.db import Runs, bare
 from credits.errors import Refusal
 from credits.posting.reader import Page, Reader
 from credits.recharge import booking, settle, statements
-from credits.recharge.booking import Changed, Telling
+from credits.recharge.booking import Changed, Writing
 from credits.recharge.cashier import Cashier
 from credits.recharge.firing import (
     Charge,
@@ -34,7 +34,7 @@ from credits.recharge.reads import list_methods
 from credits.recharge.rules import Rule, read_rule, store_suffered
 from credits.recharge.spending import ON_ITS_WAY, read_ahead
 from credits.recharge.telling import tell_suspended
-from credits.recharge.top_ups import TopUp
+from credits.recharge.top_ups import TopUp, public_id
 from credits.workspaces import Workspace
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,17 @@ logger = logging.getLogger(__name__)
 CAPPED = "monthly_cap"  # the decline code of an attempt that nobody was asked to pay for
 CONFIRM_WITHIN = timedelta(hours=23)  # a day is what providers keep such a payment for
 
+_COMMITS_WITHIN = timedelta(minutes=1)  # from when a rule is set until others can read it
+
 Account = tuple[int, int]  # customer, credit type
+
+
+@dataclass(slots=True)
+class Ruled:
+    """Accounts that a rule watches, as far as they were read; `since` is when whatever may be missing was set."""
+
+    accounts: set[Account] = field(default_factory=set)
+    since: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Recharger:
@@ -72,11 +82,16 @@ class Recharger:
         told = await self._cashier.send(workspace_id, attempt.place)
         return attempt if isinstance(told, Refusal) else told
 
-    async def ruled(self, workspace_id: int) -> set[Account]:
-        """Accounts that a rule watches."""
+    async def ruled(self, workspace_id: int, known: Ruled) -> Ruled:
+        """Accounts that a rule watches: what is `known` of them, and what was set since, in the same object. Of many rules
+        only those are read that somebody has set; one that is missed, because its commit took very long, is the sweep's."""
         async with self._reader.page(workspace_id) as page:
-            rows = await (await bare(page.connection)).fetch(statements.FIND_RULED, workspace_id)
-        return {(row["customer_id"], row["credit_type_id"]) for row in rows}
+            rows = await (await bare(page.connection)).fetch(statements.FIND_RULED, workspace_id, known.since)
+        for row in rows:
+            change = known.accounts.add if row["enabled"] else known.accounts.discard
+            change((row["customer_id"], row["credit_type_id"]))
+            known.since = max(known.since, row["changed_at"] - _COMMITS_WITHIN)
+        return known
 
     async def below(self, workspace_id: int, first: int, of: Collection[Account] | None = None) -> list[Account]:
         """Accounts whose rule has to buy, as it seems without a lock: of the workspace, or `of` these alone."""
@@ -104,7 +119,7 @@ class Recharger:
             try:
                 await self._cashier.cancel(workspace_id, place)
             except ProviderRefused as error:
-                logger.warning("the provider keeps the recharge %s: %s", place, error)
+                logger.warning("the provider keeps the recharge %s: %s", public_id(place), error)
 
     async def _attempt(self, page: Page, customer_id: int, credit_type_id: int) -> TopUp | None:
         """Under the customer's lock: what the rule decides, written."""
@@ -163,9 +178,9 @@ class Recharger:
         """An attempt that the customer sees, and for which nobody is asked for money."""
         placed = await self._order(page, rule, one, provider, None)
         runs = await bare(page.connection)
-        telling = Telling(page.workspace.now, self._real_now())
+        writing = Writing(page.workspace.now, self._real_now())
         step = settle.refused(placed, firing.reason, CAPPED)
-        attempt, _ = await booking.write(runs, placed, [], step, telling)
+        attempt, _ = await booking.write(runs, placed, [], step, writing)
         await store_suffered(runs, replace(rule, capped_until=firing.until))
         return attempt
 
@@ -176,12 +191,16 @@ def suffering(attempts: int) -> Changed:
 
     async def suffer(runs: Runs, was: TopUp, after: TopUp) -> None:
         paid = after.is_paid and not was.is_paid  # also what had failed, and was paid after all
-        if not after.automatic or not (paid or (was.is_open and not after.is_open)):
+        contested = after.status == "DISPUTED" and was.status != "DISPUTED"
+        if not contested and (not after.automatic or not (paid or (was.is_open and not after.is_open))):
             return
         rule = await read_rule(runs, after.customer_id, after.credit_type_id)
         if rule is None:
             return
-        if paid:
+        if contested:  # whoever takes money back at the bank is not charged for what is missing then
+            if rule.suspended_at is None:
+                await suffered(runs, after.workspace_id, rule, ailing(rule, settle.CONTESTED, after.changed_at))
+        elif paid:
             await store_suffered(runs, resumed(rule))
         elif await _says_something(runs, after):
             why = after.failure or "it was not confirmed"

@@ -6,12 +6,13 @@ from decimal import Decimal
 from credits.audit.log import record
 from credits.canonical import fingerprint
 from credits.catalog.currencies import from_minor
+from credits.customers.customers import lock_customer
 from credits.db import bare
 from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound, Refusal
 from credits.posting.commands import note_form
 from credits.posting.keys import key_form
 from credits.posting.reader import Page
-from credits.recharge import booking, statements
+from credits.recharge import booking
 from credits.recharge.orders import OTHER_PAYLOAD, money
 from credits.recharge.reads import find_payback_by_key
 from credits.recharge.settle import Step
@@ -37,7 +38,7 @@ class RefundWish:
 
 
 async def ask(
-    page: Page, place: Place, wish: RefundWish, *, telling: booking.Telling
+    page: Page, place: Place, wish: RefundWish, *, writing: booking.Writing
 ) -> tuple[TopUp, KeptPayback] | Refusal:
     """The refund of that key: the one that was asked for before, or a new one. Refused where it was never paid, or where
     less is left of what was paid: what others have asked for meanwhile counts."""
@@ -45,7 +46,7 @@ async def ask(
     if problem:
         return problem
     connection = page.connection
-    if await connection.scalar(statements.lock_customer(place[0])) is None:
+    if await lock_customer(connection, place[0]) is None:
         return NotFound("no such top-up")
     runs = await bare(connection)
     found = await booking.read(runs, place)
@@ -55,7 +56,7 @@ async def ask(
     before = await find_payback_by_key(connection, place[0], wish.key)
     if before is not None:
         same = (before.top_up, before.fingerprint) == (top_up.number, wish.meaning(top_up.number))
-        at = before.created_at or telling.now
+        at = before.created_at or writing.now
         return (top_up, before) if same else IdempotencyConflict(OTHER_PAYLOAD, first_seen_at=at)
     if not top_up.is_paid or top_up.paid is None:
         return Conflict("the top-up was never paid")
@@ -77,18 +78,18 @@ async def ask(
         key=wish.key,
         fingerprint=wish.meaning(top_up.number),
     )
-    asked, kept = await booking.write(runs, top_up, kept, Step(top_up, payback=payback), telling)
+    asked, kept = await booking.write(runs, top_up, kept, Step(top_up, payback=payback), writing)
     after = {"amount": str(from_minor(amount, top_up.currency)), "currency": top_up.currency, "reason": wish.reason}
     await record(connection, wish.actor_id, "topUp.refundAsked", top_up.id, before=None, after=after)
     return asked, kept[-1]
 
 
-async def give_up(page: Page, place: Place, number: int, *, telling: booking.Telling) -> None:
-    """The provider would not: the refund has failed, unless its truth says otherwise."""
-    await page.connection.scalar(statements.lock_customer(place[0]))
+async def give_up(page: Page, refund: KeptPayback, *, writing: booking.Writing) -> None:
+    """The provider would not, or was not reached in time: the refund has failed, unless its truth says otherwise."""
+    await lock_customer(page.connection, refund.customer_id)
     runs = await bare(page.connection)
-    found = await booking.read(runs, place)
-    payback = None if found is None else next((each for each in found[1] if each.number == number), None)
+    found = await booking.read(runs, refund.of)
+    payback = None if found is None else next((each for each in found[1] if each.number == refund.number), None)
     if found is not None and payback is not None and payback.status == "ASKED":
         step = Step(found[0], payback=replace(payback, status="FAILED"))
-        await booking.write(runs, *found, step, telling)
+        await booking.write(runs, *found, step, writing)

@@ -81,6 +81,8 @@ def mismatches(top_up: TopUp, payment: Payment, payer_id: str | None, *, live: b
     if payment.live != live:
         words = {True: "real money", False: "test mode"}
         issues.append(Issue("MODE", "the payment is of the other mode", words[live], words[payment.live]))
+    if paid and payment.subtotal is not None and (payment.paid is None or payment.paid < payment.subtotal):
+        issues.append(Issue("AMOUNT", "less was paid than was asked for", str(top_up.price), _text(payment.paid)))
     if paid and top_up.is_paid and None not in (top_up.payment, payment.payment) and payment.payment != top_up.payment:
         issues.append(Issue("PAID_TWICE", "the order was paid a second time", top_up.payment, payment.payment))
     return tuple(issues)
@@ -148,7 +150,7 @@ def _of_paybacks(top_up: TopUp, kept: Sequence[KeptPayback], payment: Payment, u
             failed = known or _new(top_up, kept, told)  # kept, so that an older truth does not take it yet
             yield _undone(top_up, kept, replace(failed, provider_id=told.provider_id))
     for told, known in matched:
-        if told.state == "FAILED" or not (known is None or _may_be_taken(known)):
+        if told.state == "FAILED" or _waits(told) or not (known is None or _may_be_taken(top_up, known)):
             continue
         new = known or _new(top_up, kept, told)
         yield _taken(top_up, kept, replace(new, provider_id=told.provider_id, amount=told.amount), unit)
@@ -167,8 +169,16 @@ def _match(kept: Sequence[KeptPayback], told: Payback) -> KeptPayback | None:
     return next((each for each in kept if each.id == told.ours and each.provider_id is None), None)
 
 
-def _may_be_taken(known: KeptPayback) -> bool:
-    """What was asked; and what the provider would not do, and did all the same. What it has undone stays undone."""
+def _waits(told: Payback) -> bool:
+    """A refund that is on its way counts as gone. A bank that only asks (an inquiry) has taken nothing yet."""
+    return told.kind == "CHARGEBACK" and told.state == "PENDING"
+
+
+def _may_be_taken(top_up: TopUp, known: KeptPayback) -> bool:
+    """What was asked; what the provider would not do, and did all the same; and what found nothing left to take, once what
+    had taken it was undone. What the provider has undone stays undone."""
+    if known.status == "DONE":
+        return known.counted == 0 and top_up.paid_back < (top_up.paid or 0)
     return known.status == "ASKED" or (known.status == "FAILED" and known.provider_id is None)
 
 
@@ -205,12 +215,20 @@ def _undone(top_up: TopUp, kept: Sequence[KeptPayback], payback: KeptPayback) ->
     after = replace(
         top_up, paid_back=top_up.paid_back - payback.counted, clawed_back=top_up.clawed_back - payback.credits
     )
+    others = [each for each in kept if each.status == "DONE" and each.number != undone.number]
+    uncounted = sum(each.amount - each.counted for each in others if each.counted)  # what took nothing takes it next
+    issue = None
+    if uncounted and payback.counted:
+        message = "what came back was taken by another refund or payment dispute too: claw its credits back by hand"
+        actual = f"{min(uncounted, payback.counted)} ({payback.provider_id})"
+        issue = Issue("CLAWED_BACK_TOO_LITTLE", message, "0", actual)
     kind: MovementKind = "REFUND_FAILED" if payback.kind == "REFUND" else "CHARGEBACK_WON"
     return Step(
         _standing(after, kept, undone),
         payback=undone,
         moves=None if payback.sequence is None else GiveBack(payback.number, payback.sequence),
         money=(kind, payback.minor) if payback.minor or payback.credits else None,
+        issue=issue,
     )
 
 

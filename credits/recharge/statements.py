@@ -1,19 +1,8 @@
-"""The statements of top-ups that lock, that run within the writer's batch, or that take work from a queue.
+"""The statements of top-ups that run under the customer's lock, within the writer's batch, or that take work from a queue.
 
 All of them run on either door: under the customer's lock, a top-up is changed by the same statements whether credits move
 with it (then the batch writer holds the lock) or not.
 """
-
-from sqlalchemy import Select, select
-
-from credits.customers.customers import customers
-
-
-def lock_customer(customer_id: int) -> Select[tuple[int]]:
-    """lock_customer -- The writer's own lock of all that is the customer's: the numbers of its top-ups, its idempotency
-    keys, and what of a top-up is decided by what it is."""
-    return select(customers.c.id).where(customers.c.id == customer_id).with_for_update(key_share=True)
-
 
 # read_top_up, read_paybacks -- What a truth is settled against; under the lock.
 READ_TOP_UP = "SELECT * FROM top_ups WHERE customer_id = $1 AND number = $2"
@@ -67,10 +56,11 @@ UPDATE top_ups t SET look_at = $3
 RETURNING t.customer_id, t.number
 """
 
-# know_payer -- By what id the provider knows the customer: the first one that was told.
+# know_payer -- By what id the provider knows the customer: the first one that was told, or that took the place of $4.
 KNOW_PAYER = """
-INSERT INTO payment_customers (customer_id, provider, workspace_id, provider_id) VALUES ($1, $2, scrip_workspace(), $3)
-ON CONFLICT DO NOTHING
+INSERT INTO payment_customers AS known (customer_id, provider, workspace_id, provider_id)
+VALUES ($1, $2, scrip_workspace(), $3)
+ON CONFLICT (customer_id, provider) DO UPDATE SET provider_id = excluded.provider_id WHERE known.provider_id = $4
 """
 
 # read_rule -- A recharge rule; under the customer's lock where something is decided by it.
@@ -100,13 +90,14 @@ SELECT (EXISTS (SELECT FROM payment_methods WHERE customer_id = $1 AND provider 
 
 # ahead_of -- What a rule looks at besides its account, under the customer's lock, which every top-up is written under:
 # whether a recharge is under way, what open top-ups will bring ($3: asked for since), and what recharges of this month cost.
+# In the order of the customer's own index: before there are statistics, that of the workspace's changes seems as good.
 AHEAD_OF = """
 SELECT coalesce(bool_or(automatic AND open), false) AS attempting,
        coalesce(sum(credits) FILTER (WHERE open AND (automatic OR asked_at >= $3)), 0)::bigint AS pending,
        coalesce(sum(price) FILTER (WHERE automatic AND currency = $4 AND created_at >= $5
                                      AND status NOT IN ('FAILED', 'CANCELED')), 0)::bigint AS spent
   FROM (SELECT *, status IN ('PENDING', 'REQUIRES_ACTION') AS open FROM top_ups
-         WHERE customer_id = $1 AND credit_type_id = $2) AS t
+         WHERE customer_id = $1 AND credit_type_id = $2 ORDER BY customer_id, number) AS t
 """
 
 # find_below, find_below_of -- Rules that have to buy: of the workspace, or of these accounts. Read without a lock, from the
@@ -121,9 +112,11 @@ SELECT r.customer_id, r.credit_type_id
                     WHERE (t.customer_id, t.credit_type_id) = (r.customer_id, r.credit_type_id)
                       AND t.automatic AND t.status IN ('PENDING', 'REQUIRES_ACTION'))
    AND coalesce(a.balance - a.held, 0) + coalesce(
-         (SELECT sum(t.credits) FROM top_ups t
-           WHERE (t.customer_id, t.credit_type_id) = (r.customer_id, r.credit_type_id)
-             AND NOT t.automatic AND t.status IN ('PENDING', 'REQUIRES_ACTION') AND t.asked_at >= $3), 0) < r.threshold
+         (SELECT sum(coming.credits)
+            FROM (SELECT t.credits FROM top_ups t
+                   WHERE (t.customer_id, t.credit_type_id) = (r.customer_id, r.credit_type_id)
+                     AND NOT t.automatic AND t.status IN ('PENDING', 'REQUIRES_ACTION') AND t.asked_at >= $3
+                   ORDER BY t.customer_id, t.number) AS coming), 0) < r.threshold
  LIMIT $4
 """
 FIND_BELOW = _BELOW.format(rules="recharge_rules r")
@@ -132,8 +125,10 @@ FIND_BELOW_OF = _BELOW.format(
   JOIN recharge_rules r ON (r.customer_id, r.credit_type_id) = (noted.customer_id, noted.credit_type_id)"""
 )
 
-# find_ruled -- Accounts that a rule watches.
-FIND_RULED = "SELECT customer_id, credit_type_id FROM recharge_rules WHERE workspace_id = $1 AND enabled"
+# find_ruled -- Rules that were set since $2, and whether they watch their account now.
+FIND_RULED = """
+SELECT customer_id, credit_type_id, enabled, changed_at FROM recharge_rules WHERE workspace_id = $1 AND changed_at >= $2
+"""
 
 # find_unconfirmed -- Recharges that the customer should have confirmed at the bank: not in time, or another payment method
 # was saved instead.

@@ -12,7 +12,6 @@ TopUpStatus: TypeAlias = Literal[
     "PENDING", "REQUIRES_ACTION", "SUCCEEDED", "FAILED", "CANCELED", "REFUNDED", "DISPUTED"
 ]
 OPEN: tuple[TopUpStatus, ...] = ("PENDING", "REQUIRES_ACTION")
-PAID: tuple[TopUpStatus, ...] = ("SUCCEEDED", "REFUNDED", "DISPUTED")
 
 PaybackStatus: TypeAlias = Literal["ASKED", "DONE", "FAILED", "UNDONE"]
 
@@ -68,6 +67,11 @@ class TopUp:
         return self.status in OPEN
 
     @property
+    def is_known(self) -> bool:
+        """The provider has told of it."""
+        return self.session is not None or self.payment is not None
+
+    @property
     def is_paid(self) -> bool:
         return self.grant_number is not None
 
@@ -77,7 +81,7 @@ class TopUp:
 
     @property
     def id(self) -> str:
-        return ids.make("top", *self.place)
+        return public_id(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,11 @@ class KeptPayback:
     fingerprint: int | None = None
     created_at: datetime | None = None
     settled_at: datetime | None = None
+
+    @property
+    def of(self) -> Place:
+        """Of which top-up."""
+        return self.customer_id, self.top_up
 
     @property
     def id(self) -> str:
@@ -156,6 +165,10 @@ def top_up_of(row: Any) -> TopUp:
 def payback_of(row: Any) -> KeptPayback:
     """Likewise."""
     return KeptPayback(**{each.name: row[each.name] for each in fields(KeptPayback)})
+
+
+def public_id(place: Place) -> str:
+    return ids.make("top", *place)
 
 
 def place_of(text: str) -> Place | None:

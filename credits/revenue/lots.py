@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from credits.amount import MICRO_DECIMALS, QUANTITY_DECIMALS
 from credits.catalog.currencies import money_decimals
 from credits.ledger.entries import Kind
-
-_COST_DECIMALS = 12  # of `grants.cost_amount`
-_MICRO_DECIMALS = 6
 
 
 def worth(paid: int, amount: int, micro: int) -> int:
@@ -31,22 +29,11 @@ def paid_for(cost: Decimal, amount: int, currency: str) -> int:
     """A cost basis per credit times `amount` micro-credits, in smallest units of the currency, half to even."""
     _, digits, exponent = cost.as_tuple()
     assert isinstance(exponent, int)  # noqa: S101 -- a CHECK of the table: a number
-    factor: int = int("".join(map(str, digits))) * 10 ** (_COST_DECIMALS + exponent)
-    scale: int = _COST_DECIMALS + _MICRO_DECIMALS - money_decimals(currency)
+    factor: int = int("".join(map(str, digits))) * 10 ** (QUANTITY_DECIMALS + exponent)
+    scale: int = QUANTITY_DECIMALS + MICRO_DECIMALS - money_decimals(currency)
     one: int = 10**scale
     whole, rest = divmod(factor * amount, one)
     return whole + int(2 * rest + whole % 2 > one)
-
-
-def plain_minor(minor: int, currency: str) -> Decimal:
-    """Smallest units → the currency, exactly."""
-    return Decimal(minor).scaleb(-money_decimals(currency)) if abs(minor) < 10**28 else _long(minor, currency)
-
-
-def _long(minor: int, currency: str) -> Decimal:
-    """More digits than the arithmetic of decimals keeps."""
-    sign, digits, _ = Decimal(minor).as_tuple()
-    return Decimal((sign, digits, -money_decimals(currency)))
 
 
 @dataclass(frozen=True, slots=True)

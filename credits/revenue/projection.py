@@ -115,6 +115,15 @@ async def tell_again(database: Database, workspace_id: int, customer_id: int, cr
         pass
 
 
+async def tell_everything_again(database: Database, workspace_id: int) -> int:
+    """The same for every account of the workspace of which anything is kept; how many those were."""
+    async with database.hot(workspace_id) as connection:
+        places = [tuple(row) for row in await connection.fetch(statements.READ_KEPT)]
+    for customer_id, credit_type_id in places:
+        await tell_again(database, workspace_id, customer_id, credit_type_id)
+    return len(places)
+
+
 async def compare_told(connection: Fetches, customer_id: int, credit_type_id: int) -> list[RevenueDifference]:
     """What is kept of the account against its entries, told anew up to the watermark; and its grants with money against
     what the ledger says remains of them. Under one view."""

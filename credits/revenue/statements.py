@@ -227,3 +227,6 @@ READ_MARK = "SELECT sequence FROM revenue_watermarks WHERE customer_id = $1 AND 
 READ_REMAINING = """
 SELECT number, remaining FROM grants WHERE customer_id = $1 AND credit_type_id = $2 AND number = ANY($3::int[])
 """
+
+# read_kept -- Of which accounts anything is kept.
+READ_KEPT = "SELECT customer_id, credit_type_id FROM revenue_watermarks ORDER BY customer_id, credit_type_id"

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import bounds, ids
@@ -90,7 +89,7 @@ async def forget(connection: HotConnection, workspace_id: int) -> int:
     return gone
 
 
-async def _read(connection: AsyncConnection, first: int, *conditions: Any) -> list[Delivery]:
+async def _read(connection: AsyncConnection, first: int, *conditions: ColumnElement[bool]) -> list[Delivery]:
     of = webhook_deliveries.c
     query = (
         select(webhook_deliveries, webhook_messages.c.type)
@@ -106,7 +105,7 @@ async def _read(connection: AsyncConnection, first: int, *conditions: Any) -> li
     return [_delivery_of(row) for row in (await connection.execute(query)).mappings()]
 
 
-def _delivery_of(row: Any) -> Delivery:
+def _delivery_of(row: RowMapping) -> Delivery:
     return Delivery(
         customer_id=row["customer_id"],
         number=row["id"],

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits import bounds, ids
@@ -156,7 +156,7 @@ async def list_endpoints(connection: AsyncConnection) -> list[Endpoint]:
     return [endpoint_of(row) for row in found.mappings()]
 
 
-def endpoint_of(row: Any) -> Endpoint:
+def endpoint_of(row: RowMapping) -> Endpoint:
     return Endpoint(
         number=row["id"],
         url=row["url"],
@@ -172,14 +172,15 @@ def endpoint_of(row: Any) -> Endpoint:
     )
 
 
-async def _change(connection: AsyncConnection, endpoint_id: str, **values: Any) -> Any:
+async def _change(connection: AsyncConnection, endpoint_id: str, **values: Any) -> RowMapping | None:
     changed = await connection.execute(
         update(webhook_endpoints).where(_is(endpoint_id)).values(**values).returning(webhook_endpoints)
     )
-    return changed.mappings().one_or_none()
+    row: RowMapping | None = changed.mappings().one_or_none()
+    return row
 
 
-def _is(endpoint_id: str) -> Any:
+def _is(endpoint_id: str) -> ColumnElement[bool]:
     """The row of a public id; an id that no row can have finds none."""
     numbers = ids.parse("whe", endpoint_id, 1)
     return webhook_endpoints.c.id == (numbers[0] if numbers and numbers[0] <= _INT32 else 0)

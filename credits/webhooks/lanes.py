@@ -6,7 +6,7 @@ the next worker sends the same message again. A lease is numbered: who has lost 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -33,8 +33,8 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """The next message of a lane. `step`: which attempt of its schedule this is, from 0 on. `salts`: whose secrets sign."""
+class Head:
+    """What stands first in a lane: its next message. `step`: which attempt of its schedule this is, from 0 on. `salts`: whose secrets sign."""
 
     delivery: int
     message: UUID
@@ -52,7 +52,7 @@ class Outgoing:
 class Attempt:
     """What came of sending. `retry_in`: None where it was taken, or is given up."""
 
-    outgoing: Outgoing
+    head: Head
     taken: bool
     response_code: int | None
     error: str | None
@@ -82,19 +82,19 @@ async def claim_lanes(
     return [Lease(row["customer_id"], row["endpoint_id"], row["leases"]) for row in rows]
 
 
-async def next_of(connection: HotConnection, lease: Lease, length: timedelta = bounds.WEBHOOK_LEASE) -> Outgoing | None:
+async def next_of(connection: HotConnection, lease: Lease, length: timedelta = bounds.WEBHOOK_LEASE) -> Head | None:
     """What goes next, its attempt counted; None, and the lease is over, where nothing does. Under the lane's lock: see `hold_lanes`."""
     if await connection.fetchval(statements.KEEP_LANE, *lease.place, length) is None:
         return None
-    head = await connection.fetchrow(statements.READ_HEAD, lease.customer_id, lease.endpoint)
-    if head is None or head["id"] is None:
+    row = await connection.fetchrow(statements.READ_HEAD, lease.customer_id, lease.endpoint)
+    if row is None or row["id"] is None:
         await connection.execute(statements.END_LANE, *lease.place)
         return None
-    if not head["enabled"]:
+    if not row["enabled"]:
         await leave(connection, lease)
         return None
-    await connection.execute(statements.BEGIN_ATTEMPT, lease.customer_id, head["id"])
-    return _outgoing_of(head, head["now"])
+    await connection.execute(statements.BEGIN_ATTEMPT, lease.customer_id, row["id"])
+    return _head_of(row)
 
 
 async def settle(
@@ -117,7 +117,7 @@ async def settle(
     await connection.execute(
         statements.NOTE_ATTEMPT,
         lease.customer_id,
-        attempt.outgoing.delivery,
+        attempt.head.delivery,
         closed if attempt.retry_in is None else "WAITING",
         attempt.response_code,
         attempt.error,
@@ -142,12 +142,12 @@ def endpoint_id(lease: Lease) -> str:
     return public_id(lease.endpoint)
 
 
-def _outgoing_of(row: Any, now: datetime) -> Outgoing:
-    return Outgoing(
+def _head_of(row: Any) -> Head:
+    return Head(
         delivery=row["id"],
         message=row["message"],
         step=row["step"],
         url=row["url"],
         body=row["body"],
-        salts=valid_salts(row["salt"], row["previous_salt"], row["rotated_at"], now),
+        salts=valid_salts(row["salt"], row["previous_salt"], row["rotated_at"], row["now"]),
     )

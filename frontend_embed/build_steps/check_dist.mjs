@@ -3,17 +3,19 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { VERSION } from "./bundle.mjs";
-import { contents, DIST, manifestOf } from "./dist.mjs";
+import { contents, DIST, docsOf, manifestOf } from "./dist.mjs";
 
 const faults = [];
+const OPENED = [
+  ["gz", gunzipSync],
+  ["br", brotliDecompressSync],
+];
 const read = (path) => readFile(`${DIST}/${path}`).catch(() => undefined);
 
 /** Compressors differ between versions of Node by some bytes: what counts is what comes out of them. */
 async function checkTwins(folder, name, content, entry) {
-  for (const [ending, size, open] of [
-    ["gz", entry.gzip, gunzipSync],
-    ["br", entry.brotli, brotliDecompressSync],
-  ]) {
+  for (const [ending, open] of OPENED) {
+    const size = { gz: entry.gzip, br: entry.brotli }[ending];
     if (size === undefined) continue;
     const twin = await read(`${folder}/${name}.${ending}`);
     if (twin?.length !== size || !open(twin).equals(content))
@@ -31,6 +33,14 @@ for (const [name, content] of Object.entries(files)) {
   const { raw, integrity } = current.files?.[name] ?? {};
   if (raw !== expected.files[name].raw || integrity !== expected.files[name].integrity)
     faults.push(`manifest.json is wrong about ${name}`);
+}
+
+for (const [name, content] of Object.entries(await docsOf(files))) {
+  if (!(await read(`docs/${name}`))?.equals(content)) faults.push(`docs/${name} is not what the sources build`);
+  for (const [ending, open] of OPENED) {
+    const twin = await read(`docs/${name}.${ending}`);
+    if (!twin || !open(twin).equals(content)) faults.push(`docs/${name}.${ending} is not its file compressed`);
+  }
 }
 
 for (const folder of (await readdir(DIST)).filter((name) => /^\d/.test(name))) {

@@ -52,9 +52,22 @@ function declaration(className, comment) {
   };
 }
 
+const unique = (entries) => [...new Map(entries.map((each) => [each.name, each])).values()];
+
+/** An element that is made of others tells what they tell, and hands out their parts and variables. */
+function gather(composed, source, all) {
+  const inside = [...source.matchAll(/<(scrip-[\w-]+)/g)].map(([, tag]) => all.find(({ tagName }) => tagName === tag));
+  const parts = new Set(/PARTS =\s*"([^"]*)"/.exec(source)?.[1].split(","));
+  const ofAll = (field) => unique([...composed[field], ...inside.flatMap((each) => each[field])]);
+  composed.events = ofAll("events");
+  composed.cssProperties = ofAll("cssProperties");
+  composed.cssParts = ofAll("cssParts").filter(({ name }) => parts.has(name) || name === "grid");
+}
+
 export async function describe() {
   const second = await readFile(`${ROOT}/frontend_embed/buying.ts`, "utf8");
   const scripts = { "embed.js": [], "buying.js": [] };
+  const composed = [];
   for (const folder of (await readdir(`${ROOT}/components`)).sort()) {
     const source = await readFile(`${ROOT}/components/${folder}/${folder}.ts`, "utf8").catch(() => "");
     for (const [, comment, className] of source.matchAll(
@@ -63,7 +76,15 @@ export async function describe() {
       const path = second.includes(`/${folder}.ts"`) ? "buying.js" : "embed.js";
       scripts[path].push(declaration(className, comment));
     }
+    if (source.includes("exportparts")) composed.push([folder, source]);
   }
+  const all = Object.values(scripts).flat();
+  for (const [folder, source] of composed)
+    gather(
+      all.find(({ tagName }) => tagName === `scrip-${folder}`),
+      source,
+      all,
+    );
   const modules = Object.entries(scripts).map(([path, declarations]) => ({
     kind: "javascript-module",
     path,

@@ -8,11 +8,13 @@ import { dirname } from "node:path";
 import { ROOT, scripts, VERSION } from "./bundle.mjs";
 import { brotlied, gzipped } from "./compress.mjs";
 import { describe } from "./describe.mjs";
+import { docs } from "./docs.mjs";
 import { writeHistory } from "./sizes.mjs";
+import { testing } from "./testing.mjs";
 import { typings } from "./typings.mjs";
 
 export const DIST = `${ROOT}/frontend_embed/dist`;
-const COMPRESSED = /\.(js|json|css)$/;
+const COMPRESSED = /\.(js|json|css|html|svg)$/;
 
 /** The files of this version, by name; the same sources give the same bytes everywhere. */
 export async function contents() {
@@ -22,6 +24,7 @@ export async function contents() {
     "reserve.css": await readFile(`${ROOT}/frontend_embed/examples/reserve.css`, "utf8"),
     "custom-elements.json": `${JSON.stringify(description, null, 2)}\n`,
     ...(await typings(description)),
+    ...(await testing()),
   };
   for (const name of (await readdir(`${ROOT}/components/locales`)).sort()) {
     if (!name.endsWith(".json")) continue;
@@ -41,26 +44,46 @@ export function manifestOf(files) {
   return { version: VERSION, floating: "v1.js", files: Object.fromEntries(entries) };
 }
 
+/** The files of dist/docs, by name. */
+export async function docsOf(files) {
+  const sizes = {
+    first: (await gzipped(files["embed.js"])).length,
+    second: (await gzipped(files["buying.js"])).length,
+  };
+  const texts = await docs({
+    description: JSON.parse(files["custom-elements.json"]),
+    manifest: manifestOf(files),
+    reserve: `${files["reserve.css"]}`,
+    sizes,
+  });
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]));
+}
+
 async function write(path, content) {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, content);
+}
+
+/** One file and its compressed twins; the sizes of these. */
+async function writeTwins(path, content) {
+  await write(path, content);
+  if (!COMPRESSED.test(path)) return {};
+  const twins = { gz: await gzipped(content), br: await brotlied(content) };
+  for (const [ending, twin] of Object.entries(twins)) await write(`${path}.${ending}`, twin);
+  return { gzip: twins.gz.length, brotli: twins.br.length };
 }
 
 export async function writeDist() {
   const files = await contents();
   const manifest = manifestOf(files);
   const folder = `${DIST}/${VERSION}`;
-  await rm(folder, { recursive: true, force: true });
-  for (const [name, content] of Object.entries(files)) {
-    await write(`${folder}/${name}`, content);
-    if (!COMPRESSED.test(name)) continue;
-    const twins = { gz: await gzipped(content), br: await brotlied(content) };
-    Object.assign(manifest.files[name], { gzip: twins.gz.length, brotli: twins.br.length });
-    for (const [ending, twin] of Object.entries(twins)) await write(`${folder}/${name}.${ending}`, twin);
-  }
+  for (const old of [folder, `${DIST}/docs`]) await rm(old, { recursive: true, force: true });
+  for (const [name, content] of Object.entries(files))
+    Object.assign(manifest.files[name], await writeTwins(`${folder}/${name}`, content));
   const text = `${JSON.stringify(manifest, null, 2)}\n`;
   await write(`${folder}/manifest.json`, text);
   await write(`${DIST}/manifest.json`, text);
+  for (const [name, content] of Object.entries(await docsOf(files))) await writeTwins(`${DIST}/docs/${name}`, content);
   await writeHistory(files);
   return manifest;
 }

@@ -48,8 +48,19 @@ ${events.map(({ name, type }) => `    "${name}": ${type.text};`).join("\n")}
 `;
 }
 
+/** Without these an element shows nothing but that they are missing. */
+const REQUIRED = ["credit-type", "feature"];
+
+/** What happens inside a provider is heard on it: events bubble. */
+const heard = (elements) =>
+  elements.map((element) =>
+    element.tagName === "scrip-provider"
+      ? { ...element, events: unique(elements.flatMap(({ events }) => events)) }
+      : element,
+  );
+
 const props = ({ attributes, members, events }, listener) =>
-  attributes.map((attribute) => field(attribute)).join("") +
+  attributes.map((attribute) => field(attribute, REQUIRED.includes(attribute.name) ? "" : "?")).join("") +
   members.map((member) => field(member)).join("") +
   events
     .map(({ name, type, description }) =>
@@ -86,7 +97,7 @@ export async function typings({ modules }) {
   const elements = modules.flatMap(({ declarations }) => declarations);
   return {
     "types/embed.d.ts": await plain(elements, modules[0].declarations),
-    "types/react.d.ts": react(elements),
-    "types/vue.d.ts": vue(elements),
+    "types/react.d.ts": react(heard(elements)),
+    "types/vue.d.ts": vue(heard(elements)),
   };
 }

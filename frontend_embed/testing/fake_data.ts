@@ -73,12 +73,20 @@ export interface FakeEntry {
   explanation: string;
 }
 
-/** The moment of all fakes, unless a test says otherwise. */
-export const NOW = "2027-01-10T12:00:00.";
-export const at = (version: number): string => `${NOW}${`${version}`.padStart(6, "0")}Z`;
+/** The moment of all fakes, unless somebody says otherwise. */
+let now_ms = Date.parse("2027-01-10T12:00:00Z");
+export const setNow = (moment_ms: number): void => {
+  now_ms = moment_ms;
+};
+export const at = (version: number): string =>
+  `${new Date(now_ms).toISOString().slice(0, -4)}${`${version}`.padStart(6, "0")}Z`;
 const DAY_MS = 86_400_000;
 export const daysFromNow = (days: number): string =>
-  `${new Date(Date.parse(`${NOW}000Z`) + days * DAY_MS).toISOString().slice(0, -1)}000Z`;
+  `${new Date(now_ms + days * DAY_MS).toISOString().slice(0, -1)}000Z`;
+
+/** "Jan 31" */
+export const dayOf = (moment: string): string =>
+  new Intl.DateTimeFormat("en", { month: "short", day: "numeric", timeZone: "UTC" }).format(new Date(moment));
 
 export const expirations = (): FakeExpiration[] => [
   { amount: "120.5", expiresAt: daysFromNow(4), projectedLoss: "60.25", grant: { id: "g1", source: "PROMOTION" } },
@@ -120,7 +128,7 @@ export function entry(sequence: number, change: Partial<FakeEntry> = {}): FakeEn
     ],
     reversedAmount: "0",
     dispute: null,
-    explanation: "374 tokens of Input tokens at 0.01 credits each, from 500 credits that expire Jan 31",
+    explanation: `374 tokens of Input tokens at 0.01 credits each, from 500 credits that expire ${dayOf(daysFromNow(21))}`,
     ...change,
   };
 }
@@ -134,7 +142,7 @@ export const granted = (sequence: number): FakeEntry =>
     member: null,
     rate: null,
     allocations: [],
-    explanation: "500 credits from the plan, expiring Jan 31",
+    explanation: `500 credits from the plan, expiring ${dayOf(daysFromNow(21))}`,
   });
 
 /** Bars that look like somebody's work: less at weekends, and each day another. */
@@ -149,7 +157,7 @@ export function usage(
   let total = 0;
   for (let start = Date.parse(from), n = 0; start < Date.parse(to); start += step_ms, n++) {
     const isQuiet = [0, 6].includes(new Date(start).getUTCDay());
-    const whole = start > Date.parse(`${NOW}999Z`) ? 0 : ((n * 37) % 60) + (isQuiet ? 2 : 30);
+    const whole = start > now_ms + 999 ? 0 : ((n * 37) % 60) + (isQuiet ? 2 : 30);
     total += whole;
     for (const [index, group] of groups.entries()) {
       const amount = groups.length === 1 ? whole : Math.floor(whole / 2 ** (index + 1));

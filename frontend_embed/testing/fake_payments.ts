@@ -93,6 +93,8 @@ export class FakePayments {
   recharge: FakeRule | null = rule();
   methods = [{ id: "pm_1", label: "Visa •••• 4242", expires: "12/29", isDefault: true }];
   scopes = ["balance:read", "ledger:read", "usage:read", "topup:create", "recharge:manage"];
+  /** Where the payment page of a top-up is. */
+  checkoutUrl = (id: string): string => `https://pay.test/${id}`;
   /** Newest last. */
   readonly topUps: FakeTopUp[] = [];
   /** Answers the next of these in place of the real one: a refusal has a code. */
@@ -143,7 +145,7 @@ export class FakePayments {
     if (!bundle) return { code: "NOT_FOUND", message: "no such bundle" };
     const id = `top_${this.topUps.length + 1}`;
     const { credits, price } = bundle;
-    const checkoutUrl = `https://pay.test/${id}`;
+    const checkoutUrl = this.checkoutUrl(id);
     const topUp = { id, bundle, credits, price, status: "PENDING", failure: null, checkoutUrl, createdAt: at(0) };
     this.topUps.push(topUp);
     this.#byKey.set(key, { ...topUp, asked });
@@ -165,6 +167,6 @@ export class FakePayments {
   }
 
   setup(): Answer {
-    return this.#refused() ?? { url: "https://pay.test/setup" };
+    return this.#refused() ?? { url: this.checkoutUrl("setup") };
   }
 }

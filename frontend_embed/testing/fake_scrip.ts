@@ -1,12 +1,16 @@
+import { text, units } from "../../components/core/decimal.ts";
 import {
   at,
+  daysFromNow,
   entry,
   expirations,
   type FakeBalance,
+  type FakeBucket,
   type FakeDispute,
   type FakeEntry,
   type FakeExpiration,
   type FakeRunway,
+  granted,
   runway,
   usage,
 } from "./fake_data.ts";
@@ -15,12 +19,6 @@ import { FakePayments, type FakeTopUp } from "./fake_payments.ts";
 
 export type { FakeBalance, FakeBucket, FakeDispute, FakeEntry } from "./fake_data.ts";
 
-/**
- * A Scrip of one page, for tests of elements and of the pages that embed them. It knows the wire
- * (GraphQL over POST, graphql-transport-ws, tokens) and a customer's data; nothing is worked out.
- *
- * `install()` puts it in place of `fetch` and `WebSocket`; `serve.ts` puts the same object behind a port.
- */
 /** The client's end of a socket, as the fake sees it. */
 export interface Wire {
   send(text: string): void;
@@ -42,10 +40,30 @@ interface Frame {
 
 type Fault = { message: string; path?: (string | number)[]; extensions?: { code: string } };
 
+/** What is left of buckets after a burn, which takes from the first ones. */
+function without(buckets: FakeBucket[], amount: string): FakeBucket[] {
+  let due = units(amount);
+  const left = buckets.map((bucket) => {
+    const has = units(bucket.amount);
+    const taken = due < has ? due : has;
+    due -= taken;
+    return { ...bucket, amount: text(has - taken) };
+  });
+  return left.filter((bucket) => bucket.amount !== "0");
+}
+
 const encode = (value: unknown): string =>
   btoa(JSON.stringify(value)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 
+/**
+ * A Scrip for one customer, for tests of elements and of the pages that embed them. It knows the wire
+ * (GraphQL over POST, graphql-transport-ws, tokens) and a customer's data; nothing is worked out.
+ *
+ * `install()` puts it in place of `fetch` and `WebSocket`; `serveFakeScrip()` puts the same object behind a port.
+ */
 export class FakeScrip {
+  /** The key of the customer that tokens are for. */
+  customer = "acme";
   readonly balances = new Map<string, FakeBalance>();
   expirations: FakeExpiration[] = expirations();
   runway: FakeRunway = runway();
@@ -95,7 +113,7 @@ export class FakeScrip {
       version: 6,
       asOf: "",
       buckets: [
-        { amount: "500", source: "PLAN", expiresAt: "2027-01-31T12:00:00.000000Z" },
+        { amount: "500", source: "PLAN", expiresAt: daysFromNow(21) },
         { amount: "1000", source: "PURCHASE", expiresAt: null },
       ],
     };
@@ -132,6 +150,40 @@ export class FakeScrip {
     return contested;
   }
 
+  /** Uses credits up, exactly, as a burn does: booked, and both entry and balance are pushed. */
+  burn(amount: string, change: Partial<FakeEntry> = {}, key = "ai"): FakeEntry {
+    const { available, buckets } = this.balances.get(key) as FakeBalance;
+    const balanceAfter = text(units(available) - units(amount));
+    this.#keep(key, without(buckets, amount));
+    const explanation = `${amount} credits used`;
+    return this.book({ amount: `-${amount}`, quantity: amount, explanation, balanceAfter, ...change }, key);
+  }
+
+  /** Gives credits, exactly. */
+  grant(amount: string, change: Partial<FakeEntry> = {}, key = "ai"): FakeEntry {
+    const { available, version, buckets } = this.balances.get(key) as FakeBalance;
+    const balanceAfter = text(units(available) + units(amount));
+    this.#keep(key, [...buckets, { amount, source: "PLAN", expiresAt: null }]);
+    const explanation = `${amount} credits given`;
+    return this.book({ ...granted(version + 1), amount, explanation, balanceAfter, ...change }, key);
+  }
+
+  #keep(key: string, buckets: FakeBucket[]): void {
+    this.balances.set(key, { ...(this.balances.get(key) as FakeBalance), buckets });
+  }
+
+  /** The network is gone: requests fail and the sockets are closed. In a page, it is told so. */
+  goOffline(): void {
+    this.isUp = false;
+    this.closeAll(1006);
+    globalThis.dispatchEvent?.(new Event("offline"));
+  }
+
+  goOnline(): void {
+    this.isUp = true;
+    globalThis.dispatchEvent?.(new Event("online"));
+  }
+
   /** Another policy is in force, and is pushed. */
   enforce(change: Partial<FakeScrip["policy"]>, decision: Record<string, unknown> = this.decision): void {
     this.policy = { ...this.policy, ...change };
@@ -143,7 +195,7 @@ export class FakeScrip {
   #settle(topUp: FakeTopUp): void {
     const { available, creditType } = this.balances.get("ai") as FakeBalance;
     if (topUp.status === "SUCCEEDED")
-      this.set(creditType.key, { available: `${Number(available) + Number(topUp.credits)}` });
+      this.set(creditType.key, { available: text(units(available) + units(topUp.credits)) });
     this.#publish("topUpUpdated", topUp, topUp.id);
   }
 
@@ -161,7 +213,7 @@ export class FakeScrip {
   }
 
   /** An unsigned token: the elements look at its times only. */
-  mint({ life_s = 600, customer = "acme", age_s = 0 } = {}): string {
+  mint({ life_s = 600, customer = this.customer, age_s = 0 } = {}): string {
     const iat = Math.floor(Date.now() / 1000) - age_s;
     return [encode({ alg: "none" }), encode({ sub: customer, iat, exp: iat + life_s, n: ++this.#tokens }), "x"].join(
       ".",

@@ -1,58 +1,12 @@
-/** What a person finds in an element, without knowing how it is built: for tests of pages that embed one. */
+/** Pages with one element and a Scrip of its own, for tests of the elements themselves. */
+import { BalanceHarness, ElementHarness, settle } from "./element_harness.ts";
 import { FakeScrip } from "./fake_scrip.ts";
 import { install } from "./install.ts";
 
-export class ElementHarness {
-  readonly element: HTMLElement;
-
-  constructor(element: HTMLElement | null) {
-    if (!element) throw new Error("there is no such element");
-    this.element = element;
-  }
-
-  part(name: string): HTMLElement | null {
-    return this.element.shadowRoot?.querySelector<HTMLElement>(`[part~="${name}"]`) ?? null;
-  }
-  parts(name: string): HTMLElement[] {
-    return [...(this.element.shadowRoot?.querySelectorAll<HTMLElement>(`[part~="${name}"]`) ?? [])];
-  }
-  text(name: string): string | undefined {
-    return this.part(name)?.textContent?.trim();
-  }
-  get isLoading(): boolean {
-    return this.part("card")?.getAttribute("aria-busy") === "true";
-  }
-}
-
-export class BalanceHarness extends ElementHarness {
-  /** The number as it is written. */
-  get value(): string | undefined {
-    return this.text("value");
-  }
-  /** The number as it is. */
-  get exact(): string | null | undefined {
-    return this.part("value")?.getAttribute("value");
-  }
-  get buckets(): (string | undefined)[] {
-    return this.parts("bucket").map((bucket) => bucket.querySelector("span")?.textContent?.trim());
-  }
-}
+export { BalanceHarness, ElementHarness, settle, turn } from "./element_harness.ts";
 
 /** How long a test waits for what must come, when the machine is busy. */
 export const PATIENCE_MS = 30_000;
-
-/** A turn of the event loop that fake timers leave alone: bodies of answers are read in tasks. */
-export const turn = (): Promise<unknown> =>
-  new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => resolve(port1.close());
-    port2.postMessage(0);
-  });
-
-/** Everything that is due, as far as no time has to pass. */
-export async function settle(): Promise<void> {
-  for (let n = 0; n < 12; n++) await turn();
-}
 
 let undo: (() => void)[] = [];
 let endpoints = 0;

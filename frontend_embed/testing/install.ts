@@ -1,32 +1,60 @@
 import type { FakeScrip } from "./fake_scrip.ts";
 
-/**
- * Puts a fake in place of the network for one endpoint, in this page. Everything else goes where it
- * went before. Returns the way back.
- */
-export function install(fake: FakeScrip, endpoint: string, locales: Record<string, unknown> = {}): () => void {
-  const { fetch: realFetch, WebSocket: RealWebSocket } = globalThis;
+/** Texts by language, as objects or as `locales/{language}.json` has them. */
+export type Locales = Record<string, unknown>;
 
+interface Place {
+  fake: FakeScrip;
+  locales: Locales | undefined;
+}
+
+/** What stands in place of the network, by endpoint. */
+const places = new Map<string, Place>();
+let takeAway = (): void => {};
+
+/**
+ * Puts a fake in place of the network for one endpoint, in this page: its GraphQL and its socket. Scripts still come
+ * from there, and so do languages, unless they are given. Everything else goes where it went before. Returns the way
+ * back.
+ */
+export function install(fake: FakeScrip, endpoint: string, locales?: Locales): () => void {
+  const base = endpoint.replace(/\/+$/, "");
+  if (!places.size) takeAway = intercept();
+  const place = { fake, locales };
+  places.set(base, place);
+  return () => {
+    if (places.get(base) !== place) return;
+    places.delete(base);
+    if (!places.size) takeAway();
+  };
+}
+
+function intercept(): () => void {
+  const { fetch: realFetch, WebSocket: RealWebSocket } = globalThis;
   globalThis.fetch = async (input, init) => {
     const url = `${input instanceof Request ? input.url : input}`;
-    if (!url.startsWith(endpoint)) return realFetch(input, init);
+    const [base, file] = /^(.*)(\/embed\/.*|\/graphql)$/.exec(url)?.slice(1) ?? [];
+    const place = places.get(base ?? "");
+    if (!place) return realFetch(input, init);
+    const { fake, locales } = place;
     await Promise.resolve();
     if (!fake.isUp) throw new TypeError("Failed to fetch");
-    const locale = /locales\/(\w+)\.json$/.exec(url)?.[1];
-    if (locale) {
-      return locale in locales
-        ? Response.json(Object.values(locales[locale] as object))
-        : Response.json({ detail: "Not Found" }, { status: 404 });
+    if (file === "/graphql") {
+      const { status, body } = fake.http(new Headers(init?.headers).get("authorization") ?? "", `${init?.body}`);
+      return Response.json(await body, { status });
     }
-    const { status, body } = fake.http(new Headers(init?.headers).get("authorization") ?? "", `${init?.body}`);
-    return Response.json(await body, { status });
+    const language = /locales\/(\w+)\.json$/.exec(`${file}`)?.[1];
+    if (!language || !locales) return realFetch(input, init);
+    return language in locales
+      ? Response.json(Object.values((await locales[language]) as object))
+      : Response.json({ detail: "Not Found" }, { status: 404 });
   };
-
-  const sockets = endpoint.replace("http", "ws");
   globalThis.WebSocket = new Proxy(RealWebSocket, {
-    construct: (real, [url, protocol]) => (url.startsWith(sockets) ? new FakeSocket(fake) : new real(url, protocol)),
+    construct: (real, [url, protocol]) => {
+      const place = places.get(`${url}`.replace(/^ws/, "http").replace(/\/graphql$/, ""));
+      return place ? new FakeSocket(place.fake) : new real(url, protocol);
+    },
   });
-
   return () => {
     globalThis.fetch = realFetch;
     globalThis.WebSocket = RealWebSocket;

@@ -25,9 +25,8 @@ class WebhookMutations:
     )
     async def create_webhook_endpoint(self, info: Info, url: str, events: list[str]) -> WebhookResult:
         context = info.context
-        problem = await context.services.webhook_problem(
-            url
-        )  # outside of any database transaction: it asks the network
+        # Outside of any database transaction: it asks the network.
+        problem = await context.services.webhook_problem(url)
         if problem is not None:
             return refusal_of(context, InvalidInput(problem, field="url"))
         async with context.changing() as page:
@@ -41,7 +40,9 @@ class WebhookMutations:
             )
         return _shape(context, made)
 
-    @strawberry.mutation(metadata=_ADMIN)
+    @strawberry.mutation(
+        description="Ends it; the answer says what it was. What waits for it is never sent.", metadata=_ADMIN
+    )
     async def remove_webhook_endpoint(self, info: Info, id: strawberry.ID) -> WebhookResult:
         async with info.context.changing() as page:
             removed = await remove_endpoint(page.connection, id, actor_id=info.context.caller.actor_id)
@@ -57,7 +58,10 @@ class WebhookMutations:
         return _shape(info.context, rotated)
 
     @strawberry.mutation(
-        description="Off: nothing is kept for it from now on. On: what waited goes on, its failures are forgotten.",
+        description=(
+            "Off: nothing new is written for it; what waits is kept for 30 days. On: what waits goes on at once, its failures "
+            "are forgotten."
+        ),
         metadata=_ADMIN,
     )
     async def enable_webhook_endpoint(self, info: Info, id: strawberry.ID, enabled: bool) -> WebhookResult:

@@ -133,14 +133,19 @@ class DisputeStatus(Enum):
     WITHDRAWN = "WITHDRAWN"
 
 
-@strawberry.enum(description="FAILED: given up, after days of attempts.")
+@strawberry.enum(description="FAILED: given up, after its last attempt or because the endpoint answered 410 Gone.")
 class WebhookDeliveryStatus(Enum):
     WAITING = "WAITING"
     DELIVERED = "DELIVERED"
     FAILED = "FAILED"
 
 
-@strawberry.enum
+@strawberry.enum(
+    description=(
+        "PENDING: nobody has paid yet. REQUIRES_ACTION: the customer has to confirm it. FAILED and CANCELED: nothing was paid; "
+        "what is paid after all is SUCCEEDED. REFUNDED: all of it was paid back. DISPUTED: the customer's bank has the money."
+    )
+)
 class TopUpStatus(Enum):
     PENDING = "PENDING"
     REQUIRES_ACTION = "REQUIRES_ACTION"

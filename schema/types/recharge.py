@@ -9,10 +9,13 @@ from credits.recharge import reads
 from credits.recharge.rules import Rule
 from credits.recharge.spending import read_spent
 from schema.context import Context
+from schema.permission import READERS, allow, customer, refusal, rule_in, staff
 from schema.scalars import Credits
 from schema.types.catalog import Bundle, CreditType, Money
 from schema.types.ledger import Info
 from schema.types.top_ups import TopUp
+
+_TOP_UPS = rule_in(allow(staff(*READERS), customer("topup:create")))
 
 
 @strawberry.type(description="Buys bundles by itself when the available balance falls below the threshold.")
@@ -32,7 +35,10 @@ class RechargeRule:
         description="A calendar month of the customer's timezone; what does not fit is not bought."
     )
     suspended_reason: str | None = strawberry.field(
-        description="Why it buys nothing until the payment method changes; null: it does."
+        description=(
+            "Why it buys nothing more: until the payment method changes, or, where no attempt has failed, the rule is set "
+            "anew. Null: it is not suspended."
+        )
     )
 
     @strawberry.field(description="By recharges that are paid or under way.")
@@ -41,8 +47,15 @@ class RechargeRule:
             spent = await read_spent(page, self.of)
         return Money(amount=from_minor(spent, self.of.currency), currency=self.of.currency)
 
-    @strawberry.field(description="Newest first; also those for which nobody was asked for money.")
+    @strawberry.field(
+        description=(
+            "Newest first; also those for which nobody was asked for money. A token sees none of them without the scope "
+            "`topup:create`."
+        )
+    )
     async def attempts(self, info: Info, first: int | None = 20) -> list[TopUp]:
+        if refusal(_TOP_UPS, info.context.caller) is not None:
+            return []  # not an error: that would take the rule with it, and a change of it that was made
         place = (self.of.customer_id, self.of.credit_type_id)
         async with info.context.page() as page:
             found = await reads.list_attempts(page.connection, place, 20 if first is None else first)

@@ -68,7 +68,7 @@ class PaymentFailed(Refusal):
     decline_code: str | None
     retryable: bool = strawberry.field(description="The same payment method may do another time.")
     client_secret: str | None = strawberry.field(
-        description="With it the customer confirms the payment, where that is what lacks."
+        description="With it the customer confirms the payment, where that is what is missing."
     )
 
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import strawberry
 
+from credits.catalog.currencies import from_minor
 from credits.revenue import journal, reports
-from credits.revenue.lots import plain_minor
 from schema.types.catalog import CreditType
 from schema.types.ledger import Info, LedgerEntry
 
@@ -47,7 +47,7 @@ class RevenueReport:
                     end=row.span.end,
                     credit_type=CreditType.of(catalog, row.credit_type_id),
                     **{
-                        name: plain_minor(getattr(row, name), of.currency)
+                        name: from_minor(getattr(row, name), of.currency)
                         for name in ("opening", "sold", "recognized", "breakage", "refunded", "closing")
                     },
                 )
@@ -72,7 +72,7 @@ class JournalLine:
     memo: str
 
     @strawberry.field(
-        description="What it is told from; null for money that moved no credits, and for an expiry about to be booked."
+        description="Where it comes from; null for money that moved no credits, and for an expiry about to be booked."
     )
     async def entry(self, info: Info) -> LedgerEntry | None:
         found = None if self.of.entry is None else await info.context.loaders.entries.load(self.of.entry)
@@ -84,8 +84,8 @@ class JournalLine:
             of=of,
             date=of.date,
             account=of.account,
-            debit=plain_minor(of.debit, of.currency),
-            credit=plain_minor(of.credit, of.currency),
+            debit=from_minor(of.debit, of.currency),
+            credit=from_minor(of.credit, of.currency),
             currency=of.currency,
             memo=of.memo,
         )

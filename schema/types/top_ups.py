@@ -24,7 +24,7 @@ _LEDGER = allow(staff(*READERS), customer("ledger:read"))  # an edge opens no mo
 _STAFF = allow(staff(*READERS))
 
 
-@strawberry.type(description="A way to charge the customer without it being there. No card data.")
+@strawberry.type(description="A way to charge the customer while nobody is there. No card data: a label.")
 class PaymentMethod:
     id: strawberry.ID
     label: str
@@ -81,13 +81,17 @@ class TopUp:
     price: Money = strawberry.field(description="Before tax, as it was when the top-up was started.")
     refunded: Money = strawberry.field(description="Of what was paid, with tax: what went back.")
     status: TopUpStatus
-    mode: CheckoutMode | None = strawberry.field(description="Null: nobody was there.")
-    automatic: bool
+    mode: CheckoutMode | None = strawberry.field(description="Null: charged while nobody was there.")
+    automatic: bool = strawberry.field(description="Bought by the recharge rule.")
     payment_intent: str | None = strawberry.field(description="The provider's id. For the customer, while it is open.")
-    checkout_url: str | None
-    client_secret: str | None
+    checkout_url: str | None = strawberry.field(description="Where to pay, while that is possible.")
+    client_secret: str | None = strawberry.field(
+        description="For the provider's element, while it is to be paid there."
+    )
     receipt_url: str | None
-    failure: str | None
+    failure: str | None = strawberry.field(
+        description="A sentence for the customer: why it is not paid, or not any more."
+    )
     created_at: datetime
     settled_at: datetime | None
 
@@ -153,13 +157,18 @@ class TopUpConnection:
     page_info: PageInfo
 
 
-@strawberry.type(description="What of a payment does not fit together: no credits moved for it.")
+@strawberry.type(
+    description="What of a payment does not fit together, for somebody to look at. What does not fit moves no credits."
+)
 class PaymentIssue:
     of: strawberry.Private[reads.KeptIssue]
     id: strawberry.ID
     at: datetime
     kind: str = strawberry.field(
-        description="AMOUNT, CURRENCY, CUSTOMER, MODE, ORDER, PROVIDER, PAID_TWICE, PAID_BACK_TOO_MUCH, REFUSED, NOT_BOOKED, UNKNOWN_ORDER …"
+        description=(
+            "AMOUNT, CURRENCY, CUSTOMER, MODE, ACCOUNT, ORDER, PROVIDER, PAID_TWICE, PAID_BACK_TOO_MUCH, "
+            "CLAWED_BACK_TOO_LITTLE, REFUSED, NOT_BOOKED, UNKNOWN_ORDER, EVENT_FAILED …"
+        )
     )
     message: str
     expected: str | None

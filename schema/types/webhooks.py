@@ -44,12 +44,12 @@ class WebhookDelivery:
         )
 
 
-@strawberry.type
+@strawberry.type(description="An address that is told what happens (Standard Webhooks).")
 class WebhookEndpoint:
     of: strawberry.Private[endpoints.Endpoint]
     id: strawberry.ID
     url: str
-    events: list[str]
+    events: list[str] = strawberry.field(description="Types of message that it wants; * is all of them.")
     enabled: bool
     disabled_because: str | None = strawberry.field(description="Why the system has disabled it.")
     secret: str | None = strawberry.field(

@@ -4,4 +4,5 @@ Machines differ and are noisy; the ratio of two things that ran side by side, in
 (a database, a server and a load generator, each a process of its own) is built for the run and thrown away.
 
     cli_bench → suite → benchmarks (mutations, ingestion, reading, storing, pixels) → stage → load | server | PostgreSQL
+                       benchmarks in a browser (pixels, embedding, peers) → browser; peers → packing → npm, esbuild
 """

@@ -28,7 +28,7 @@ from schema.types.balance import Balance
 from schema.types.ledger import Info, LedgerEntry
 from schema.types.results import BurnOk, BurnResult
 from server.app import create_app as create_scrip
-from server.bench.page import create_page_route
+from server.bench.page import create_page_routes
 from server.settings import Settings
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ class _Bare:
 def create_app(settings: Settings) -> FastAPI:
     """As `server.app.create_app`, and what the benchmarks compare with."""
     app = create_scrip(settings, mutation=BenchMutation)
-    app.router.routes += [Route("/bare", _Bare(), methods=["POST"]), create_page_route()]
+    app.router.routes += [Route("/bare", _Bare(), methods=["POST"]), *create_page_routes()]
     app.include_router(GraphQLRouter(_stock(), path="/stock", graphql_ide=None, allow_queries_via_get=False))
     return app
 

@@ -1,10 +1,17 @@
-"""The host page of the pixel benchmark: one balance, and a log of what was on the screen when."""
+"""The host pages of the benchmarks in a browser: one balance, and a log of what was on the screen when."""
+
+import html
+import json
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from server.embed import folder
+
 PATH = "/bench"
+PLAIN_PATH = "/bench/plain"
 
 # `seen` gets [available, ms since 1970] once the frame that shows it has been handed over: the first task after the
 # animation callbacks of that frame.
@@ -35,9 +42,58 @@ new MutationObserver(() => {
 """
 
 
+# As a host writes it: the rules of `reserve.css` in its own styles, a token in the page, text below that would move.
+# `shown` is the ms from the start of the navigation to the first frame with the balance, in the same way as above.
+_PLAIN_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>scrip bench</title>
+<link rel="icon" href="data:,">
+<style>{reserve}</style>
+<script>
+const shifts = (window.shifts = []);
+const tasks = (window.tasks = []);
+new PerformanceObserver((list) => shifts.push(...list.getEntries().map(({{ value }}) => value)))
+  .observe({{ type: "layout-shift", buffered: true }});
+new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({{ duration }}) => duration)))
+  .observe({{ type: "longtask", buffered: true }});
+</script>
+<script type="module" src="/embed/v1.js"></script>
+<p>Your credits</p>
+<scrip-provider endpoint="/" token="{token}"><scrip-balance credit-type="ai"></scrip-balance></scrip-provider>
+<p>What is below must not move.</p>
+<script type="module">
+const root = document.querySelector("scrip-balance").shadowRoot;
+const drawn = new MessageChannel();
+drawn.port1.onmessage = () => (window.shown ??= performance.mark("shown").startTime);
+const look = () => {{
+  if (root.querySelector("[part~=value]")?.getAttribute("value") == null) return;
+  watching.disconnect();
+  requestAnimationFrame(() => drawn.port2.postMessage(null));
+}};
+const watching = new MutationObserver(look);
+watching.observe(root, {{ subtree: true, childList: true, attributes: true }});
+look();
+</script>
+</html>
+"""
+
+
 async def _page(_: Request) -> Response:
     return HTMLResponse(_PAGE)
 
 
-def create_page_route() -> Route:
-    return Route(PATH, _page)
+async def _plain_page(request: Request) -> Response:
+    """`?token=…` goes into the page; `&bare` leaves the reserving rules out."""
+    asked = request.query_params
+    reserve = "" if "bare" in asked else (current(folder()) / "reserve.css").read_text(encoding="utf-8")
+    return HTMLResponse(_PLAIN_PAGE.format(reserve=reserve, token=html.escape(asked["token"])))
+
+
+def current(dist: Path) -> Path:
+    """Where the files of the built version are. Raises `FileNotFoundError` before the first build."""
+    return dist / str(json.loads((dist / "manifest.json").read_bytes())["version"])
+
+
+def create_page_routes() -> list[Route]:
+    return [Route(PATH, _page), Route(PLAIN_PATH, _plain_page)]

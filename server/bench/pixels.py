@@ -6,9 +6,7 @@ and commits: what is shown here is a little too long. Both ends read the clock o
 
 import http.client
 import json
-import os
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from server.bench.browser import PATIENCE_MS, NoBrowser, opened
 from server.bench.page import PATH
 from server.bench.report import Figure, Spread
 from server.bench.run import Run
@@ -24,13 +23,11 @@ from server.bench.world import SHOWN
 from server.embed import folder
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Browser, Page
 
 BURNS = 300
 _EVERY_S = (0.05, 0.15)  # drawn anew for each: they meet the browser's frames and the hub's window anywhere
-_PATIENCE_MS = 20_000
 _NAME = "commit to changed pixel, ms"
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _BURN = """mutation($input: BurnInput!) { burn(input: $input) { __typename
   ... on BurnOk { entry { recordedAt } balance { available } } } }"""
 
@@ -42,33 +39,19 @@ class _Burned:
 
 
 def commit_to_pixel(run: Run) -> Iterator[Figure]:
-    try:
-        from playwright.sync_api import Error, sync_playwright  # noqa: PLC0415 -- only who develops has it
-    except ImportError:
-        yield Figure(_NAME, skipped="Playwright is not installed: pip install playwright")
-        return
     if not (folder() / "manifest.json").exists():
         yield Figure(_NAME, skipped=f"the embed bundle is not built: {folder()} is empty")
         return
     run.say("commit to changed pixel")
-    with sync_playwright() as playwright:
-        try:
-            browser = _launch(playwright)
-        except Error as error:
-            yield Figure(_NAME, skipped=f"no browser: {str(error).strip().splitlines()[0]}")
-            return
-        taken_ms = _measure(run, browser)
-        browser.close()
+    try:
+        with opened() as browser:
+            taken_ms = _measure(run, browser)
+    except NoBrowser as why:
+        yield Figure(_NAME, skipped=str(why))
+        return
     p99 = taken_ms[int(len(taken_ms) * 0.99)]
     what = f"median {median(taken_ms):.1f}, p99 {p99:.1f} over {len(taken_ms)} burns, in Chromium at 60 frames/s"
     yield Figure(_NAME, what, Spread.of(taken_ms))
-
-
-def _launch(playwright: "Playwright") -> "Browser":
-    """The machine's own browser, else the one that Playwright has downloaded."""
-    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return playwright.chromium.launch(executable_path=found, args=arguments)
 
 
 def _measure(run: Run, browser: "Browser") -> list[float]:
@@ -77,7 +60,7 @@ def _measure(run: Run, browser: "Browser") -> list[float]:
     token = _post(run, server, "/v1/embed-token", {"customer": SHOWN})["token"]
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{run.stage.port}{PATH}#{token}")
-    page.wait_for_function("window.seen?.length > 0", timeout=_PATIENCE_MS)
+    page.wait_for_function("window.seen?.length > 0", timeout=PATIENCE_MS)
     burned = []
     for number in range(run.many(BURNS, 20)):
         burned.append(_burn(run, server, number))
@@ -102,7 +85,7 @@ def _post(run: Run, server: http.client.HTTPConnection, path: str, body: dict[st
 
 def _seen(page: "Page", last: Decimal) -> list[tuple[Decimal, float]]:
     """What was on the screen from when on, once the last burn is."""
-    page.wait_for_function(f"Number(window.seen.at(-1)[0]) === {last}", timeout=_PATIENCE_MS)
+    page.wait_for_function(f"Number(window.seen.at(-1)[0]) === {last}", timeout=PATIENCE_MS)
     return [(Decimal(available), at_ms / 1e3) for available, at_ms in page.evaluate("window.seen")]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.bench import filling, ingestion, mutations, pixels, reading, storing, travel
+from server.bench import embedding, filling, ingestion, mutations, peers, pixels, reading, storing, travel
 from server.bench.report import Figure
 from server.bench.run import Run
 from server.bench.stage import Spent, Stage, temporary_folder
@@ -15,6 +15,8 @@ BENCHMARKS: dict[str, Callable[[Run], Iterator[Figure]]] = {
     "burn": mutations.burn_against_noop,
     "hot": mutations.hot_against_spread,
     "pixel": pixels.commit_to_pixel,
+    "embed": embedding.first_balance,
+    "peers": peers.beside_peers,
     "widgets": reading.widgets_of_a_hot_account,
     "events": ingestion.events_against_copy,
     "memory": filling.memory,

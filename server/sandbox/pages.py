@@ -7,14 +7,13 @@ import html
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from string import Template
 from typing import Literal, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from credits.amount import plain_micro
-from credits.catalog.currencies import money_decimals
+from credits.catalog.currencies import from_minor
 from credits.recharge.provider import PaymentState
 from server.sandbox.payments import SandboxPayment
 
@@ -119,8 +118,7 @@ def host_of(address: str) -> str:
 
 def money(minor: int, currency: str) -> str:
     """`1,234.00 USD`."""
-    decimals = money_decimals(currency)
-    return f"{Decimal(minor).scaleb(-decimals):,.{decimals}f} {currency}"
+    return f"{from_minor(minor, currency):,f} {currency}"
 
 
 def grouped(plain: str) -> str:

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, get_args
 
 from credits import ids
 from credits.recharge.provider import Method, Mode, Payback, PaymentState
-from credits.recharge.top_ups import Place
+from credits.recharge.top_ups import Place, public_id
 
 Act: TypeAlias = Literal["pay", "decline", "authenticate", "cancel"]
 DisputeAct: TypeAlias = Literal["open", "win", "lose"]
@@ -78,7 +78,7 @@ class SandboxPayment:
 
     @property
     def order_id(self) -> str:
-        return ids.make("top", *self.place)
+        return public_id(self.place)
 
     def is_open(self, now: datetime) -> bool:
         """Whether its page takes an act that pays."""

@@ -7,7 +7,7 @@ asks again, whatever was lost in between, finds the same payment.
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +26,7 @@ from credits.recharge.provider import (
     Setup,
 )
 from credits.recharge.top_ups import Place, place_of
+from server.clock import real_now
 from server.sandbox import store
 from server.sandbox.payments import (
     LIVES,
@@ -275,6 +276,6 @@ def open_sandbox(database: Database, settings: Settings, refuse_writes: Callable
         database,
         public_url=settings.public_url,
         secret_key=settings.secret_key,
-        real_now=lambda: datetime.now(UTC),
+        real_now=real_now,
         refuse_writes=refuse_writes,
     )

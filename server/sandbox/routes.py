@@ -14,11 +14,11 @@ happened; where it cannot just now, it looks by itself a little later.
 
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -34,6 +34,7 @@ from schema.context import Caller, Services
 from schema.errors import Problem
 from schema.permission import Rule, refusal, secret
 from server.auth import Authenticator, Presented, http_status
+from server.clock import real_now
 from server.sandbox import pages, store
 from server.sandbox.payments import ACTS, DISPUTE_ACTS, METHOD_KINDS, Act, DisputeAct, MethodKind, Refused
 from server.sandbox.provider import Sandbox, open_sandbox
@@ -97,7 +98,7 @@ class SandboxHttp:
         place, workspace_id = await self._order(request)
         if _wants_json(request):
             return JSONResponse({"status": await self._state(workspace_id, place)}, headers=_HEADERS)
-        now = datetime.now(UTC)
+        now = real_now()
         async with self._services().reader.page(workspace_id) as page:
             payment = await store.read_payment(page.connection, place)
             if payment is None:
@@ -168,7 +169,7 @@ class SandboxHttp:
 
     async def _link(self, token: str) -> tuple[SetupLink, Customer, str]:
         """What a link says, its customer, and the name of its workspace."""
-        link = self._sandbox().links.read(token, datetime.now(UTC))
+        link = self._sandbox().links.read(token, real_now())
         if link is None:
             raise Missing
         async with self._services().reader.page(link.workspace_id) as page:
@@ -201,7 +202,7 @@ class SandboxHttp:
             payment = await store.read_payment(connection, place)
         if payment is None:
             raise Missing
-        return payment.at(datetime.now(UTC)).state
+        return payment.at(real_now()).state
 
     async def _looked_at(self, workspace_id: int, place: Place) -> None:
         try:
@@ -295,7 +296,7 @@ def _file_route(name: str, media_type: str) -> Route:
     return Route(f"/sandbox/{name}", file, methods=["GET"])
 
 
-def create_sandbox_routes(authenticator: Authenticator, app: Any, settings: Settings) -> list[BaseRoute]:
+def create_sandbox_routes(authenticator: Authenticator, app: FastAPI, settings: Settings) -> list[BaseRoute]:
     """The routes, for the application whose `state.services` are open."""
 
     @cache

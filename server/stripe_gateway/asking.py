@@ -16,7 +16,7 @@ import httpx
 import stripe
 from stripe import HTTPXClient, StripeClient, StripeObject
 
-from credits.recharge.provider import ProviderRefused, ProviderUnavailable
+from credits.recharge.provider import PayerUnknown, ProviderRefused, ProviderUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,10 @@ class Refused(ProviderRefused):
     def __init__(self, message: str, code: str | None, param: str | None) -> None:
         super().__init__(message)
         self.code, self.param = code, param
+
+
+class Stranger(Refused, PayerUnknown):
+    """Stripe knows no such customer."""
 
 
 class KeyUseless(ProviderUnavailable):
@@ -169,7 +173,8 @@ def _told_apart(error: stripe.StripeError) -> Exception:
         case stripe.IdempotencyError():
             return KeyUseless(error.user_message or "idempotency key")
         case stripe.InvalidRequestError():
-            return Refused(error.user_message or "invalid request", error.code, error.param)
+            known = (error.code, error.param) != ("resource_missing", "customer")
+            return (Refused if known else Stranger)(error.user_message or "invalid request", error.code, error.param)
         case stripe.AuthenticationError() | stripe.PermissionError():
             # No order is wrong because a key was rolled: whoever asks with the right one is answered.
             logger.error("Stripe does not take our secret key for this: %s", type(error).__name__)

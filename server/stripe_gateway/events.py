@@ -5,13 +5,10 @@ one. What it names is read again from Stripe before anything happens.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 from credits import ids
 from credits.recharge.top_ups import Place, place_of
-from server.stripe_gateway.truth import CUSTOMER, TOP_UP, WORKSPACE, identity
-
-Json: TypeAlias = dict[str, Any]
+from server.stripe_gateway.truth import CUSTOMER, TOP_UP, WORKSPACE, Json, identity
 
 MONEY = (
     "checkout.session.completed",

@@ -23,7 +23,7 @@ async def examine(settings: Settings, currencies: Collection[str]) -> AsyncItera
     if not settings.stripe_webhook_secret:
         yield (
             "warn",
-            "webhooks",
+            "stripe hooks",
             "SCRIP_STRIPE_WEBHOOK_SECRET is not set: what is paid is seen only when Stripe is asked, up to a minute late",
         )
     if settings.stripe_tax:

@@ -10,10 +10,11 @@ Why an order that is asked for again never makes a second payment:
   nothing and ask use the same key once more, which is young again.
 """
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import TypeAlias
 
-from credits.recharge.provider import Order
+from credits.recharge.provider import Order, ProviderUnavailable
 from server.stripe_gateway.asking import Asker, Json, Refused
 from server.stripe_gateway.truth import CUSTOMER, TOP_UP, WORKSPACE, is_of
 
@@ -25,7 +26,16 @@ _SKEW = timedelta(minutes=10)  # between the clocks of whoever stored the order 
 
 
 async def find(asker: Asker, order: Order, customer: str | None) -> Found:
-    """The order's session (HOSTED) and payment intent, as they are now. Raises as `Asker.ask`."""
+    """The order's session (HOSTED) and payment intent, as they are now; both None: Stripe knows no such order. Raises as
+    `Asker.ask`, and `ProviderUnavailable` where Stripe does not have what it once told us of: then it is another account
+    or mode that answers, and nothing may be concluded."""
+    found = await _find(asker, order, customer)
+    if found == (None, None) and (order.session or order.payment):
+        raise ProviderUnavailable(f"{order.id} is not in this account: does the key belong to another account or mode?")
+    return found
+
+
+async def _find(asker: Asker, order: Order, customer: str | None) -> Found:
     if order.mode == "HOSTED":
         return await _hosted(asker, order, customer)
     intent = await intent_by_id(asker, order.payment) if order.payment else None
@@ -88,16 +98,17 @@ async def _session_of(asker: Asker, payment: str) -> Json | None:
 
 async def _listed_session(asker: Asker, order: Order, customer: str) -> Json | None:
     asked = {"customer": customer, "created": {"gte": _since(order)}}
-    async for session in asker.pages(lambda page: asker.v1.checkout.sessions.list_async({**asked, **page}), {}):
-        if is_of(session, order.id, order.payer.workspace_id):
-            return await _session_by_id(asker, session["id"])
-    return None
+    listed = asker.pages(lambda page: asker.v1.checkout.sessions.list_async({**asked, **page}), {})
+    ours = [
+        session async for session in _of_whom_is_known(listed) if is_of(session, order.id, order.payer.workspace_id)
+    ]
+    return await _session_by_id(asker, ours[0]["id"]) if ours else None
 
 
 async def _listed_intent(asker: Asker, order: Order, customer: str) -> Json | None:
     asked = {"customer": customer, "created": {"gte": _since(order)}}
     found = asker.pages(lambda page: asker.v1.payment_intents.list_async({**asked, **page}), {})
-    ours = [intent async for intent in found if is_of(intent, order.id, order.payer.workspace_id)]
+    ours = [intent async for intent in _of_whom_is_known(found) if is_of(intent, order.id, order.payer.workspace_id)]
     return await intent_by_id(asker, _foremost(ours)["id"]) if ours else None
 
 
@@ -114,6 +125,16 @@ async def _search(asker: Asker, among: object, query: str) -> list[Json]:
     except Refused:
         return []
     return list(answer["data"])
+
+
+async def _of_whom_is_known(listed: AsyncIterator[Json]) -> AsyncIterator[Json]:
+    """What is listed of a customer; nothing where Stripe knows no such customer."""
+    try:
+        async for item in listed:
+            yield item
+    except Refused as refused:
+        if refused.code != "resource_missing":
+            raise
 
 
 def _foremost(intents: list[Json]) -> Json:

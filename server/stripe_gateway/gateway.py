@@ -7,7 +7,7 @@ Each asks by the order's id: the idempotency key of a request is that id and wha
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeAlias
 
 from stripe import StripeObject
@@ -23,6 +23,7 @@ from credits.recharge.provider import (
     ProviderUnavailable,
     Setup,
 )
+from server.clock import real_now
 from server.stripe_gateway import finding, params
 from server.stripe_gateway.asking import V1, VERB_S, Asker, Declined, Json, KeyUseless, Refused, within
 from server.stripe_gateway.truth import REFUND, declined, identity, methods_of, payment_of
@@ -30,12 +31,6 @@ from server.stripe_gateway.truth import REFUND, declined, identity, methods_of, 
 logger = logging.getLogger(__name__)
 
 _Request: TypeAlias = Callable[[V1, Json], Awaitable[StripeObject]]
-
-LIVE_KEYS = ("sk_live_", "rk_live_")
-
-
-def _real_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class StripeGateway:
@@ -50,7 +45,7 @@ class StripeGateway:
         live: bool,
         done_url: str,
         tax: bool = False,
-        real_now: Callable[[], datetime] = _real_now,
+        real_now: Callable[[], datetime] = real_now,
     ) -> None:
         """`done_url`: where a customer ends who came without a `returnUrl`."""
         self.asker = asker
@@ -105,10 +100,12 @@ class StripeGateway:
 
     # ─── orders ──────────────────────────────────────────────────────────────────────────────────────────
     async def start(self, order: Order) -> Payment:
+        _must_be_countable(order)
         async with within(VERB_S):
             return await self._start(order)
 
     async def charge(self, order: Order) -> Payment:
+        _must_be_countable(order)
         async with within(VERB_S):
             return await self._charge(order)
 
@@ -239,6 +236,11 @@ class StripeGateway:
 
     async def _make(self, request: _Request, key: str) -> Json:
         return await self.asker.ask(lambda: request(self.asker.v1, {"idempotency_key": key}))
+
+
+def _must_be_countable(order: Order) -> None:
+    if order.currency in params.COUNTED_OTHERWISE:
+        raise ProviderRefused(f"Stripe counts {order.currency} in another unit; sell in another currency")
 
 
 def _with_ids(order: Order, session: str | None, payment: str | None) -> Order:

@@ -77,7 +77,8 @@ class EventList:
         listed = [event async for event in self._listed(since, until) if event["id"] not in self._ignored]
         known: set[str] = set()
         for workspace_id in workspaces if listed else ():
-            known |= await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in listed])
+            told = await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in listed])
+            known.update(told)
         fresh = [event for event in reversed(listed) if event["id"] not in known]
         turn = asyncio.Semaphore(AT_ONCE)
         unanswered: list[ProviderUnavailable] = []

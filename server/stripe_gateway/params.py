@@ -5,14 +5,11 @@ the stored order. Metadata name our order on everything that is made for it, so 
 """
 
 from datetime import timedelta
-from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from credits import ids
 from credits.recharge.provider import Order, Payer
-from server.stripe_gateway.truth import CUSTOMER, REFUND, TOP_UP, WORKSPACE
-
-Json: TypeAlias = dict[str, Any]
+from server.stripe_gateway.truth import CUSTOMER, REFUND, TOP_UP, WORKSPACE, Json
 
 # Stripe ends a checkout at most 24 h after it was made. An order is asked for until KEYS_LIVE; then this is still ahead.
 CHECKOUT_LIVES = timedelta(hours=23, minutes=55)
@@ -65,6 +62,10 @@ _LOCALES = frozenset(
         "zh-TW",
     ]
 )
+
+# What Stripe counts otherwise than in ISO 4217's smallest unit: ariary whole, shillings in hundredths that there are none of.
+# In our unit, Stripe would take a hundred times the price, or a hundredth of it: https://docs.stripe.com/currencies
+COUNTED_OTHERWISE = frozenset({"MGA", "UGX"})
 
 
 def customer_id_of(payer: Payer) -> str:

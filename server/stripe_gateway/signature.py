@@ -44,7 +44,7 @@ def read_event(
 def _signed(text: str, header: str, secret: str) -> bool:
     try:
         return bool(WebhookSignature.verify_header(text, header, secret, TOLERANCE_S))
-    except (SignatureVerificationError, ValueError, OverflowError):
+    except (SignatureVerificationError, ValueError, OverflowError, TypeError):  # the last: a signature beyond ASCII
         return False
 
 

@@ -141,6 +141,3 @@ class Teller:
         if workspace_id not in self._workspaces:  # they come, and never go
             self._workspaces = {each.id: each for each in await list_workspaces(self._database)}
         return self._workspaces.get(workspace_id)
-
-
-__all__ = ["PROVIDER", "Looks", "Outcome", "Teller"]

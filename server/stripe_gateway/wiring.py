@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from fastapi import FastAPI
 from starlette.routing import Route
@@ -11,6 +10,7 @@ from credits.customers.customers import read_customers
 from credits.db import Database
 from credits.posting.reader import Reader
 from credits.recharge.cashier import Cashier
+from server.clock import real_now
 from server.payment_jobs import Reconciler
 from server.settings import Settings
 from server.stripe_gateway.asking import Asker
@@ -56,13 +56,13 @@ class Hearing:
         every = settings.payments_every
         if gateway is not None:
             self.teller = Teller(
-                database, cashier, gateway.asker, refresh=self._refresh, live=gateway.live, real_now=_real_now
+                database, cashier, gateway.asker, refresh=self._refresh, live=gateway.live, real_now=real_now
             )
-            events = EventList(database, gateway.asker, self.teller, every=every, real_now=_real_now)
+            events = EventList(database, gateway.asker, self.teller, every=every, real_now=real_now)
             if not settings.stripe_webhook_secret:
                 logger.warning("SCRIP_STRIPE_WEBHOOK_SECRET is not set: payments are seen only when Stripe is asked")
         self.reconciler = Reconciler(
-            database, cashier, events, every=every, real_now=_real_now, refuse_writes=refuse_writes
+            database, cashier, events, every=every, real_now=real_now, refuse_writes=refuse_writes
         )
 
     async def _refresh(self, workspace_id: int, customer_id: int) -> None:
@@ -76,7 +76,3 @@ def create_stripe_routes(app: FastAPI, settings: Settings) -> list[Route]:
     """The webhook's route, and the page for whoever has no other to go back to."""
     webhooks = StripeWebhooks(settings.stripe_webhook_secret, lambda: app.state.stripe_teller)
     return [Route(PATH, webhooks), Route(DONE_PATH, done_page, methods=["GET"])]
-
-
-def _real_now() -> datetime:
-    return datetime.now(UTC)

@@ -101,6 +101,9 @@ MUTATIONS = {
         answer: resolveDispute(id: $id, uphold: $uphold, amount: $amount, resolution: $resolution,
                                idempotencyKey: $idempotencyKey) {{ {_DISPUTE_OK} }} }} {_DISPUTE_PARTS}""",
     "startTopUp": f"mutation($input: TopUpInput!) {{ answer: startTopUp(input: $input) {{ {_TOP_UP_OK} }} }} {_TOP_UP_PARTS}",
+    "setRecharge": """mutation($input: RechargeInput!) { answer: setRecharge(input: $input) {
+        __typename ... on RechargeOk { rule { enabled threshold suspendedReason } } ...R } } """
+    + REFUSAL,
     "cancelTopUp": f"mutation($id: ID!) {{ answer: cancelTopUp(id: $id) {{ {_TOP_UP_OK} }} }} {_TOP_UP_PARTS}",
     "refundTopUp": f"""mutation($id: ID!, $amount: MoneyInput, $reason: ReasonCode!, $note: String, $idempotencyKey: String!) {{
         answer: refundTopUp(id: $id, amount: $amount, reason: $reason, note: $note, idempotencyKey: $idempotencyKey) {{

@@ -70,9 +70,8 @@ def _place(entry: Json) -> tuple[str, int]:
 
 @asynccontextmanager
 async def following(client: Client, document: str, **variables: Any) -> AsyncIterator[Follower]:
-    name = next(
-        name for name in ("balanceUpdated", "ledgerEntryAdded", "disputeUpdated", "topUpUpdated") if name in document
-    )
+    names = ("balanceUpdated", "ledgerEntryAdded", "disputeUpdated", "topUpUpdated", "enforcementChanged")
+    name = next(name for name in names if name in document)
     async with client.subscribe(document, **variables) as payloads:
         follower = Follower(payloads, name)
         try:

@@ -74,8 +74,11 @@ class Slowly:
             self.paid[number] = Paid(self.taken.currency, self.taken.worth, part, part)
             self.continued[self.taken.currency] += 1
             return
+        if kind in (CLAWBACK, REVERSE) and money is not None:
+            back = Fraction(money["minor"] * (1 if kind == CLAWBACK else -1))
+            self._book(day, money["currency"], refunded=back, recognized=-back)
         for number, change in changes(kind, entry["amount"], parts):
-            self._change(entry, number, change, day, money)
+            self._change(entry, number, change, day)
 
     def _begin(self, number: int, amount: int, money: Any, day: date) -> None:
         grant = self.grants[number]
@@ -106,7 +109,7 @@ class Slowly:
             self.paid[number] = Paid(old.currency, old.money * amount / old.amount, amount, 0)
             self.continued[old.currency] += 1
 
-    def _change(self, entry: Any, number: int, change: int, day: date, money: Any) -> None:
+    def _change(self, entry: Any, number: int, change: int, day: date) -> None:
         lot, kind = self.paid.get(number), entry["kind"]
         if lot is None:
             return
@@ -120,9 +123,6 @@ class Slowly:
                 lot.amount = 1
         elif kind in (EXPIRE, UNEXPIRE, VOID):
             self._book(day, lot.currency, breakage=released)
-        elif kind == CLAWBACK and money is not None and number == allocations(entry)[0][0]:
-            back = Fraction(money["minor"])
-            self._book(day, lot.currency, refunded=back, recognized=released - back)
         else:
             self._book(day, lot.currency, recognized=released)
 

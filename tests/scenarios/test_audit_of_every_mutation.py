@@ -170,6 +170,18 @@ async def _refund(scene: Scene) -> Told:
     return top_up, "topUp.refundAsked", None, {"amount": "2.50", "currency": "EUR", "reason": "GOODWILL"}
 
 
+async def _recharge(scene: Scene) -> Told:
+    await scene.client.must("applyCatalog", document={"bundles": [PACK]})
+    for cap in ("20", "30"):
+        money = f'monthlyCap: {{amount: "{cap}", currency: "EUR"}}'
+        rule = f'creditType: "ai", enabled: {str(cap == "20").lower()}, threshold: "5", bundle: "pack", {money}'
+        await scene.ask("setRecharge", f'input: {{customer: "{scene.key}", {rule}}}', "")
+    before = {"enabled": True, "monthlyCap": "20.00 EUR"}
+    after = {"creditType": "ai", "enabled": False, "bundle": "pack", "threshold": "5", "monthlyCap": "30.00 EUR"}
+    found = await scene.client.ask(f'{{ customer(key: "{scene.key}") {{ id }} }}')
+    return found["customer"]["id"], "recharge.set", before, after
+
+
 async def _customer(scene: Scene) -> Told:
     changed = await scene.client.must("upsertCustomer", key=scene.key, timezone="Europe/Berlin", name="Ada")
     after = {"timezone": "Europe/Berlin", "alsoChanged": ["name"]}
@@ -304,6 +316,7 @@ LOGGED: dict[str, Callable[[Scene], Awaitable[Told]]] = {
     "retryDeadLetters": _retry,
     "discardDeadLetters": _discard,
     "refundTopUp": _refund,
+    "setRecharge": _recharge,
     "upsertCustomer": _customer,
     "upsertMember": _member,
     "setLimit": _set_limit,

@@ -169,6 +169,7 @@ async def the_day(day: Day) -> None:
     took = await settled(day)
     counters: dict[str, Any] = shop.fake.counters()
     statuses = Counter(row["status"] for row in await shop.sql("SELECT status FROM top_ups"))
+    answers = Counter(each["status"] for each in shop.fake.sent)  # 0: nobody was there
     kinds = {issue["kind"] for issue in await shop.issues()}
     assert kinds <= {"ACCOUNT", "MODE", "REFUSED"}, (
         kinds
@@ -178,7 +179,7 @@ async def the_day(day: Day) -> None:
         assert done.returncode == 0, done
     print(
         f"{day.orders} orders in {lived_s:.0f} s, {day.kills} kills; all books agreed {took:.1f} s after the last fault; "
-        f"{dict(statuses)}; webhooks {counters['webhooks']}; seed {day.seed}"
+        f"{dict(statuses)}; webhooks {counters['webhooks']}, answered {dict(answers)}; seed {day.seed}"
     )
     assert statuses["SUCCEEDED"] > day.orders // 3
     assert day.kills >= 1

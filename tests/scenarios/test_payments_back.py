@@ -235,18 +235,20 @@ async def test_x11_card_data_that_is_sent_to_us_is_kept_nowhere(shop):
 
 
 async def test_a_burst_of_a_thousand_webhooks_starves_no_burn(shop):
+    """Each of them new, well signed, and the reason to ask Stripe."""
     customer = await shop.customer()
-    await shop.paid(customer)
     await shop.client.must("grantCredits", customer=customer, creditType="ai", amount="1000", idempotencyKey=next(keys))
-    events = [each["id"] for each in shop.fake.objects("event") if each["type"] == "checkout.session.completed"]
-    slowest = 0.0
-    bursting = [asyncio.create_task(shop.fake.resend(events[number % len(events)])) for number in range(1_000)]
+    sessions = [shop.session((await shop.buy(customer))["id"])["id"] for _ in range(20)]
+    bursting = [asyncio.create_task(shop.fake.invent(sessions[number % 20])) for number in range(1_000)]
     loop = asyncio.get_running_loop()
+    slowest = 0.0
     for _ in range(100):
         began = loop.time()
         await shop.client.must("burn", customer=customer, creditType="ai", amount="1", idempotencyKey=next(keys))
         slowest = max(slowest, loop.time() - began)
-    answered = [status for statuses in await asyncio.gather(*bursting) for status in statuses]
-    assert set(answered) <= {200, 503}
+    taken = [answer["status"] for answer in await asyncio.gather(*bursting)]
+    print(f"1,000 webhooks: {taken.count(200)} taken; the slowest of 100 burns beside them {slowest * 1000:.0f} ms")
+    assert set(taken) <= {200, 503, 0}  # 0: the sender had no more patience
+    assert taken.count(200) > 100
     assert slowest < 2.0, slowest
-    print(f"1,000 webhooks: {answered.count(200)} taken; the slowest of 100 burns beside them {slowest * 1000:.0f} ms")
+    assert await shop.balance(customer) == 900

@@ -2,8 +2,8 @@
 
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,32 +13,51 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from credits import ids
-from credits.db import Database, HotConnection
-from credits.money.movements import Movement, add_movement
-from credits.posting.configuration import Configuration
-from credits.posting.corrections import Clawback, GrantId
-from credits.posting.outcomes import Granted
-from credits.posting.writer import Writer
-from credits.revenue import statements
+from credits.db import Database
 from credits.workspaces import list_workspaces
 from tests.harness.client import Client, Reply
 from tests.harness.server import Server
+from tests.harness.wire import Wire
 from tests.harness.world import build_world
 from tests.scenarios.revenue_slowly import DECIMALS, Slowly
 from tests.scenarios.test_revenue_over_http import MONEY
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-STEPS = 260
+STEPS = 300
 TYPES = ("ai", "soonest")
 CUSTOMERS = {"usa": "USD", "japan": "JPY", "bahrain": "BHD", "mixed": None}
 ROWS = "currency rows { start end creditType { key } opening sold recognized breakage refunded closing }"
 REPORTS = f"""query($from: Date!, $to: Date!, $interval: Interval!) {{
     revenueByCurrency(from: $from, to: $to, interval: $interval) {{ {ROWS} }} }}"""
+TOP_UP = "query ($id: ID!) { topUp(id: $id) { id status price { amount } grant { id } } }"
 JOURNAL = """query($from: Date!, $to: Date!) { journal(from: $from, to: $to) {
     date account debit credit currency entry { id } } }"""
 Doing = Coroutine[Any, Any, Reply | None]
-_LOCK = "SELECT sequence FROM revenue_watermarks WHERE customer_id = $1 AND credit_type_id = $2 FOR UPDATE"
+PRICES = {"USD": "19.99", "JPY": "1501", "BHD": "7.13"}
+BUNDLES = [
+    {
+        "key": f"{credit_type}-{currency}{'-ends' if ends else ''}".lower(),
+        "name": f"{credit_type} for {currency}",
+        "creditType": credit_type,
+        "credits": "33.333",
+        "price": {"amount": price, "currency": currency},
+        **({"expiresAfter": ends} if ends else {}),
+    }
+    for credit_type in TYPES
+    for currency, price in PRICES.items()
+    for ends in (None, "P20D")
+]
+
+
+@dataclass
+class Sale:
+    """A top-up that was paid. Only what never ends is refunded and contested, only what ends is voided and extended."""
+
+    top_up: str
+    grant: str
+    currency: str
+    left: Decimal
+    ends: bool
 
 
 class Shop:
@@ -46,9 +65,9 @@ class Shop:
 
     def __init__(self, client: Client, database: Database, workspace_id: int, seed: int) -> None:
         self.client, self.database, self.workspace_id = client, database, workspace_id
-        self.writer = Writer(database, Configuration(timedelta(days=7)), publish=lambda *_: None)
         self.draw = random.Random(seed)
-        self.sold: list[tuple[str, str, int, Decimal, bool]] = []  # grant, currency, price, credits, for ever
+        self.sold: list[Sale] = []
+        self.contested: list[Sale] = []
         self.burned: list[str] = []
         self.steps = 0
         self.happened: dict[str, int] = defaultdict(int)
@@ -60,20 +79,12 @@ class Shop:
     async def now(self) -> datetime:
         return datetime.fromisoformat(await self.client.now())
 
-    @asynccontextmanager
-    async def untold(self, customer_id: int, credit_type_id: int) -> AsyncIterator[HotConnection]:
-        """Keeps the server from telling the account between an entry and its money, which payments write together."""
-        async with self.database.hot(self.workspace_id) as connection:
-            await connection.execute(statements.MAKE_WATERMARKS, [customer_id], [credit_type_id], self.workspace_id)
-            await connection.fetchval(_LOCK, customer_id, credit_type_id)
-            yield connection
-
     async def step(self) -> None:
         draw = self.draw
         customer = draw.choice(list(CUSTOMERS))
         currency = CUSTOMERS[customer] or draw.choice(list(DECIMALS))
         verbs = ("sell", "sell", "tell", "promote", "burn", "burn", "burn", "burn", "hold", "late")
-        verb = draw.choice((*verbs, "reverse", "extend", "void", "refund", "wait"))
+        verb = draw.choice((*verbs, "reverse", "extend", "extend", "void", "refund", "contest", "win", "wait"))
         fields = {"customer": customer, "creditType": draw.choice(TYPES)}
         done = await (self.spend(verb, fields) or self.give(verb, fields, currency) or self.correct(verb))
         if done is not None and done.ok:
@@ -102,17 +113,22 @@ class Shop:
 
     async def correct(self, verb: str) -> Reply | None:
         draw = self.draw
-        ending = [each for each in self.sold if not each[-1]]
+        ending = [each for each in self.sold if each.ends]
+        lasting = [each for each in self.sold if not each.ends]
         match verb:
             case "reverse" if self.burned:
                 return await self.by_hand("reverseBurn", entry=draw.choice(self.burned[-12:]))
             case "extend" if ending:
                 ends = (await self.now() + draw.randint(1, 90) * DAY).isoformat()
-                return await self.by_hand("extendGrant", grant=draw.choice(ending)[0], expiresAt=ends)
-            case "void" if self.sold and draw.random() < 0.3:
-                return await self.by_hand("voidGrant", grant=draw.choice(self.sold)[0])
-            case "refund":
-                return await self.refund()
+                return await self.by_hand("extendGrant", grant=draw.choice(ending[-3:]).grant, expiresAt=ends)
+            case "void" if ending and draw.random() < 0.5:
+                return await self.by_hand("voidGrant", grant=draw.choice(ending[-5:]).grant)
+            case "refund" if lasting:
+                return await self.refund(draw.choice(lasting))
+            case "contest" if lasting:
+                return await self.contest(draw.choice(lasting))
+            case "win" if self.contested:
+                return await self.play(self.contested.pop(0), "win")
             case "wait":
                 await self.client.must("advanceClock", to=(await self.now() + draw.randint(1, 9) * DAY).isoformat())
         return None
@@ -133,44 +149,45 @@ class Shop:
         return await self.client.must("grantCredits", **fields, **given)
 
     async def sell(self, fields: dict[str, str], currency: str) -> Reply:
-        """A top-up: the grant, and beside it the sale."""
-        place = await self.place(fields["customer"], fields["creditType"])
-        price = self.draw.choice((0, 1, self.draw.randint(2, 99_999), 999_999))
-        async with self.untold(*place) as connection:
-            given = await self.grant(fields, source="PURCHASE")
-            grant, entry = given["grant"], given["entry"]
-            number = int(ids.parse("gra", grant["id"], 3)[2])  # type: ignore[index]
-            movement = Movement(*place, number, entry["sequence"], "SALE", price, currency, "top_1")
-            await add_movement(connection, movement, datetime.fromisoformat(entry["recordedAt"]))
-        if price:
-            self.sold.append((grant["id"], currency, price, Decimal(grant["amount"]), grant["expiresAt"] is None))
-        return given
+        """A top-up, paid on the sandbox's page."""
+        ends = self.draw.random() < 0.5
+        bundle = f"{fields['creditType']}-{currency}{'-ends' if ends else ''}".lower()
+        bought = {"bundle": bundle, "quantity": self.draw.randint(1, 3), "idempotencyKey": self.key()}
+        started = await self.client.must("startTopUp", customer=fields["customer"], **bought)
+        assert await self.post(f"/sandbox/checkout/{started['topUp']['id']}/pay") == 200
+        found = (await self.client.ask(TOP_UP, id=started["topUp"]["id"]))["topUp"]
+        assert found["status"] == "SUCCEEDED"
+        self.sold.append(Sale(found["id"], found["grant"]["id"], currency, Decimal(found["price"]["amount"]), ends))
+        return started
 
-    async def refund(self) -> Reply | None:
-        """A part of the price of a grant without end, and that part of its credits."""
-        whole = [each for each in self.sold if each[-1]]
-        if not whole:
-            return None
-        sale = self.draw.choice(whole)
+    async def refund(self, sale: Sale) -> Reply:
+        """A part of the price, and that part of the credits."""
+        unit = Decimal(1).scaleb(-min(2, DECIMALS[sale.currency]))  # of dinars, banks move no single fils
+        amount = unit * self.draw.randint(1, int(sale.left / unit))
+        sale.left -= amount
+        if not sale.left:
+            self.sold.remove(sale)
+        money = {"amount": str(amount), "currency": sale.currency}
+        asked = {"id": sale.top_up, "amount": money, "reason": "GOODWILL", "idempotencyKey": self.key()}
+        return await self.client.must("refundTopUp", **asked)
+
+    async def contest(self, sale: Sale) -> Reply:
         self.sold.remove(sale)
-        grant, currency, price, amount, _ = sale
-        minor = self.draw.randint(1, price)
-        credits_back = int(amount * 1000 * minor / price) * 1000  # rounded down to the scale
-        numbers = ids.parse("gra", grant, 3)
-        assert numbers is not None
-        if not credits_back:
-            return None
-        async with self.untold(*numbers[:2]) as connection:
-            command = Clawback(grant=GrantId(*numbers), key=self.key(), actor_id=None, amount_micro=credits_back)
-            taken = await self.writer.post(self.workspace_id, command)
-            if not isinstance(taken, Granted) or taken.entry is None:
-                return None
-            movement = Movement(
-                *(numbers[0], numbers[1], numbers[2], taken.entry.sequence),
-                *("REFUND", minor, currency, "top_1"),
-            )
-            await add_movement(connection, movement, taken.entry.recorded_at)
-        return Reply("refund", "ok")
+        self.contested.append(sale)
+        return await self.play(sale, "open")
+
+    async def play(self, sale: Sale, act: str) -> Reply:
+        """As the bank: the payment is contested, or that is won."""
+        path = f"/sandbox/checkout/{sale.top_up}/dispute/{act}"
+        assert await self.post(path, secret=self.client.secret) == 200
+        return Reply(act, "ok")
+
+    async def post(self, path: str, *, secret: str = "") -> int:
+        wire = Wire(self.client.url)
+        headers = {"accept": "application/json"} | ({"authorization": f"Bearer {secret}"} if secret else {})
+        answer = await wire.request("POST", path, headers)
+        wire.drop()
+        return answer.status
 
     async def burn(self, fields: dict[str, str], *, late: timedelta | None = None) -> Reply:
         at = None if late is None else (await self.now() - late).isoformat()
@@ -183,25 +200,18 @@ class Shop:
     async def by_hand(self, verb: str, **fields: Any) -> Reply:
         return await self.client.put(verb, **fields, reason="OTHER", idempotencyKey=self.key())
 
-    async def place(self, customer: str, credit_type: str) -> tuple[int, int]:
-        async with self.database.hot(self.workspace_id) as connection:
-            return (
-                await connection.fetchval("SELECT id FROM customers WHERE key = $1", customer),
-                await connection.fetchval("SELECT id FROM credit_types WHERE key = $1", credit_type),
-            )
-
 
 @pytest.fixture
 async def shop(server: Server):
     name = f"year-{uuid4()}"
     client = Client(server.url, await server.create_key(name, "ADMIN"))
     await build_world(client, CUSTOMERS)
+    await client.must("applyCatalog", document={"bundles": BUNDLES})
     await client.must("setPolicy", mode="SOFT")  # late usage and overdraft happen
     database = await Database.connect(server.settings["DATABASE_URL"], size=3)
     (workspace,) = [each for each in await list_workspaces(database) if each.name == name]
     opened = Shop(client, database, workspace.id, seed=2026)
     yield opened
-    await opened.writer.close()
     await database.close()
     client.wire.drop()
 
@@ -237,7 +247,9 @@ async def test_a_year_in_three_currencies_holds_to_the_cent(shop: Shop):
         until = datetime.combine(begun, datetime.min.time()) + timedelta(days=(month + 1) * 31)
         if until > (await shop.now()).replace(tzinfo=None):
             await shop.client.must("advanceClock", to=f"{until.isoformat()}Z")
-    assert {"sell", "tell", "promote", "burn", "late", "hold", "reverse", "extend", "refund"} <= set(shop.happened)
+    assert {"sell", "tell", "promote", "burn", "late", "hold", "reverse", "extend", "refund", "contest", "win"} <= set(
+        shop.happened
+    )
     ended = (await shop.now()).date() + DAY
     span = {"from": str(begun), "to": str(ended)}
     by_day = {
@@ -259,7 +271,8 @@ async def test_a_year_in_three_currencies_holds_to_the_cent(shop: Shop):
     day = begun
     while day < ended:
         until_day = min(ended, day + 20 * DAY)
-        lines += (await shop.client.ask(JOURNAL, **{"from": str(day), "to": str(until_day)}))["journal"]
+        found = await shop.client.ask(JOURNAL, **{"from": str(day), "to": str(until_day)})
+        lines += found["journal"]
         day = until_day
     journal_balances(lines, by_month, slowly)
 
@@ -342,5 +355,5 @@ def journal_balances(
         assert sums["account", "deferred revenue", currency] == -closing
         assert account["cash"] + account["clearing"] == total["sold"] - total["refunded"]
         movements = [m for each in slowly.values() for m in each.movements.values() if m["currency"] == currency]
-        paid = sum(m["minor"] if m["kind"] == "SALE" else -m["minor"] for m in movements)
+        paid = sum(-m["minor"] if m["kind"] in ("REFUND", "CHARGEBACK") else m["minor"] for m in movements)
         assert account["cash"] == Decimal(paid).scaleb(-DECIMALS[currency])

@@ -196,3 +196,36 @@ async def test_subscribers_outlive_every_connection_to_the_database(
         assert [entry["sequence"] for entry in entries.seen] == [base + n for n in range(1, done + 1)], json.dumps(
             entries.seen[-3:]
         )
+
+
+# ─── what holds ────────────────────────────────────────────────────────────────────────────────────
+ENFORCEMENT = """subscription($customer: String) {
+  enforcementChanged(customer: $customer) { mode failurePolicy overdraftLimit decidedBy } }"""
+SWITCH = 'mutation($on: Boolean!) { killSwitch(on: $on, reason: "a drill") { workspace } }'
+
+
+async def test_what_holds_for_a_customer_is_pushed_when_it_becomes_another(here: Client, there: Client):
+    await customer(here, "held", "10")
+    token = (await here.must("createEmbedToken", customer="held"))["token"]
+    async with (
+        following(Client(there.url, token), ENFORCEMENT) as own,
+        following(there, ENFORCEMENT) as everybody,
+    ):
+        await own.until(bool)
+        await everybody.until(bool)
+        assert (own.seen[-1]["mode"], everybody.seen[-1]["mode"]) == ("ENFORCE", "ENFORCE")
+        await here.must("setPolicy", mode="SOFT", customer="held", overdraftLimit="5")
+        await own.until(lambda seen: seen[-1]["mode"] == "SOFT")
+        assert own.seen[-1]["overdraftLimit"] == "5"
+        told = len(own.seen)
+        await here.must("setPolicy", mode="SHADOW", feature="input-tokens", customer="held")
+        await own.until(
+            lambda seen: len(seen) > told
+        )  # of a feature of its own: what was checked is to be checked again
+        await here.ask(SWITCH, on=True)
+        await own.until(lambda seen: seen[-1]["mode"] == "OFF")
+        await everybody.until(lambda seen: seen[-1]["mode"] == "OFF")
+        await here.ask(SWITCH, on=False)
+        await own.until(lambda seen: seen[-1]["mode"] == "SOFT")
+        await everybody.until(lambda seen: seen[-1]["mode"] == "ENFORCE")
+        assert [each["mode"] for each in everybody.seen] == ["ENFORCE", "OFF", "ENFORCE"], "nobody else's policies"

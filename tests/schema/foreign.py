@@ -7,6 +7,7 @@ FOREIGN = {  # what a foreign thing is answered with, exactly
     "Query.hold": {"data": {"hold": None}},
     "Query.topUp": {"data": {"topUp": None}},
     "Mutation.startTopUp": {"code": "NOT_FOUND", "message": "no such customer"},
+    "Mutation.setRecharge": {"code": "NOT_FOUND", "message": "no such customer"},
     "Mutation.setupPaymentMethod": {"code": "NOT_FOUND", "message": "no such customer"},
     "Mutation.cancelTopUp": {"code": "NOT_FOUND", "message": "no such top-up"},
     "Mutation.refundTopUp": {"code": "NOT_FOUND", "message": "no such top-up"},

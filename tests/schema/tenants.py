@@ -34,6 +34,7 @@ CANARY = "canary-7f3a"  # in everything of the victim that can carry text
 
 # What each field is aimed with: literals, `{name}` is a thing of the victim, or a made-up one of the same form.
 _SPEND = '{{customer: "{customer}", creditType: "ai", amount: "1", idempotencyKey: "{fresh}"}}'
+_RULE = 'enabled: true, threshold: "5", bundle: "pack", monthlyCap: {{amount: "90", currency: "EUR"}}'
 AIMED: dict[str, str] = {
     "Query.viewer": "",
     "Query.customer": '(key: "{customer}")',
@@ -74,6 +75,7 @@ AIMED: dict[str, str] = {
     "Mutation.cancelTopUp": '(id: "{top_up}")',
     "Mutation.refundTopUp": '(id: "{top_up}", reason: OTHER, note: "n", idempotencyKey: "{fresh}")',
     "Mutation.setupPaymentMethod": '(customer: "{customer}")',
+    "Mutation.setRecharge": f'(input: {{{{customer: "{{customer}}", creditType: "ai", {_RULE}}}}})',
     "Mutation.resolvePaymentIssue": '(id: "{issue}", note: "n")',
     "Mutation.ingestEvents": '(events: [{{id: "{fresh}", source: "s", type: "llm.tokens", subject: "{customer}", data: {{}}}}])',
     "Mutation.upsertCustomer": '(input: {{key: "{fresh}"}})',
@@ -100,12 +102,14 @@ AIMED: dict[str, str] = {
     "Subscription.ledgerEntryAdded": '(customer: "{customer}")',
     "Subscription.topUpUpdated": '(id: "{top_up}")',
     "Subscription.disputeUpdated": '(customer: "{customer}")',
+    "Subscription.enforcementChanged": '(customer: "{customer}")',
 }
 # Of tables that the server itself writes to: what it does not.
 STEADY = {
     "webhook_endpoints": "id, url, events, enabled, salt, previous_salt",
     "webhook_messages": "customer_id, key, body",
     "webhook_deliveries": "customer_id, id, message, endpoint_id",
+    "top_ups": "customer_id, number, status, version, changed_at",  # the reconciler looks again, and finds nothing new
 }
 # Type → the scope that lets a customer see it.
 SHOWN_BY = {
@@ -132,6 +136,7 @@ _SPAN = 'creditType: "ai", from: "2020-01-01T00:00:00Z", to: "2030-01-01T00:00:0
 BELOW = {
     "Customer.balance": '(creditType: "ai")',
     "Customer.explain": f"({_SPAN})",
+    "Customer.recharge": '(creditType: "ai")',
     "Customer.runway": '(creditType: "ai")',
     "Customer.usage": f"({_SPAN}, interval: MONTH, groupBy: MEMBER)",
     "Member.burned": f"({_SPAN})",
@@ -166,6 +171,8 @@ def _below(type_: Any, depth: int, written: dict[str, str] | None) -> str:
     named = get_named_type(type_)
     if written is None or not isinstance(named, GraphQLObjectType):
         return selection(type_, depth, written=written)
+    if all(is_leaf_type(get_named_type(inner.type)) for inner in named.fields.values()):
+        depth = 1  # the same at any depth
     name = f"{named.name}{depth}"
     if name not in written:
         written[name] = ""  # a type within itself has less depth, and so another name
@@ -249,6 +256,8 @@ async def fill(admin: Client, customer: str) -> dict[str, str]:
     (letter,) = await admin.dead_letters("UNKNOWN_TYPE")
     await admin.must("applyCatalog", document={"bundles": [PACK]})
     bought = await admin.must("startTopUp", customer=customer, bundle="pack", idempotencyKey=f"{CANARY}-t")
+    rule = {"creditType": "ai", "threshold": "5", "bundle": "pack", "monthlyCap": {"amount": "90", "currency": "EUR"}}
+    await admin.must("setRecharge", customer=customer, enabled=True, **rule)
     return {
         "customer": customer,
         "letter": letter["id"],

@@ -39,6 +39,9 @@ from tests.schema.test_permission import a_key, a_token
 
 __all__ = ["owner", "tenants"]
 
+# Lists that are empty for a token without that scope, because a refusal would take with it what they are part of; see
+# test_recharge_over_http.
+EMPTY_WITHOUT = {"RechargeRule.attempts": "topup:create"}
 # Says the present instant, or makes something of one's own.
 PRESENT = {"Query.viewer", "Query.apiKeys", "Query.reconciliation", "Mutation.killSwitch", "Mutation.createApiKey"} | {
     *("Mutation.upsertCustomer", "Mutation.createWebhookEndpoint"),
@@ -137,6 +140,8 @@ def test_no_path_through_the_schema_leads_a_token_to_what_another_scope_shows(sc
             continue
         assert isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
         for name, inner in type_.fields.items():
+            if f"{type_.name}.{name}" in EMPTY_WITHOUT and EMPTY_WITHOUT[f"{type_.name}.{name}"] != scope:
+                continue
             rule = rule_of(inner)
             if rule is None or refusal(rule, token) is None:
                 waiting.append((get_named_type(inner.type), f"{path}.{name}"))

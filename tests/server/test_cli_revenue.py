@@ -105,7 +105,7 @@ async def test_a_file_is_written_whole(bookkeeper: Bookkeeper, tmp_path: Path):
     [
         (("--workspace", "Nobody", *EVER), "scrip: no workspace 'Nobody'\n"),
         (("--workspace", "Acme", "--from", "x", "--to", "2026-01-01"), "scrip: --from: 'x' is no day"),
-        (("--workspace", "Acme", "--from", "2026-01-02", "--to", "2026-01-01"), "scrip: to: must lie after from"),
+        (("--workspace", "Acme", "--from", "2026-01-02", "--to", "2026-01-01"), "scrip: --to: must lie after from"),
         (("--workspace", "Acme", *EVER, "--interval", "YEAR"), "scrip: --interval: 'YEAR' is none of"),
         (("--workspace", "Acme", *EVER, "--interval", "HOUR"), "scrip: interval: a day is the shortest"),
     ],
@@ -117,3 +117,16 @@ async def test_what_cannot_be_exported_is_told_in_one_line(
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(says)
     assert done.stderr.count("\n") == 1
+
+
+async def test_what_is_kept_wrongly_is_made_anew(bookkeeper: Bookkeeper):
+    before = await bookkeeper.rows()
+    owner = await bookkeeper.till.as_owner()
+    await owner.execute("UPDATE revenue_days SET sold = sold + 100")
+    await owner.close()
+    assert await bookkeeper.rows() != before
+    done = await bookkeeper._commands.command("revenue", "rebuild", "--workspace", "Acme")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Acme: revenue of 2 accounts made anew\n", "")
+    assert await bookkeeper.rows() == before
+    unknown = await bookkeeper._commands.command("revenue", "rebuild", "--workspace", "Nobody")
+    assert (unknown.returncode, unknown.stderr.strip()) == (1, "scrip: no workspace 'Nobody'")

@@ -51,6 +51,7 @@ def test_all_is_well_with_a_given_database(healthy):
         "role",
         "webhooks",
         "broadcaster",
+        "payments",
     ]
     assert set(levels(findings).values()) == {Level.OK}, [str(finding) for finding in findings]
     assert all(str(finding).count("\n") == 0 for finding in findings)
@@ -66,7 +67,8 @@ def test_all_is_well_with_the_embedded_one_and_looking_stops_nothing(scratch):
 
 
 def test_a_folder_without_a_database_is_not_given_one(tmp_path):
-    assert str(list(examine(tmp_path / "new"))[-1]).endswith("`scrip serve` makes it")
+    database = next(finding for finding in examine(tmp_path / "new") if finding.subject == "database")
+    assert database.text.endswith("`scrip serve` makes it")
     assert not (tmp_path / "new" / "pg").exists()
 
 

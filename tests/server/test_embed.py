@@ -78,7 +78,19 @@ async def host() -> AsyncIterator[Host]:
         (f"/embed/{VERSION}/locales/ar.json", "application/json", FOR_EVER),
         (f"/embed/{VERSION}/reserve.css", "text/css; charset=utf-8", FOR_EVER),
         (f"/embed/{VERSION}/custom-elements.json", "application/json", FOR_EVER),
-        (f"/embed/{VERSION}/types/embed.d.ts", "text/plain; charset=utf-8", FOR_EVER),
+        *[
+            (f"/embed/{VERSION}/types/{name}.d.ts", "text/plain; charset=utf-8", FOR_EVER)
+            for name in ("embed", "react", "vue", "testing", "testing_server")
+        ],
+        (f"/embed/{VERSION}/testing.js", "text/javascript; charset=utf-8", FOR_EVER),
+        (f"/embed/{VERSION}/testing_server.js", "text/javascript; charset=utf-8", FOR_EVER),
+        (f"/embed/{VERSION}/manifest.json", "application/json", FOR_EVER),
+        ("/embed/docs", "text/html; charset=utf-8", FLOATING),
+        ("/embed/docs/", "text/html; charset=utf-8", FLOATING),
+        ("/embed/docs/pay.html", "text/html; charset=utf-8", FLOATING),
+        ("/embed/docs/docs.js", "text/javascript; charset=utf-8", FLOATING),
+        ("/embed/docs/docs.css", "text/css; charset=utf-8", FLOATING),
+        ("/embed/docs/icon.svg", "image/svg+xml", FLOATING),
     ],
 )
 async def test_any_page_may_load_it(host: Host, path: str, content_type: str, cache: str):
@@ -120,6 +132,51 @@ async def test_it_comes_in_the_smallest_encoding_that_the_browser_takes(
     else:
         assert answer.told == sent[encoding]
     assert answer.getheader("content-length") == str(len(answer.told))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *[f"{VERSION}/{name}" for name in MANIFEST["files"] if not name.endswith(".d.ts")],
+        *[f"docs/{path.name}" for path in sorted((folder() / "docs").iterdir()) if path.suffix not in {".br", ".gz"}],
+    ],
+)
+async def test_everything_comes_compressed(host: Host, name: str):
+    plain = (folder() / name).read_bytes()
+    zipped = await host.ask(f"/embed/{name}", Accept_Encoding="gzip")
+    assert (zipped.getheader("content-encoding"), gzip.decompress(zipped.told)) == ("gzip", plain)
+    brotli = await host.ask(f"/embed/{name}", Accept_Encoding="gzip, br")
+    assert (brotli.getheader("content-encoding"), len(brotli.told) < len(plain)) == ("br", True)
+
+
+async def test_the_first_script_and_the_documentation_name_the_hashes_of_the_manifest(host: Host):
+    files = {name: entry["integrity"] for name, entry in MANIFEST["files"].items()}
+    for script in ("embed.js", "embed.iife.js"):
+        assert files["buying.js"].encode() in (await host.ask(f"/embed/{VERSION}/{script}")).told
+    page = (await host.ask("/embed/docs")).told.decode()
+    named = re.findall(r"sha384-[\w+/=]{64}", page)
+    assert files["embed.js"] in named
+    assert set(named) <= set(files.values())
+
+
+async def test_the_documentation_keeps_the_policy_that_it_asks_of_others(host: Host):
+    policy = (await host.ask("/embed/docs")).getheader("content-security-policy") or ""
+    assert {"default-src 'none'", "require-trusted-types-for 'script'", "frame-ancestors 'none'"} <= set(
+        policy.split("; ")
+    )
+    assert "unsafe" not in policy
+    for path in ("/embed/docs", "/embed/docs/pay.html"):
+        page = (await host.ask(path)).told.decode()
+        assert not re.search(
+            r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son\w+=[\"']", re.sub(r"<pre.*?</pre>", "", page, flags=re.S)
+        )
+        loaded = re.findall(
+            r'<(?:script|link)[^>]*?(?:src|href)="([^"]+)"', re.sub(r"<pre.*?</pre>", "", page, flags=re.S)
+        )
+        assert loaded
+        for address in loaded:
+            assert (await host.ask(address)).status == 200, address
+    assert (await host.ask("/embed/v1.js")).getheader("content-security-policy") is None
 
 
 async def test_what_a_browser_has_is_not_sent_again(host: Host):

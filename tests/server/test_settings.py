@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from server.settings import SECRET_KEY_FILE, SettingsError, load, unknown_names
+from credits.customers.cutoff import as_duration
+from server.settings import SECRET_KEY_FILE, Settings, SettingsError, load, unknown_names
+from tests.harness.tidy import REPOSITORY
 
 
 @pytest.fixture(autouse=True)
@@ -181,3 +183,25 @@ def test_secrets_of_stripe_are_shown_nowhere(monkeypatch):
     settings = load()
     assert settings.stripe_webhook_secret == ("whsec_s3cret0000", "whsec_s3cret1111")
     assert "s3cret" not in repr(settings)
+
+
+def shown(default: object) -> str:
+    """A default as it would be set; nothing where there is none, or it follows from the rest."""
+    match default:
+        case timedelta():
+            return f"`{as_duration(default)}`"
+        case tuple() if default:
+            return f"`{','.join(map(as_duration, default))}`"
+        case bool():
+            return f"`{str(default).lower()}`"
+        case None | "" | ():
+            return ""
+    return f"`{default}`"
+
+
+def test_the_readme_lists_every_setting_with_what_it_means():
+    rows = [
+        f"| `SCRIP_{name.upper()}` | {shown(field.default)} | {field.description} |\n".replace("|  |", "| |")
+        for name, field in Settings.model_fields.items()
+    ]
+    assert "".join(rows) in (REPOSITORY / "README.md").read_text()

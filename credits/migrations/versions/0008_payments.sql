@@ -92,7 +92,6 @@ CREATE UNIQUE INDEX one_recharge_at_a_time ON top_ups (customer_id, credit_type_
   WHERE automatic AND status IN ('PENDING', 'REQUIRES_ACTION');
 CREATE UNIQUE INDEX grant_is_of_one_top_up ON top_ups (customer_id, credit_type_id, grant_number) WHERE grant_number IS NOT NULL;
 CREATE INDEX top_ups_to_look_at ON top_ups (workspace_id, look_at) WHERE look_at IS NOT NULL;
-CREATE INDEX top_ups_changed ON top_ups (workspace_id, changed_at);  -- who watches
 
 -- What was paid back of a top-up, or is about to be: refunds, and payment disputes at the customer's bank.
 CREATE TABLE paybacks (

@@ -44,3 +44,23 @@ registerLocale("pt", portuguese);
 provider.fetchToken = () => 1;
 // @ts-expect-error There is no such text.
 registerLocale("pt", { again: "outra vez" });
+
+const tags = [
+  "balance",
+  "usage",
+  "runway",
+  "expirations",
+  "ledger",
+  "gate",
+  "top-up",
+  "recharge",
+  "dashboard",
+] as const;
+for (const tag of tags) document.createElement(`scrip-${tag}`) satisfies HTMLElement;
+document.addEventListener("scrip-top-up-done", ({ detail }) => detail.credits satisfies string);
+document.addEventListener("scrip-gate-change", ({ detail }) => detail.reason satisfies string | null);
+
+// @ts-expect-error An element tells what happened, not how much as a number.
+document.addEventListener("scrip-top-up-done", ({ detail }) => detail.credits satisfies number);
+// @ts-expect-error It is asked why, and for how long; there is no retry.
+provider.fetchToken = ({ retry }) => `${retry}`;

@@ -67,6 +67,13 @@ class Ruling:
         assert await self.counter.cashier.refresh_methods(self.till.workspace_id, found)
         return name
 
+    async def filled(self) -> "Ruling":
+        """150 credits, a rule that buys below 100, and a card that pays."""
+        await self.till.must(self.till.grant("150"))
+        await self.card()
+        await self.rule()
+        return self
+
     async def try_rule(self, **wish: Any) -> Any:
         fixed = {"credit_type": "ai", "enabled": True, "threshold": "100", "bundle": "pack", "target": None}
         given = {**fixed, "cap": "1000", "currency": "EUR", "customer": "acme", **wish}

@@ -11,12 +11,14 @@ from credits.recharge.firing import (
     BACK_OFF,
     CAP_REACHED,
     NO_METHOD,
+    OTHER_BUNDLE,
     Charge,
     Decline,
     Firing,
     Pack,
     Standing,
     Suspend,
+    ailing,
     failed,
     fire,
     resumed,
@@ -78,6 +80,35 @@ HERE = Standing(available=49, pending=0, spent=0, month_end=MONTH_END, attemptin
 )
 def test_a_rule_fires(rule: Rule, standing: Standing, expected: Firing):
     assert fire(rule, PACK, standing, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("pack", "standing", "expected"),
+    [
+        pytest.param(Pack(1, 1, fits=False), HERE, Suspend(OTHER_BUNDLE), id="a bundle that is something else now"),
+        pytest.param(
+            Pack(1, 1, fits=False), replace(HERE, available=50), None, id="which nobody minds above the threshold"
+        ),
+        pytest.param(
+            replace(PACK, most=3), replace(HERE, available=-10_000), Charge(3), id="what fits into one payment"
+        ),
+    ],
+)
+def test_a_rule_fires_by_its_bundle(pack: Pack, standing: Standing, expected: Firing):
+    assert fire(RULE, pack, standing, NOW) == expected
+
+
+@pytest.mark.parametrize("which", ["try_at", "capped_until"])
+def test_a_rule_that_rests_waits_for_its_instant_and_no_longer(which: str):
+    rule = replace(RULE, **{which: NOW})
+    assert fire(rule, PACK, HERE, NOW - timedelta(microseconds=1)) is None
+    assert fire(rule, PACK, HERE, NOW) == Charge(1)
+
+
+def test_a_rule_that_is_suspended_for_no_failure_says_so():
+    ill = ailing(replace(RULE, failures=2), NO_METHOD, NOW)
+    assert (ill.failures, ill.suspended_reason, ill.suspended_at) == (0, NO_METHOD, NOW)
+    assert fire(ill, PACK, HERE, NOW) is None
 
 
 @given(

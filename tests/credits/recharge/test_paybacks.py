@@ -1,11 +1,14 @@
 """What goes back: refunds that we ask for, that others make, that fail; payment disputes; and the credits with them."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from credits.amount import MICRO
 from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound
 from credits.ledger.entries import Kind
+from credits.recharge.provider import Payback
 from tests.credits.recharge.bank import lost
 from tests.credits.recharge.counter import Counter
 
@@ -231,3 +234,78 @@ async def test_a_refund_that_comes_and_fails_while_everybody_looks_ends_as_nothi
     assert (end.status, end.paid_back, end.clawed_back) == ("SUCCEEDED", 0, 0)
     assert await counter.till.available() == 1100
     await counter.till.check()
+
+
+async def test_a_dispute_of_what_was_refunded_takes_it_once_the_refund_has_failed(counter: Counter):
+    top_up = await counter.bought()
+    refund = counter.bank.give_back(top_up.id, 1000)
+    dispute = counter.bank.give_back(top_up.id, 1000, kind="CHARGEBACK")
+    assert (await counter.look(top_up)).clawed_back == 1100 * MICRO
+    counter.bank.undo(top_up.id, refund)
+    for _ in range(2):
+        contested = await counter.look(top_up)
+        assert (contested.status, contested.paid_back, contested.clawed_back) == ("DISPUTED", 1000, 1100 * MICRO)
+    counter.bank.undo(top_up.id, dispute)
+    assert (await counter.look(top_up)).status == "SUCCEEDED"
+    assert await counter.movements() == [
+        *(("SALE", 1000), ("REFUND", 1000), ("REFUND_FAILED", 1000), ("CHARGEBACK", 1000), ("CHARGEBACK_WON", 1000))
+    ]
+    assert await counter.till.available() == 1100
+    await counter.till.check()
+
+
+async def test_what_a_dispute_has_taken_besides_a_refund_that_fails_is_put_before_an_operator(counter: Counter):
+    """Together more than was paid: when the refund fails, all of it is still with the bank, and credits are with the customer."""
+    top_up = await counter.bought()
+    refund = counter.bank.give_back(top_up.id, 400)
+    counter.bank.give_back(top_up.id, 1000, kind="CHARGEBACK")
+    assert (await counter.look(top_up)).paid_back == 1000
+    counter.bank.undo(top_up.id, refund)
+    for _ in range(2):
+        assert (await counter.look(top_up)).paid_back == 600
+    assert [issue[::2] for issue in await counter.issues()] == [
+        ("CLAWED_BACK_TOO_LITTLE", f"400 ({refund})"),
+        ("PAID_BACK_TOO_MUCH", "1000 (chargeback-3)"),
+    ]
+    assert await counter.till.available() == 440
+    await counter.till.check()
+
+
+async def test_a_bank_that_only_asks_has_taken_nothing(counter: Counter):
+    """S15: an inquiry moves no money, so no credits; what comes of it counts from then on."""
+    for ends, status in (("DONE", "DISPUTED"), ("FAILED", "SUCCEEDED")):
+        top_up = await counter.bought()
+        before = await counter.till.available()
+        inquiry = Payback(f"inquiry-{ends}", "CHARGEBACK", "PENDING", 1000)
+        counter.bank.tell(top_up.id, paybacks=(inquiry,))
+        asked = await counter.look(top_up)
+        assert (asked.status, asked.clawed_back, await counter.paybacks(top_up)) == ("SUCCEEDED", 0, [])
+        counter.bank.tell(top_up.id, paybacks=(replace(inquiry, state=ends),))
+        assert (await counter.look(top_up)).status == status
+        assert await counter.till.available() == before - (1100 if ends == "DONE" else 0)
+    await counter.till.check()
+
+
+async def test_k3_a_refund_whose_asking_was_lost_is_asked_for_by_the_next_look(counter: Counter):
+    top_up = await counter.bought()
+    counter.bank.fault = lost("refund", "before")
+    assert (await counter.refund(top_up, "4")).code == "UNAVAILABLE"
+    for _ in range(2):
+        assert (await counter.look(top_up)).paid_back == 400
+    assert [each.status for each in await counter.paybacks(top_up)] == ["DONE"]
+    assert await counter.movements() == [("SALE", 1000), ("REFUND", 400)]
+
+
+async def test_a_refund_that_cannot_be_asked_for_in_time_holds_nothing_back(counter: Counter):
+    top_up = await counter.bought()
+    counter.bank.fault = lost("refund", "before", 2)
+    key = counter.till.key()
+    assert (await counter.refund(top_up, key=key)).code == "UNAVAILABLE"
+    await counter.look(top_up)
+    await counter.till.advance(timedelta(hours=1, minutes=1))
+    await counter.look(top_up)
+    assert [each.status for each in await counter.paybacks(top_up)] == ["FAILED"]
+    assert (await counter.read(top_up)).look_at is None, "nobody waits for anything"
+    assert isinstance(await counter.refund(top_up, key=key), Conflict)
+    assert (await counter.refund(top_up)).status == "REFUNDED"
+    assert await counter.movements() == [("SALE", 1000), ("REFUND", 1000)]

@@ -1,11 +1,9 @@
 """A recharge storm: a thousand accounts with a card that always declines, usage that goes on, and a month."""
 
 import asyncio
-import time
 from collections import Counter as Tally
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import text
 
 from credits.customers.customers import upsert_customer
@@ -60,20 +58,18 @@ async def sweep(ruling: Ruling, rechargers: list[Recharger]) -> None:
     await asyncio.gather(*(fire(rechargers[0], each) for each in below), *(fire(rechargers[1], each) for each in twice))
 
 
-@pytest.mark.timeout(600)
 async def test_a_card_that_always_declines_is_asked_four_times_a_rule_in_a_month_and_then_no_more(ruling: Ruling):
     desk, till = Desk(ruling.till), ruling.till
     await desk.endpoint("recharge.failed", "recharge.suspended", "recharge.succeeded")
     keys = await crowd(ruling)
     rechargers = [ruling.recharger, (await ruling.process()).recharger]
-    began, passed = time.monotonic(), timedelta()
+    passed = timedelta()
     await asyncio.gather(*(till.must(till.burn("901", customer=key)) for key in keys))
     for step in STEPS:
         await sweep(ruling, rechargers)
         await till.jump(step)
         passed += step
         await asyncio.gather(*(till.must(till.burn("1", customer=key)) for key in keys))
-    took = time.monotonic() - began
     assert passed >= 29 * DAY
     rows = await till.rows("SELECT customer_id, count(*) AS attempts FROM top_ups WHERE automatic GROUP BY 1")
     assert Tally(row["attempts"] for row in rows) == {4: ACCOUNTS}
@@ -83,5 +79,3 @@ async def test_a_card_that_always_declines_is_asked_four_times_a_rule_in_a_month
     asked = Tally(what for verb, what in ruling.bank.asked if verb == "charge")
     assert (len(asked), max(asked.values())) == (4 * ACCOUNTS, 1)
     assert ruling.bank.charges == []
-    print(f"{ACCOUNTS} accounts, {passed.days} days: {took:.1f} s")
-    assert took < 60

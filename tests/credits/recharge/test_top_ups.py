@@ -235,6 +235,8 @@ async def test_old_news_after_the_payment_changes_nothing(counter: Counter):
     [
         ({"order_id": "top_1_1"}, "ORDER"),
         ({"subtotal": 1}, "AMOUNT"),
+        ({"paid": 1}, "AMOUNT"),
+        ({"paid": None}, "AMOUNT"),
         ({"currency": "USD"}, "CURRENCY"),
         ({"payer_id": "payer-0"}, "CUSTOMER"),
         ({"live": True}, "MODE"),
@@ -359,3 +361,16 @@ async def test_what_is_saved_is_kept_as_the_provider_has_it(counter: Counter):
     counter.bank.fault = lost("methods", "before")
     with pytest.raises(ProviderUnavailable):
         await counter.cashier.refresh_methods(place, acme)
+
+
+async def test_a_customer_has_a_hundred_open_purchases_at_most(counter: Counter, monkeypatch: pytest.MonkeyPatch):
+    """Each is asked about again and again until it ends; a page cannot make them without end."""
+    monkeypatch.setattr(bounds, "TOP_UPS_OPEN_MAX", 2)
+    first, second = await counter.start(), await counter.start()
+    assert first.is_open
+    assert second.is_open
+    refused = await counter.start()
+    assert isinstance(refused, Conflict)
+    assert "2 purchases are open" in refused.message
+    assert (await counter.cancel(first)).status == "CANCELED"
+    assert (await counter.start()).is_open

@@ -9,11 +9,12 @@ from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from credits.catalog.currencies import from_minor
 from credits.ledger.account import Grant
 from credits.ledger.entries import Entry, Kind
 from credits.ledger.standing import Standing, effect_of, replay
 from credits.revenue.fold import Fold
-from credits.revenue.lots import paid_for, plain_minor, share, worth
+from credits.revenue.lots import paid_for, share, worth
 from tests.credits.ledger import given
 from tests.credits.revenue.desk import HOUR, Desk, half_up, tell_one
 
@@ -200,4 +201,4 @@ def test_a_cost_basis_times_an_amount_is_exact_and_half_to_even(cost: Any, micro
 @drawn(st.integers(-(10**60), 10**60), st.sampled_from(("USD", "JPY", "BHD")))
 def test_money_is_shown_to_the_last_unit_however_much_there_is(minor: int, currency: str):
     scale = {"USD": 2, "JPY": 0, "BHD": 3}[currency]
-    assert Fraction(plain_minor(minor, currency)) == Fraction(minor, 10**scale)
+    assert Fraction(from_minor(minor, currency)) == Fraction(minor, 10**scale)

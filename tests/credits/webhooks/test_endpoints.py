@@ -14,7 +14,7 @@ from credits.webhooks.signing import secret_of
 from credits.workspaces import ensure_workspace
 from tests.credits.posting.till import Till, open_till
 from tests.credits.webhooks.conftest import PEPPER, Desk
-from tests.credits.webhooks.test_lanes import Worker, log
+from tests.credits.webhooks.test_webhook_lanes import Worker, log
 
 DAY = timedelta(days=1)
 
@@ -66,14 +66,14 @@ async def test_a_rotated_secret_signs_with_the_one_before_and_a_second_rotation_
     assert len(set(salts)) == 3
     await worker.tell(1, "a")
     (lease,) = await worker.claim()
-    outgoing = await worker.next(lease)
-    assert outgoing is not None
-    assert list(outgoing.salts) == salts[:0:-1]
+    head = await worker.next(lease)
+    assert head is not None
+    assert list(head.salts) == salts[:0:-1]
     async with till.database.hot(till.workspace_id) as connection:
         await connection.execute("UPDATE webhook_endpoints SET rotated_at = rotated_at - interval '24 hours'")
-    outgoing = await worker.next(lease)
-    assert outgoing is not None
-    assert list(outgoing.salts) == salts[-1:]
+    head = await worker.next(lease)
+    assert head is not None
+    assert list(head.salts) == salts[-1:]
     told = [act.action for act in await acts(till, endpoint.id)]
     assert told == ["webhookEndpoint.created", "webhookEndpoint.rotated", "webhookEndpoint.rotated"]
 
@@ -153,9 +153,9 @@ async def test_what_waits_for_its_next_attempt_is_tried_at_once_and_from_the_beg
     endpoint, worker = await desk.endpoint(), Worker(till)
     await worker.tell(1, "a")
     (lease,) = await worker.claim()
-    outgoing = await worker.next(lease)
-    assert outgoing is not None
-    await worker.settle(lease, outgoing, taken=False, retry_in=DAY)
+    head = await worker.next(lease)
+    assert head is not None
+    await worker.settle(lease, head, taken=False, retry_in=DAY)
     assert await worker.claim() == []
     (waiting,) = await log(till, endpoint)
     assert waiting.next_at is not None
@@ -170,9 +170,9 @@ async def test_a_replay_leaves_a_lane_to_whoever_is_sending_in_it(till: Till, de
     endpoint, worker = await desk.endpoint(), Worker(till)
     await worker.tell(1, "a", "b")
     (lease,) = await worker.claim()
-    outgoing = await worker.next(lease)
-    assert outgoing is not None
-    await worker.settle(lease, outgoing)
+    head = await worker.next(lease)
+    assert head is not None
+    await worker.settle(lease, head)
     await replayed(till, (await log(till, endpoint))[0].id)
     assert await worker.claim() == []
     assert len(await worker.deliver(lease)) == 2

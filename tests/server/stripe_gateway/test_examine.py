@@ -37,11 +37,11 @@ def test_it_says_in_which_mode_which_account_takes_payments(asked):
     assert found["stripe"].level is Level.OK
     assert found["stripe"].text.endswith("in US, takes payments")
     assert found["stripe clock"].level is Level.OK
-    assert "webhooks" not in found
+    assert "stripe hooks" not in found
 
 
 def test_a_missing_webhook_secret_is_said(asked):
-    assert asked(STRIPE_WEBHOOK_SECRET="")["webhooks"].level is Level.WARN
+    assert asked(STRIPE_WEBHOOK_SECRET="")["stripe hooks"].level is Level.WARN
 
 
 def test_a_key_that_is_not_taken_and_a_network_that_is_not_there_fail(asked, fake):
@@ -54,6 +54,7 @@ def test_a_key_that_is_not_taken_and_a_network_that_is_not_there_fail(asked, fak
 def test_the_sandbox_needs_nobody(asked):
     found = asked(PAYMENTS="sandbox")
     assert "stripe" not in found
+    assert (found["payments"].level, "live ones need" in found["payments"].text) == (Level.OK, True)
 
 
 def test_a_clock_that_webhooks_would_not_pass_is_seen(asked, monkeypatch):

@@ -5,6 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from credits.recharge.provider import PayerUnknown, ProviderRefused, ProviderUnavailable
+from server.stripe_gateway.asking import Asker
+from server.stripe_gateway.gateway import StripeGateway
 from tests.server.stripe_gateway.conftest import a_payer, an_order, gateway_to, saved_card
 from tests.server.stripe_gateway.looking import get, known, money, objects
 
@@ -99,6 +102,25 @@ async def test_yen_are_charged_in_yen(fake, gateway):
     assert (paid.currency, paid.paid) == ("JPY", 1000)
 
 
+async def test_a_customer_that_stripe_does_not_know_any_more_is_told_apart(gateway):
+    gone = an_order(a_payer(provider_id="cus_that_was_deleted"))
+    for mode in ("HOSTED", "ELEMENT"):
+        with pytest.raises(PayerUnknown):
+            await gateway.start(replace(gone, mode=mode))
+    with pytest.raises(PayerUnknown):
+        await gateway.set_up(gone.payer, "HOSTED", None)
+
+
+@pytest.mark.parametrize("currency", ["MGA", "UGX"])
+async def test_n6_nobody_is_asked_for_a_hundred_times_the_price_or_a_hundredth_of_it(fake, gateway, currency):
+    order = an_order(currency=currency, method="pm_1")
+    for ask in (gateway.start, gateway.charge):
+        with pytest.raises(ProviderRefused, match="another unit"):
+            await ask(order)
+    assert money(fake, order) is None
+    assert objects(fake, "checkout.session", order) == objects(fake, "payment_intent", order) == []
+
+
 async def test_a_decline_on_the_page_is_told_and_the_checkout_stays_open(fake, gateway):
     order = an_order()
     started = await gateway.start(order)
@@ -147,6 +169,19 @@ async def test_what_was_paid_stays_so_when_it_is_canceled(fake, gateway):
     fake.pay(started.session)
     canceled = await gateway.cancel(known(order, started))
     assert (canceled.state, canceled.paid) == ("SUCCEEDED", 1000)
+
+
+async def test_real_money_is_told_from_play_money(fake):
+    """S11: what a live key has made is of the live mode; a test key concludes nothing from not finding it."""
+    live = StripeGateway(Asker("sk_live_0123456789", fake.url), live=True, done_url="https://scrip.example/")
+    playing = gateway_to(fake)
+    order = an_order()
+    started = await live.start(order)
+    assert (started.live, live.live, playing.live) == (True, True, False)
+    with pytest.raises(ProviderUnavailable, match="another account or mode"):
+        await playing.read(known(order, started))
+    for each in (live, playing):
+        await each.close()
 
 
 # ─── an element ──────────────────────────────────────────────────────────────────────────────────────────

@@ -206,9 +206,9 @@ declare global {
     "scrip-entry-select": CustomEvent<{id: string, sequence: number, kind: string, amount: string}>;
     "scrip-export": CustomEvent<{creditType: string, kinds: string[] | null}>;
     "scrip-range-change": CustomEvent<{range: string, interval: string}>;
-    "scrip-recharge-change": CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>;
     "scrip-top-up-start": CustomEvent<{bundle: string, price: {amount: string, currency: string}}>;
     "scrip-top-up-done": CustomEvent<{id: string, bundle: string, credits: string}>;
     "scrip-top-up-failed": CustomEvent<{code: string}>;
+    "scrip-recharge-change": CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>;
   }
 }

@@ -3,7 +3,7 @@ import type { FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */
-  "credit-type"?: string;
+  "credit-type": string;
   /** One line without a card, for a menu bar. */
   compact?: boolean;
   /** An amount; below it the balance is marked as low. */
@@ -26,7 +26,7 @@ export interface ScripBalanceProps {
 
 export interface ScripExpirationsProps {
   /** Key of the credit type. */
-  "credit-type"?: string;
+  "credit-type": string;
   /** How far to look ahead, an ISO 8601 duration; P90D when left out. */
   within?: string;
   /** A language tag in place of the nearest `lang`. */
@@ -43,11 +43,11 @@ export interface ScripExpirationsProps {
 
 export interface ScripGateProps {
   /** Key of the feature. */
-  feature?: string;
+  feature: string;
   /** How much of it, as a decimal; 1 when left out. */
   quantity?: string;
   /** `open` or `closed`: what to show when nobody can be asked; what the feature's policy says when left out, closed where that isn't known either. */
-  "on-error"?: string;
+  "on-error"?: "open" | "closed";
   /** A language tag in place of the nearest `lang`. */
   locale?: string;
   /** Of no use here. */
@@ -62,7 +62,7 @@ export interface ScripGateProps {
 
 export interface ScripLedgerProps {
   /** Key of the credit type. */
-  "credit-type"?: string;
+  "credit-type": string;
   /** Entries read at once, 1 to 100; 20 when left out. */
   "page-size"?: number;
   /** Kinds of entries to show, such as `BURN SETTLE`; all when left out. */
@@ -94,11 +94,37 @@ export interface ScripProviderProps {
   "token-url"?: string;
   /** In place of `token-url`: a function that gets `{reason, signal}` and returns a token, or `{token, expiresAt}`. */
   fetchToken?: FetchToken;
+  /** The available credits have changed; amounts are exact decimals. */
+  onScripBalanceChange?: (event: CustomEvent<{previous: string, available: string, version: number}>) => void;
+  /** They have fallen below `low`, or were when first shown. */
+  onScripBalanceLow?: (event: CustomEvent<{available: string, low: string, version: number}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+  /** What expires first is another now, or was first shown; amounts are exact decimals. */
+  onScripExpiring?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** What is shown is another now, or is shown first; `reason` is the code of the refusal, or ERROR. */
+  onScripGateChange?: (event: CustomEvent<{allowed: boolean, reason: string | null}>) => void;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  onScripEntrySelect?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  onScripExport?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
+  /** Somebody chose another period. */
+  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** Somebody wants to buy; the purchase begins unless this is prevented. */
+  onScripTopUpStart?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
+  /** It is paid, and the credits are there. */
+  onScripTopUpDone?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
+  /** It could not be started, or was not paid. */
+  onScripTopUpFailed?: (event: CustomEvent<{code: string}>) => void;
+  /** Somebody wants another rule; it is saved unless this is prevented. */
+  onScripRechargeChange?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
 }
 
 export interface ScripRunwayProps {
   /** Key of the credit type. */
-  "credit-type"?: string;
+  "credit-type": string;
   /** A language tag in place of the nearest `lang`. */
   locale?: string;
   /** Level of the heading, 3 when left out. */
@@ -111,15 +137,15 @@ export interface ScripRunwayProps {
 
 export interface ScripUsageProps {
   /** Key of the credit type. */
-  "credit-type"?: string;
+  "credit-type": string;
   /** What a bar is: `hour`, `day` or `week`; `day` when left out. */
-  interval?: string;
+  interval?: "hour" | "day" | "week";
   /** How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks. */
   range?: string;
   /** `feature` or `member`; all in one when left out. */
-  "group-by"?: string;
+  "group-by"?: "feature" | "member";
   /** `chart` or `table`; `chart` when left out. */
-  view?: string;
+  view?: "chart" | "table";
   /** A language tag in place of the nearest `lang`. */
   locale?: string;
   /** Level of the heading, 3 when left out. */
@@ -134,16 +160,40 @@ export interface ScripUsageProps {
 
 export interface ScripDashboardProps {
   /** Key of the credit type. */
-  "credit-type"?: string;
+  "credit-type": string;
   /** A language tag in place of the nearest `lang`. */
   locale?: string;
   /** Level of the headings of the cards, 3 when left out. */
   "heading-level"?: number;
+  /** The available credits have changed; amounts are exact decimals. */
+  onScripBalanceChange?: (event: CustomEvent<{previous: string, available: string, version: number}>) => void;
+  /** They have fallen below `low`, or were when first shown. */
+  onScripBalanceLow?: (event: CustomEvent<{available: string, low: string, version: number}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+  /** Somebody chose another period. */
+  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** Somebody wants to buy; the purchase begins unless this is prevented. */
+  onScripTopUpStart?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
+  /** It is paid, and the credits are there. */
+  onScripTopUpDone?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
+  /** It could not be started, or was not paid. */
+  onScripTopUpFailed?: (event: CustomEvent<{code: string}>) => void;
+  /** Somebody wants another rule; it is saved unless this is prevented. */
+  onScripRechargeChange?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
+  /** What expires first is another now, or was first shown; amounts are exact decimals. */
+  onScripExpiring?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  onScripEntrySelect?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  onScripExport?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
 }
 
 export interface ScripRechargeProps {
   /** Key of the credit type. */
-  "credit-type"?: string;
+  "credit-type": string;
   /** A language tag in place of the nearest `lang`. */
   locale?: string;
   /** Level of the heading, 3 when left out. */
@@ -158,7 +208,7 @@ export interface ScripRechargeProps {
 
 export interface ScripTopUpProps {
   /** Key of the credit type. */
-  "credit-type"?: string;
+  "credit-type": string;
   /** Keys of the bundles to offer, in this order; all that are on sale when left out. */
   bundles?: string;
   /** Where the payment page leads back to; when left out nowhere, as it stands in a tab of its own, and to this page where no tab is let through. */

@@ -12,7 +12,7 @@ import pytest
 from credits import bounds
 from credits.webhooks.deliveries import Delivery, list_deliveries
 from credits.webhooks.endpoints import Endpoint, remove_endpoint, set_enabled
-from credits.webhooks.lanes import Attempt, Lease, Outgoing, claim_lanes, leave, next_of, oldest_waiting, settle
+from credits.webhooks.lanes import Attempt, Head, Lease, claim_lanes, leave, next_of, oldest_waiting, settle
 from credits.webhooks.messages import Message
 from credits.webhooks.outbox import tell_hot
 from tests.credits.posting.till import Till
@@ -32,12 +32,12 @@ class Worker:
         async with self.database.hot(self.workspace_id) as connection:
             return await claim_lanes(connection, self.workspace_id, under_way or {}, lease)
 
-    async def next(self, lease: Lease) -> Outgoing | None:
+    async def next(self, lease: Lease) -> Head | None:
         async with self.database.hot(self.workspace_id) as connection:
             return await next_of(connection, lease)
 
-    async def settle(self, lease: Lease, outgoing: Outgoing, *, retry_in: timedelta | None = None, taken: bool = True):
-        attempt = Attempt(outgoing, taken, 200 if taken else 500, None if taken else "500: no", retry_in)
+    async def settle(self, lease: Lease, head: Head, *, retry_in: timedelta | None = None, taken: bool = True):
+        attempt = Attempt(head, taken, 200 if taken else 500, None if taken else "500: no", retry_in)
         async with self.database.hot(self.workspace_id) as connection:
             return await settle(connection, lease, attempt)
 
@@ -48,9 +48,9 @@ class Worker:
     async def deliver(self, lease: Lease) -> list[str]:
         """Everything that waits in the lane; the bodies."""
         sent = []
-        while (outgoing := await self.next(lease)) is not None:
-            sent.append(outgoing.body)
-            await self.settle(lease, outgoing)
+        while (head := await self.next(lease)) is not None:
+            sent.append(head.body)
+            await self.settle(lease, head)
         return sent
 
     async def tell(self, customer_id: int, *facts: str) -> None:
@@ -193,16 +193,16 @@ async def test_an_endpoint_that_failed_for_days_and_nothing_else_is_hopeless(til
     endpoint = await desk.endpoint()
     await worker.tell(1, "a", "b", "c")
     (lease,) = await worker.claim()
-    outgoing = await worker.next(lease)
-    assert outgoing is not None
-    assert not (await worker.settle(lease, outgoing, taken=False)).hopeless
+    head = await worker.next(lease)
+    assert head is not None
+    assert not (await worker.settle(lease, head, taken=False)).hopeless
     await age(till, endpoint, timedelta(days=5))
-    outgoing = await worker.next(lease)
-    assert outgoing is not None
-    assert (await worker.settle(lease, outgoing, taken=False)).hopeless
-    outgoing = await worker.next(lease)
-    assert outgoing is not None
-    await worker.settle(lease, outgoing, taken=True)
+    head = await worker.next(lease)
+    assert head is not None
+    assert (await worker.settle(lease, head, taken=False)).hopeless
+    head = await worker.next(lease)
+    assert head is not None
+    await worker.settle(lease, head, taken=True)
     (row,) = await till.rows("SELECT failures, failing_since, last_delivery_at FROM webhook_endpoints")
     assert (row["failures"], row["failing_since"]) == (0, None)
     assert row["last_delivery_at"] is not None
@@ -247,14 +247,14 @@ async def test_nothing_is_forgotten_doubled_or_overtaken_while_many_tell_and_man
     async def send() -> None:
         while telling or await lanes(till):
             for lease in await worker.claim(lease=timedelta(seconds=2)):
-                while (outgoing := await worker.next(lease)) is not None:
+                while (head := await worker.next(lease)) is not None:
                     if draw.random() < 0.05:
                         await worker.leave(lease)
                         break
                     taken = draw.random() > 0.2
-                    settled = await worker.settle(lease, outgoing, taken=taken, retry_in=None if taken else NOW)
+                    settled = await worker.settle(lease, head, taken=taken, retry_in=None if taken else NOW)
                     if taken and settled.ours:
-                        sent[lease.customer_id, lease.endpoint].append(outgoing.body)
+                        sent[lease.customer_id, lease.endpoint].append(head.body)
                     if not settled.ours:
                         break
             await asyncio.sleep(draw.uniform(0, 0.005))

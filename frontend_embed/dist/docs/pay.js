@@ -1,0 +1,1 @@
+var o=new BroadcastChannel("scrip-docs");for(let t of document.querySelectorAll("[data-outcome]"))t.addEventListener("click",()=>{o.postMessage({at:location.hash.slice(1),outcome:t.dataset.outcome});let e=document.querySelector("[role=status]");e&&(e.textContent="Told. You may close this tab.")});

@@ -1,0 +1,1 @@
+export * from "../../../../dist/0.1.0/types/embed.js";

@@ -1,0 +1,1 @@
+import "../../../../dist/0.1.0/types/react.d.ts";
