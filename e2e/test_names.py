@@ -17,9 +17,7 @@ PEOPLE = "👩‍👩‍👧 שלום مرحبا"
 CREDIT, UNIT, FEATURE = f"C{NASTY}", f"u{PEOPLE}", f"F{NASTY} {PEOPLE}"
 BUNDLE, MEMBER, REASON = f"B{NASTY} {PEOPLE}", f"M{NASTY} {PEOPLE}", f"R{NASTY} {PEOPLE}"
 CATALOG = {
-    "creditTypes": [
-        {"key": "ai", "name": CREDIT, "unitSingular": UNIT, "unitPlural": UNIT, "scale": 3}
-    ],
+    "creditTypes": [{"key": "ai", "name": CREDIT, "unitSingular": UNIT, "unitPlural": UNIT, "scale": 3}],
     "features": [
         {
             "key": "input-tokens",
