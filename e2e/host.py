@@ -47,12 +47,12 @@ EVERY_SCOPE = [
 ]
 
 PAGE = """<!doctype html><html {root}><meta charset="utf-8"><title>Credits</title>
-<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width">
 <link rel="stylesheet" href="/page.css"><script type="module" src="{url}/embed/v1.js"></script>
 <body><main><h1>Credits</h1><scrip-provider endpoint="{url}" {session}>{elements}</scrip-provider></main></body></html>"""
-# The policy of the contract, HOST being where Scrip answers; 'self' for a token-url, img-src for the empty icon.
+# The policy of the contract, HOST being where Scrip answers; 'self' for a token-url.
 POLICY = (
-    "default-src 'none'; script-src {url}; connect-src {url} {socket} 'self'; style-src 'self'; img-src data:; "
+    "default-src 'none'; script-src {url}; connect-src {url} {socket} 'self'; style-src 'self'; "
     "require-trusted-types-for 'script'; report-uri /report"
 )
 LOOKS = """
@@ -65,7 +65,9 @@ WATCH = """
 window.watched = { violations: [], shifts: [], closed: [], events: [] };
 addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) =>
   watched.violations.push(`${violatedDirective} ${blockedURI}`));
-new PerformanceObserver((list) => watched.shifts.push(...list.getEntries().map(({value}) => value)))
+new PerformanceObserver((list) => watched.shifts.push(...list.getEntries().flatMap(({sources}) =>
+  sources.map(({node, previousRect: {top, height}, currentRect}) =>
+    `${node?.localName ?? "an element"} ${top}+${height} → ${currentRect.top}+${currentRect.height}`))))
   .observe({type: "layout-shift", buffered: true});
 window.WebSocket = class extends WebSocket {
   constructor(...given) {

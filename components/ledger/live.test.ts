@@ -62,6 +62,19 @@ describe("live", () => {
     expect(sequences(mounted).slice(0, 2)).toEqual([6, 5]);
   });
 
+  it("a page that was read a moment before its balance leaves no gap to what is pushed next", async () => {
+    fakeTime();
+    const fake = withEntries(5, unlike);
+    fake.set("ai", { version: 6 });
+    const mounted = await mount({ tag, fake, attributes: "live" });
+    fake.entries.unshift(entry(6, unlike(6)));
+    fake.book(unlike(7));
+    await settle();
+    expect(sequences(mounted).slice(0, 2)).toEqual([5, 4]);
+    await pass();
+    expect(sequences(mounted).slice(0, 3)).toEqual([7, 6, 5]);
+  });
+
   it("after more than a page was missed it begins anew, rather than leave a gap", async () => {
     fakeTime();
     const mounted = await mount({ tag, fake: withEntries(30, unlike), attributes: "live page-size=5" });

@@ -1,13 +1,14 @@
 /**
- * What a host page has to load, measured against what was promised. `sizes.csv` keeps the figures of every version:
- * the rows of the present one are written by the build, those of earlier ones stay.
+ * What a host page has to load, measured against what was promised. `sizes.csv` keeps the figures of every build that
+ * was committed, oldest first: the build adds a row for whatever has other bytes than its last row, and removes none.
  */
+import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { bundle, ROOT, VERSION } from "./bundle.mjs";
 import { sizesOf } from "./compress.mjs";
 
 const HISTORY = `${ROOT}/frontend_embed/sizes.csv`;
-const HEAD = "version,what,raw,gzip,brotli";
+const HEAD = "version,build,what,raw,gzip,brotli";
 
 /**
  * Bytes, gzip; 1 KB is 1,000 bytes. `ceiling` holds a promise that is missed where it is, so that it can't get worse:
@@ -20,28 +21,42 @@ const BUDGETS = [
 ];
 const LOCALE = 1_500;
 
-/** @returns {Promise<{what: string, promised: number, ceiling: number, raw: number, gzip: number, brotli: number}[]>} */
+/** @returns {Promise<{what: string, build: string, promised: number, ceiling: number, raw: number, gzip: number, brotli: number}[]>} */
 export async function measure(files) {
-  const alone = await sizesOf(Buffer.from(await bundle({ entry: "frontend_embed/balance.ts" })));
-  const first = await sizesOf(files["embed.js"]);
-  const second = await sizesOf(files["buying.js"]);
-  const both = Object.fromEntries(Object.keys(first).map((unit) => [unit, first[unit] + second[unit]]));
-  const measured = [alone, first, both].map((sizes, index) => ({ ...BUDGETS[index], ...sizes }));
-  for (const name of Object.keys(files).filter((name) => name.startsWith("locales/"))) {
-    measured.push({ what: name, promised: LOCALE, ...(await sizesOf(files[name])) });
-  }
-  return measured.map((row) => ({ ceiling: row.promised, ...row }));
+  const alone = Buffer.from(await bundle({ entry: "frontend_embed/balance.ts" }));
+  const parts = [[alone], [files["embed.js"]], [files["embed.js"], files["buying.js"]]];
+  const rows = BUDGETS.map((budget, index) => ({ ...budget, parts: parts[index] }));
+  for (const what of Object.keys(files).filter((name) => name.startsWith("locales/")))
+    rows.push({ what, promised: LOCALE, parts: [files[what]] });
+  return Promise.all(
+    rows.map(async ({ parts, ...row }) => ({ ceiling: row.promised, ...row, ...(await total(parts)) })),
+  );
 }
 
-const rowOf = ({ what, raw, gzip, brotli }) => [VERSION, what, raw, gzip, brotli].join(",");
+/** Each part is compressed by itself, as it is sent. `build` names these very bytes. */
+async function total(parts) {
+  const sizes = await Promise.all(parts.map(sizesOf));
+  const sum = (unit) => sizes.reduce((all, each) => all + each[unit], 0);
+  const build = parts
+    .reduce((hash, part) => hash.update(part), createHash("sha256"))
+    .digest("hex")
+    .slice(0, 8);
+  return { build, raw: sum("raw"), gzip: sum("gzip"), brotli: sum("brotli") };
+}
+
 const read = async () => (await readFile(HISTORY, "utf8").catch(() => `${HEAD}\n`)).trim().split("\n");
 
+/** Compressors differ between versions of Node by some bytes; what they are given does not. */
+const isLast = (rows, { build, what }) =>
+  rows.findLast((row) => row.startsWith(`${VERSION},`) && row.split(",")[2] === what)?.split(",")[1] === build;
+
 export async function writeHistory(files) {
-  const earlier = (await read()).filter((row) => !row.startsWith(`${VERSION},`));
-  await writeFile(HISTORY, `${[...earlier, ...(await measure(files)).map(rowOf)].join("\n")}\n`);
+  const rows = await read();
+  for (const row of await measure(files)) {
+    const { build, what, raw, gzip, brotli } = row;
+    if (!isLast(rows, row)) rows.push([VERSION, build, what, raw, gzip, brotli].join(","));
+  }
+  await writeFile(HISTORY, `${rows.join("\n")}\n`);
 }
 
-/** Compressors differ between versions of Node by some bytes; what they are given does not. */
-export async function isRecorded({ what, raw }) {
-  return (await read()).some((row) => row.startsWith(`${VERSION},${what},${raw},`));
-}
+export const isRecorded = async (row) => isLast(await read(), row);
