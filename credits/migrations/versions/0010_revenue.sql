@@ -20,10 +20,10 @@ CREATE TABLE revenue_grants (
   adjusted       bigint NOT NULL,              -- by hand, signed: credits that were given for nothing, or taken
   burned         bigint NOT NULL,              -- net of what was given back
   ended          bigint NOT NULL,              -- credits that its latest expiry, move or clawback took …
-  paid           numeric NOT NULL,
-  deferred       numeric NOT NULL,
-  earned         numeric NOT NULL,
-  ended_minor    numeric NOT NULL,             -- … and the money that went with them
+  paid           numeric NOT NULL CHECK (paid > '-Infinity' AND paid < 'Infinity'),
+  deferred       numeric NOT NULL CHECK (deferred > '-Infinity' AND deferred < 'Infinity'),
+  earned         numeric NOT NULL CHECK (earned > '-Infinity' AND earned < 'Infinity'),
+  ended_minor    numeric NOT NULL CHECK (ended_minor > '-Infinity' AND ended_minor < 'Infinity'),  -- … and the money that went with them
   workspace_id   int NOT NULL,
   credit_type_id int NOT NULL,
   number         int NOT NULL,
@@ -43,11 +43,11 @@ CREATE TABLE revenue_lines (
   kind           smallint NOT NULL,            -- of the entry: credits/ledger/entries.py
   elsewhere      boolean NOT NULL,             -- sold by the host, by its word; else through a top-up
   currency       text NOT NULL COLLATE "C",
-  sold           numeric NOT NULL,
-  earned         numeric NOT NULL,
-  returned       numeric NOT NULL,             -- of what was earned: paid back
-  breakage       numeric NOT NULL,
-  refunded       numeric NOT NULL,
+  sold           numeric NOT NULL CHECK (sold > '-Infinity' AND sold < 'Infinity'),
+  earned         numeric NOT NULL CHECK (earned > '-Infinity' AND earned < 'Infinity'),
+  returned       numeric NOT NULL CHECK (returned > '-Infinity' AND returned < 'Infinity'),  -- of what was earned: paid back
+  breakage       numeric NOT NULL CHECK (breakage > '-Infinity' AND breakage < 'Infinity'),
+  refunded       numeric NOT NULL CHECK (refunded > '-Infinity' AND refunded < 'Infinity'),
   PRIMARY KEY (customer_id, credit_type_id, sequence, currency),
   CONSTRAINT line_says_something CHECK (sold <> 0 OR earned <> 0 OR returned <> 0 OR breakage <> 0 OR refunded <> 0)
 );
@@ -61,11 +61,11 @@ CREATE TABLE revenue_days (
   credit_type_id int NOT NULL,
   day            date NOT NULL,
   currency       text NOT NULL COLLATE "C",
-  sold           numeric NOT NULL,
-  earned         numeric NOT NULL,
-  returned       numeric NOT NULL,
-  breakage       numeric NOT NULL,
-  refunded       numeric NOT NULL,
+  sold           numeric NOT NULL CHECK (sold > '-Infinity' AND sold < 'Infinity'),
+  earned         numeric NOT NULL CHECK (earned > '-Infinity' AND earned < 'Infinity'),
+  returned       numeric NOT NULL CHECK (returned > '-Infinity' AND returned < 'Infinity'),
+  breakage       numeric NOT NULL CHECK (breakage > '-Infinity' AND breakage < 'Infinity'),
+  refunded       numeric NOT NULL CHECK (refunded > '-Infinity' AND refunded < 'Infinity'),
   lines          int NOT NULL,
   PRIMARY KEY (customer_id, credit_type_id, day, currency)
 );
