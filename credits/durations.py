@@ -1,8 +1,11 @@
-"""ISO 8601 durations (`P30D`, `PT15M`, `P1Y`), with calendar months and years."""
+"""ISO 8601 durations (`P30D`, `PT15M`, `P1Y`), with calendar months and years; and instants as whole microseconds."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import isodate
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def parse(text: str) -> "isodate.Duration | timedelta":
@@ -32,8 +35,18 @@ def meaning(text: str) -> tuple[int, int]:
     """Whole months and microseconds: what two spellings of one duration share (PT15M and PT900S, P1Y and P12M)."""
     duration = parse(text)
     if isinstance(duration, timedelta):
-        return 0, duration // timedelta(microseconds=1)
-    return int(12 * duration.years + duration.months), duration.tdelta // timedelta(microseconds=1)
+        return 0, duration // _MICROSECOND
+    return int(12 * duration.years + duration.months), duration.tdelta // _MICROSECOND
+
+
+def micros(at: datetime) -> int:
+    """An instant as whole microseconds since 1970."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def instant(micros: int) -> datetime:
+    """The instant of so many microseconds since 1970. Raises OverflowError beyond the calendar."""
+    return _EPOCH + micros * _MICROSECOND
 
 
 def _positive(duration: "isodate.Duration | timedelta") -> bool:

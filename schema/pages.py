@@ -2,13 +2,13 @@
 
 import base64
 import binascii
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import strawberry
 
+from credits import durations
 from schema.errors import bad_request
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = 50  # contract: the default of every list
 
 
@@ -59,15 +59,10 @@ def text_position(after: str | None) -> str | None:
     return None if after is None else _text(after)
 
 
-def micros(at: datetime) -> int:
-    """An instant as whole microseconds, for a cursor."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
 def instant(micro: int) -> datetime:
     """The instant of a cursor; raises an input error beyond the calendar."""
     try:
-        return _EPOCH + timedelta(microseconds=micro)
+        return durations.instant(micro)
     except OverflowError:
         raise bad_request("after: no cursor of this list") from None
 

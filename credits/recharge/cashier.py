@@ -8,8 +8,9 @@ same question finds what has happened: the same key, the next look, or what the 
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from credits import durations
 from credits.access.actors import ensure_actor
 from credits.customers.customers import Customer, lock_customer
 from credits.db import bare
@@ -45,9 +46,6 @@ _FORGOTTEN = timedelta(hours=24)  # an intent that the provider was never asked 
 _CHARGE_WITHIN = timedelta(hours=1)  # a charge with nobody there that was never made is still wanted for so long
 _REFUND_WITHIN = timedelta(hours=1)  # likewise a refund; then what it would have paid back is free again
 _ROUNDS = 100  # steps of one truth, besides each payback twice: who is second to each of them begins again
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICRO = timedelta(microseconds=1)
 
 Ask = Callable[[Provider, Order], Awaitable[Payment | None]]
 
@@ -386,7 +384,7 @@ class Cashier:
 
     def publish(self, top_up: TopUp) -> None:
         """Tells whoever watches that it changed, after the commit."""
-        self._publish(top_up.workspace_id, top_up.customer_id, (top_up.changed_at - _EPOCH) // _MICRO)
+        self._publish(top_up.workspace_id, top_up.customer_id, durations.micros(top_up.changed_at))
 
 
 async def _begin(provider: Provider, order: Order) -> Payment:

@@ -1,7 +1,7 @@
 """Reading usage events and dead letters. `data` is read as text: parsed, a number might come out as another one."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import Select, Text, cast, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from credits import bounds
+from credits import bounds, durations
 from credits.customers.customers import valid_text
 from credits.posting.outcomes import EventOutcome
 from credits.usage.envelope import SPECVERSION, event_key
@@ -17,8 +17,6 @@ from credits.usage.events import DeadLetter, UsageEvent, key_of
 from credits.usage.parse import parse_event
 from credits.usage.tables import usage_events
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 # A position is three numbers that fit 62 bits: the instant, and the first 122 bits of the key. More never decide:
 # the key is a hash, and only one instant's letters are told apart by it.
 _PART = 61
@@ -125,7 +123,7 @@ def _dead_letter(row: Any) -> DeadLetter:
         received_at=row.received_at,
         attempts=row.attempts,
         resolved_at=row.resolved_at,
-        position=((row.received_at - _EPOCH) // _MICROSECOND, number >> _PART, number & (2**_PART - 1)),
+        position=(durations.micros(row.received_at), number >> _PART, number & (2**_PART - 1)),
     )
 
 
@@ -148,7 +146,7 @@ def _placed(position: Sequence[int]) -> tuple[datetime, UUID] | None:
     if not (0 <= high < 2**_PART and 0 <= low < 2**_PART):
         return None
     try:
-        instant = _EPOCH + micros * _MICROSECOND
+        instant = durations.instant(micros)
     except OverflowError:
         return None
     # Newest first goes on below it, and the key itself is not below its own first bits.

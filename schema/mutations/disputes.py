@@ -6,6 +6,7 @@ from typing import Any
 
 import strawberry
 
+from credits import durations
 from credits.disputes.change import open_dispute, update_dispute, withdraw_dispute
 from credits.disputes.disputes import Dispute as DisputeValue
 from credits.disputes.disputes import Place, place_of
@@ -15,7 +16,6 @@ from credits.errors import Refusal
 from schema.acting import actor_id_of
 from schema.context import Context
 from schema.mutations.corrections import entry_id
-from schema.pages import micros
 from schema.permission import allow, customer, staff
 from schema.types.disputes import Dispute
 from schema.types.enums import DisputeStatus
@@ -123,5 +123,5 @@ def _is_visible(context: Context, customer_id: int) -> bool:
 def _shape(context: Context, result: DisputeValue | Refusal) -> DisputeResult:
     if isinstance(result, Refusal):
         return refusal_of(context, result)
-    context.services.publish_dispute(context.workspace_id, result.customer_id, micros(result.changed_at))
+    context.services.publish_dispute(context.workspace_id, result.customer_id, durations.micros(result.changed_at))
     return DisputeOk(dispute=Dispute.from_value(result))

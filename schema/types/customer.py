@@ -18,7 +18,7 @@ from credits.recharge.reads import list_methods, list_top_ups
 from credits.recharge.rules import read_rule
 from credits.usage.reads import find_event
 from schema.errors import bad_request
-from schema.pages import PageInfo, cursor, instant, micros, page_size, position, text_position
+from schema.pages import PageInfo, cursor, instant, page_size, position, text_position
 from schema.permission import READERS, allow, customer, staff
 from schema.scalars import JSON
 from schema.types.balance import Balance
@@ -164,7 +164,7 @@ class Customer:
         edges = [
             GrantEdge(
                 node=Grant.from_value(self.of.id, credit_type_id, grant),
-                cursor=cursor(micros(grant.created_at), credit_type_id, grant.number),
+                cursor=cursor(durations.micros(grant.created_at), credit_type_id, grant.number),
             )
             for credit_type_id, grant in listed.items
         ]
@@ -241,7 +241,7 @@ class Customer:
         edges = [
             HoldEdge(
                 node=Hold.from_value(self.of.id, credit_type_id, hold),
-                cursor=cursor(micros(hold.opened_at), credit_type_id, hold.number),
+                cursor=cursor(durations.micros(hold.opened_at), credit_type_id, hold.number),
             )
             for credit_type_id, hold in listed.items
         ]
