@@ -124,6 +124,7 @@ $("team").addEventListener("click", () =>
 );
 $("reset").addEventListener("click", () =>
   press("A new world is made…", async () => {
+    if (!stage.workspace) keep(await ask("stage")); // pressed before the page was told which world it shows
     await ask("reset", { workspace: stage.workspace });
     sessionStorage.clear();
     location.assign("/demo");
