@@ -105,14 +105,15 @@ class Cashier:
         return told
 
     async def cancel(self, workspace_id: int, place: Place) -> TopUp | Refusal:
-        """Ends what has not been paid; what is canceled stays so. Refused with CONFLICT where it is paid or has failed."""
+        """Ends what has not been paid, also what was declined and might be paid yet, so that nobody who buys again pays
+        twice; what is canceled stays so. Refused with CONFLICT where it is paid, or has failed for good."""
         async with self._reader.page(workspace_id) as page:
             seen = await see(page, place)
         if seen is None:
             return NotFound("no such top-up")
         top_up = seen.top_up
         for _ in range(2):  # once more where the provider has begun it meanwhile
-            if not top_up.is_open:
+            if not top_up.may_be_paid:
                 break
             told = await self._ask(workspace_id, place, _cancel)
             if isinstance(told, Refusal):

@@ -67,6 +67,11 @@ class TopUp:
         return self.status in OPEN
 
     @property
+    def may_be_paid(self) -> bool:
+        """What was declined may be paid yet, by whoever still has the page that has declined it."""
+        return self.is_open or (self.status == "FAILED" and self.is_known and self.mode != "OFF_SESSION")
+
+    @property
     def is_known(self) -> bool:
         """The provider has told of it."""
         return self.session is not None or self.payment is not None

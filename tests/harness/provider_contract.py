@@ -127,6 +127,16 @@ class ProviderContract:
         await outside.pay(order)
         assert (await known(outside, order)).state == "CANCELED"
 
+    async def test_what_was_declined_is_not_to_be_paid_any_more_once_it_is_canceled(self, outside: Outside):
+        order = outside.order()
+        await outside.provider.start(order)
+        await outside.decline(order)
+        canceled = await outside.provider.cancel(order)
+        assert canceled is not None
+        assert canceled.state == "CANCELED"
+        await outside.pay(order)
+        assert (await known(outside, order)).state == "CANCELED"
+
     async def test_what_was_paid_stays_so_when_it_is_canceled(self, outside: Outside):
         order = outside.order()
         await outside.provider.start(order)

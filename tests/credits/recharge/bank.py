@@ -86,7 +86,7 @@ class Bank:
     async def cancel(self, order: Order) -> Payment | None:
         self._begin("cancel", order.id)
         account = self.accounts.get(order.id)
-        if account is not None and account.payment.state in ("PENDING", "REQUIRES_ACTION"):
+        if account is not None and account.payment.state not in ("SUCCEEDED", "CANCELED"):
             account.payment = replace(account.payment, state="CANCELED", checkout_url=None, client_secret=None)
         self.fault("cancel", "after")
         return None if account is None else account.payment

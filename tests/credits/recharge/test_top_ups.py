@@ -297,16 +297,34 @@ async def test_what_is_canceled_stays_so_and_what_is_paid_cannot_be(counter: Cou
     counter.bank.tell(paid.id, state="SUCCEEDED", paid=1000)  # and we do not know yet
     assert isinstance(await counter.cancel(paid), Conflict)
     assert (await counter.read(paid)).status == "SUCCEEDED"
-    declined = await counter.start()
-    counter.bank.decline(declined.id)
-    await counter.look(declined)
-    assert isinstance(await counter.cancel(declined), Conflict)
     counter.bank.fault = lost("start", "before")
     await counter.start(key="never")
     (never,) = await counter.till.rows("SELECT customer_id, number FROM top_ups WHERE key = 'never'")
     ended = await counter.cashier.cancel(counter.till.workspace_id, (never["customer_id"], never["number"]))
     assert isinstance(ended, TopUp)
     assert ended.status == "CANCELED"
+
+
+async def test_what_was_declined_can_be_canceled_and_is_not_to_be_paid_any_more(counter: Counter):
+    declined = await counter.start()
+    counter.bank.decline(declined.id)
+    assert (await counter.look(declined)).status == "FAILED"
+    assert (await counter.cancel(declined)).status == "CANCELED"
+    assert counter.bank.accounts[declined.id].payment.state == "CANCELED"
+    # Paid on the other page a moment before: then that is what it is.
+    declined = await counter.start()
+    counter.bank.decline(declined.id)
+    await counter.look(declined)
+    counter.bank.tell(declined.id, state="SUCCEEDED", paid=1000)
+    assert isinstance(await counter.cancel(declined), Conflict)
+    assert (await counter.read(declined)).status == "SUCCEEDED"
+
+
+async def test_what_the_provider_would_not_begin_has_nothing_to_cancel(counter: Counter):
+    counter.bank.refuses = "no such account"
+    refused = await counter.start()
+    assert refused.status == "FAILED"
+    assert isinstance(await counter.cancel(refused), Conflict)
 
 
 # ─── who listens ───────────────────────────────────────────────────────────────────────────────────
