@@ -22,7 +22,7 @@ from tests.harness.stripe.handle import FakeStripeProcess
 from tests.scenarios.payments_day import Day, Person
 from tests.scenarios.shop import CREDITS, PRICE, Shop, stripe_settings
 
-CLIENTS = 12
+CLIENTS = 40  # people who buy at the same time; most of their time is waiting for what went wrong
 WRONG: dict[str, dict[str, Any]] = {
     "reset": {"probability": 0.02},
     "rate_limited": {"probability": 0.03},
@@ -45,12 +45,14 @@ UNIT = 1_000  # the least credit of the type: three decimals
 
 async def live_through(day: Day) -> None:
     """Everything that happens, with everything that goes wrong. Afterwards nothing does, and no webhook comes any more."""
-    shop, waiting = day.shop, list(reversed(day.bought))
+    shop, waiting, began = day.shop, list(reversed(day.bought)), time.monotonic()
 
     async def person() -> None:
         one = Person(day)
         while waiting:
             await one.live(waiting.pop())
+            if len(waiting) % 1_000 == 0:
+                print(f"{day.orders - len(waiting)} orders after {time.monotonic() - began:.0f} s, {day.kills} kills")
             if len(waiting) == day.orders // 3:
                 shop.fake.cut_webhooks()
         one.client.wire.drop()
