@@ -21,7 +21,7 @@ from server import metrics
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 4  # looks of one process: they must not take the connections that burns need
+AT_ONCE = 8  # looks of one process: they must not take the connections that burns need, nor the turns of who buys
 _TAKEN = 50  # looks claimed together: what a claim's minute is enough for
 _UNANSWERED = 5  # in a row: the provider is down, and whoever is left is asked in the next round
 

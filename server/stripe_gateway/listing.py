@@ -1,12 +1,14 @@
 """Reading Stripe's own list of events, so that nothing depends on a webhook's coming.
 
-The list is newest first, and is read from a point in time on, in slices: each slice whole, then acted upon from its oldest
-on, then behind us. Slices overlap by minutes: an event may be listed a little after the instant that it bears.
+The list is read from a point in time on, in slices; a slice is behind us once it was read whole. Slices overlap by minutes:
+an event may be listed a little after the instant that it bears. A slice may hold very much, so each page of it is acted
+upon as it comes, newest first, and kept as told: who dies in between has less to do next time. That order does no harm.
+What an order is looked at for has all happened before, so its older events need no look of their own.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 
 from credits.db import Database, is_unavailable
@@ -24,7 +26,10 @@ KEPT = timedelta(days=30)  # what Stripe lists at most
 OVERLAP = timedelta(minutes=5)
 SLICE = timedelta(hours=1)
 BEHIND = timedelta(minutes=10)  # how far the cursor stays behind our clock: Stripe's may be late
-AT_ONCE = 4
+AT_ONCE = 8  # of the questions that one process asks at once, so that buyers need not wait for it
+_TOGETHER = 100  # events acted upon together: a page of Stripe's
+_PAGES = 100_000  # of one slice; beyond any shop's hour
+_UNANSWERED = 20  # questions of one slice: Stripe is down, and the rest is read in the next round
 _FORGOTTEN = 10_000  # events of nobody here that are remembered, so that they are not asked about again
 
 
@@ -49,14 +54,19 @@ class EventList:
         while True:
             started_at = self._real_now()
             until = since + SLICE if since + SLICE < started_at - BEHIND else None
-            new = new + await self._slice(set(claimed), since - OVERLAP, until)
+            new = new + await self._slice(claimed, since - OVERLAP, until)
             since = until or max(since, started_at - BEHIND)
-            for workspace_id in claimed:
-                if since > claimed[workspace_id] or until is None:
-                    cursor = str(int(since.timestamp()))
-                    await advance_list(self._database, workspace_id, PROVIDER, cursor, self._real_now())
+            for workspace_id, reached in claimed.items():
+                claimed[workspace_id] = max(since, reached)
+            await self._hold(claimed)
             if until is None:
                 return new
+
+    async def _hold(self, claimed: Mapping[int, datetime]) -> None:
+        """They are ours for longer, and have been read up to there."""
+        for workspace_id, reached in claimed.items():
+            cursor = str(int(reached.timestamp()))
+            await advance_list(self._database, workspace_id, PROVIDER, cursor, self._real_now())
 
     async def _claim(self) -> dict[int, datetime]:
         """Workspace → from when on; those that are ours to read for now."""
@@ -72,23 +82,34 @@ class EventList:
                 claimed[workspace.id] = datetime.fromtimestamp(int(cursor), now.tzinfo)
         return claimed
 
-    async def _slice(self, workspaces: set[int], since: datetime, until: datetime | None) -> int:
+    async def _slice(self, claimed: Mapping[int, datetime], since: datetime, until: datetime | None) -> int:
         """All of a slice, each order looked at once however many events name it; how many events were new."""
-        listed = [event async for event in self._listed(since, until) if event["id"] not in self._ignored]
+        new, looked, failed = 0, set[Ours](), list[BaseException]()
+        async for events in self._pages(since, until):
+            new = new + await self._act(set(claimed), events, looked, failed)
+            if len(failed) >= _UNANSWERED:
+                break
+            await self._hold(claimed)
+        if failed:  # the others are done and kept; this slice is read again for those alone
+            raise failed[0]
+        return new
+
+    async def _act(
+        self, workspaces: set[int], events: list[Json], looked: set[Ours], failed: list[BaseException]
+    ) -> int:
+        """Some events, of which more than one may name an order. Adds to `looked` and `failed`; how many were new."""
         known: set[str] = set()
-        for workspace_id in workspaces if listed else ():
-            told = await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in listed])
-            known.update(told)
-        fresh = [event for event in reversed(listed) if event["id"] not in known]
+        for workspace_id in workspaces:
+            known |= await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in events])
+        fresh = [event for event in events if event["id"] not in known]
         turn = asyncio.Semaphore(AT_ONCE)
-        unanswered: list[ProviderUnavailable] = []
 
         async def whose(event: Json) -> Ours | None:
             async with turn:
                 try:
                     ours = None if event.get("account") else await self._teller.whose(event)
                 except ProviderUnavailable as error:
-                    unanswered.append(error)
+                    failed.append(error)
                     return None
             if ours is None:
                 self._ignore(event["id"])
@@ -99,33 +120,45 @@ class EventList:
             if ours is not None and ours.workspace_id in workspaces:
                 concerned.setdefault(ours, []).append((event["id"], event["type"]))
 
-        async def look(ours: Ours, told: list[tuple[str, str]]) -> None:
+        async def see_to(ours: Ours, told: list[tuple[str, str]]) -> None:
             async with turn:
-                await self._look(ours, told)
+                if ours not in looked:
+                    await self._look(ours, told[0][0])
+                    looked.add(ours)
+                await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
 
-        done = await asyncio.gather(*(look(*each) for each in concerned.items()), return_exceptions=True)
-        failed = [*unanswered, *(each for each in done if isinstance(each, BaseException))]
-        if failed:  # the others are done and kept; this slice is read again for those alone
-            raise failed[0]
+        done = await asyncio.gather(*(see_to(*each) for each in concerned.items()), return_exceptions=True)
+        failed += [each for each in done if isinstance(each, BaseException)]
         return sum(map(len, concerned.values()))
 
-    async def _look(self, ours: Ours, told: list[tuple[str, str]]) -> None:
+    async def _look(self, ours: Ours, event_id: str) -> None:
         try:
-            await self._teller.act(ours, told[-1][0])
+            await self._teller.act(ours, event_id)
         except Exception as error:
             if isinstance(error, ProviderUnavailable) or is_unavailable(error):
                 raise
             # One order that cannot be settled keeps no other from its own: an operator is told, and the list goes on.
-            logger.exception("%s of Stripe cannot be acted upon", told[-1][0])
-            await self._teller.tell_failed(ours, told[-1][0], type(error).__name__)
-        await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
+            logger.exception("%s of Stripe cannot be acted upon", event_id)
+            await self._teller.tell_failed(ours, event_id, type(error).__name__)
+
+    async def _pages(self, since: datetime, until: datetime | None) -> AsyncIterator[list[Json]]:
+        events: list[Json] = []
+        async for event in self._listed(since, until):
+            if event["id"] in self._ignored:
+                continue
+            events.append(event)
+            if len(events) == _TOGETHER:
+                yield events
+                events = []
+        if events:
+            yield events
 
     async def _listed(self, since: datetime, until: datetime | None) -> AsyncIterator[Json]:
         created = {"gte": int(since.timestamp())}
         if until is not None:
             created["lt"] = int(until.timestamp())
         asked = {"types": list(LISTED), "created": created}
-        events = self._asker.pages(lambda page: self._asker.v1.events.list_async({**asked, **page}), {}, most=1_000)
+        events = self._asker.pages(lambda page: self._asker.v1.events.list_async({**asked, **page}), {}, most=_PAGES)
         async for event in events:
             # Of a whole page of events only this is kept: an hour may have many.
             item = event["data"]["object"]

@@ -54,6 +54,7 @@ class Book:
     cards: dict[str, str] = field(default_factory=dict)  # payment method → how it behaves
     authenticated: set[str] = field(default_factory=set)  # payment methods set up for off-session use
     elsewhere: Callable[[str], bool] = lambda _identity: False
+    _places: dict[str, int] = field(default_factory=dict)  # of an object among those of its kind
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _random: random.Random = field(default_factory=random.SystemRandom)
 
@@ -63,6 +64,7 @@ class Book:
     def add(self, kind: str, item: Json) -> Json:
         """Kept, and found from now on. Returns it."""
         self.objects[item["id"]] = item
+        self._places[item["id"]] = len(self.kinds[kind])
         self.kinds[kind].append(item)
         return item
 
@@ -94,3 +96,14 @@ class Book:
 
     def newest_first(self, kind: str) -> Iterator[Json]:
         return reversed(self.kinds[kind])
+
+    def older(self, kind: str, than: str | None) -> Iterator[Json]:
+        """Newest first; all of them, or what is older than an object of that kind."""
+        among = self.kinds[kind]
+        first = len(among) if than is None else self._places[than]
+        return (among[place] for place in range(first - 1, -1, -1))
+
+    def newer(self, kind: str, than: str) -> Iterator[Json]:
+        """Oldest first."""
+        among = self.kinds[kind]
+        return (among[place] for place in range(self._places[than] + 1, len(among)))

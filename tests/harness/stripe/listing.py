@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -22,20 +23,21 @@ COMPARED: dict[str, Callable[[int, int], bool]] = {
 
 def page(book: Book, kind: str, form: Json, *, url: str, among: tuple[str, ...] = ()) -> Json:
     """A page of a list, newest first. `among`: the fields that may be asked for as they are."""
-    found = [item for item in _created(book.newest_first(kind), form) if all(_is(item, name, form) for name in among)]
-    return _cut(book, kind, found, form, url)
+    asked = [(name, form[name]) for name in among if form.get(name)]
+    return _cut(book, kind, lambda item: all(item.get(name) == value for name, value in asked), form, url)
 
 
 def events(book: Book, form: Json) -> Json:
     """Events of the last 30 days, by type or types (`*` at the end of one stands for any)."""
     named = [form["type"]] if form.get("type") else list(form.get("types") or [])
     since = book.clock.now() - EVENTS_KEPT_S
-    wanted = [re.compile(re.escape(name).replace(r"\*", ".*") + r"\Z") for name in named]
-    kept = (event for event in book.newest_first("event") if event["created"] >= since)
-    found = [
-        event for event in _created(kept, form) if not wanted or any(pattern.match(event["type"]) for pattern in wanted)
-    ]
-    return _cut(book, "event", found, form, "/v1/events")
+    wanted = "|".join(re.escape(name).replace(r"\*", ".*") for name in named)
+    matches = re.compile(f"(?:{wanted})\\Z" if named else "").match
+
+    def is_wanted(event: Json) -> bool:
+        return event["created"] >= since and matches(event["type"]) is not None
+
+    return _cut(book, "event", is_wanted, form, "/v1/events")
 
 
 def search(book: Book, kind: str, form: Json, *, url: str) -> Json:
@@ -94,21 +96,18 @@ def line_items(book: Book, session: str) -> Json:
     return {"object": "list", "data": orjson.loads(orjson.dumps(items)), "has_more": False, "url": url}
 
 
-def _created(items: Iterable[Json], form: Json) -> Iterable[Json]:
+def _created(form: Json) -> Callable[[int], bool]:
+    """Whether something of that instant is asked for."""
     bounds = form.get("created")
     if not bounds:
-        return items
+        return lambda _created: True
     if isinstance(bounds, str):
         exact = whole(form, "created")
-        return (item for item in items if item["created"] == exact)
+        return lambda created: created == exact
     if set(bounds) - set(COMPARED):
         raise invalid("Invalid created: gt, gte, lt, lte", param="created")
     tests = [(COMPARED[name], whole(bounds, name)) for name in bounds]
-    return (item for item in items if all(test(item["created"], bound) for test, bound in tests))
-
-
-def _is(item: Json, name: str, form: Json) -> bool:
-    return not form.get(name) or item.get(name) == form[name]
+    return lambda created: all(test(created, bound) for test, bound in tests)
 
 
 def _limit(form: Json) -> int:
@@ -118,26 +117,19 @@ def _limit(form: Json) -> int:
     return limit
 
 
-def _cut(book: Book, kind: str, found: list[Json], form: Json, url: str) -> Json:
-    limit = _limit(form)
+def _cut(book: Book, kind: str, is_wanted: Callable[[Json], bool], form: Json, url: str) -> Json:
+    """Only as much of the list is looked at as makes a page: it may be long, and is asked for again and again."""
+    limit, in_time = _limit(form), _created(form)
     after, before = form.get("starting_after"), form.get("ending_before")
     if after and before:
         raise invalid("You cannot parameterize both starting_after and ending_before.", param="starting_after")
-    if after:
-        found = found[_place(book, kind, found, after, "starting_after") + 1 :]
     if before:
-        found = found[: max(0, _place(book, kind, found, before, "ending_before"))]
-        return {"object": "list", "data": found[-limit:], "has_more": len(found) > limit, "url": url}
-    return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": url}
-
-
-def _place(book: Book, kind: str, found: list[Json], identity: str, param: str) -> int:
-    cursor = book.get(kind, identity, param=param)
-    for place, item in enumerate(found):
-        if item is cursor:
-            return place
-    older = [place for place, item in enumerate(found) if item["created"] < cursor["created"]]
-    return (older[0] if older else len(found)) - 1  # it is not of this list: where it would be
+        way: Iterable[Json] = book.newer(kind, book.get(kind, before, param="ending_before")["id"])
+    else:
+        way = book.older(kind, book.get(kind, after, param="starting_after")["id"] if after else None)
+    found = list(islice((item for item in way if in_time(item["created"]) and is_wanted(item)), limit + 1))
+    data = found[:limit]
+    return {"object": "list", "data": data[::-1] if before else data, "has_more": len(found) > limit, "url": url}
 
 
 def _clauses(query: str) -> tuple[list[Clause], Callable[[Iterable[bool]], bool]]:

@@ -1,5 +1,6 @@
 """Stripe's own list of events: read from where it was left, by one of all processes, whatever breaks off in between."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from credits.db import Database
 from credits.recharge.provider import ProviderUnavailable
 from credits.recharge.told import advance_list, claim_list, count_open, keep_told, told_before
+from credits.recharge.top_ups import public_id
 from credits.workspaces import ensure_workspace
 from server.stripe_gateway.asking import Asker
 from server.stripe_gateway.listing import FIRST, EventList
@@ -32,14 +34,21 @@ async def workspace(database: Database) -> int:
 
 
 class Looking:
-    """Who is asked to look; `fails` says at whom it fails, and how."""
+    """Who is asked to look; `fails` says at whom it fails, and how, `stops_at` at whom it waits for ever."""
 
     def __init__(self) -> None:
         self.looked: list[Any] = []
         self.reported: list[Any] = []
         self.fails: dict[Any, Exception] = {}
+        self.asked = 0
+        self.stops_at: Any = None
+        self.stopped = asyncio.Event()
 
     async def look(self, workspace_id: int, place: Any) -> Any:
+        self.asked += 1
+        if place == self.stops_at:
+            self.stopped.set()
+            await asyncio.Event().wait()
         if place in self.fails:
             raise self.fails[place]
         self.looked.append(place)
@@ -99,11 +108,11 @@ async def test_each_event_is_acted_upon_once_and_each_order_looked_at_once_a_rou
     shop.fake.refund(intent.latest_charge, 100)
     shop.fake.dispute(intent.latest_charge, 100)
     assert await shop.events.read() == 4
-    assert shop.looking.looked == [(1, 1), (1, 2)]
+    assert shop.looking.looked == [(1, 2), (1, 1)]
     assert await shop.read_later() == 0
     await shop.pay("top_1_3")
     assert await shop.read_later() == 1
-    assert shop.looking.looked == [(1, 1), (1, 2), (1, 3)]
+    assert shop.looking.looked == [(1, 2), (1, 1), (1, 3)]
 
 
 async def test_a_workspace_begins_three_days_ago(shop):
@@ -130,7 +139,36 @@ async def test_more_than_a_page_is_read_to_its_end(shop):
     for number in range(1, 106):
         await shop.pay("top_1_1" if number < 105 else "top_1_2")
     assert await shop.events.read() == 105
-    assert shop.looking.looked == [(1, 1), (1, 2)]
+    assert shop.looking.looked == [(1, 2), (1, 1)]
+
+
+async def test_who_dies_over_a_long_list_has_done_its_pages_for_good(shop):
+    """Otherwise whoever is killed more often than a long list takes to read would never come to its end."""
+    for number in range(1, 121):
+        await shop.pay(public_id((1, number)))
+    shop.looking.stops_at = (1, 5)
+    reading = asyncio.create_task(shop.events.read())
+    await shop.looking.stopped.wait()
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    newest = {(1, number) for number in range(21, 121)}
+    assert newest <= set(shop.looking.looked)
+    shop.looking.looked, shop.looking.stops_at = [], None
+    assert await shop.read_later() <= 20
+    assert (1, 5) in shop.looking.looked
+    assert not newest & set(shop.looking.looked)
+    assert await shop.read_later() == 0
+
+
+async def test_where_stripe_is_down_the_rest_of_a_long_list_is_left_for_later(shop):
+    for number in range(1, 121):
+        await shop.pay(public_id((1, number)))
+        shop.looking.fails[(1, number)] = ProviderUnavailable("not now")
+    with pytest.raises(ProviderUnavailable):
+        await shop.events.read()
+    assert shop.looking.asked == 100
+    shop.looking.fails.clear()
+    assert await shop.read_later() == 120
 
 
 async def test_what_stripe_does_not_answer_is_read_again_and_the_rest_is_done(shop):
