@@ -9,7 +9,7 @@ export const styles = /* css */ `
   }
   fieldset {
     display: grid;
-    grid-template-columns: repeat(2, minmax(0, 1fr));
+    grid-template-columns: minmax(0, 2fr) minmax(0, 3fr);
     gap: 0.5em 1em;
     padding: 0;
     border: 0;
@@ -52,10 +52,6 @@ export const styles = /* css */ `
     inline-size: 1.125em;
     block-size: 1.125em;
     accent-color: var(--_accent);
-  }
-  input:focus-visible {
-    outline: 2px solid var(--_accent);
-    outline-offset: 2px;
   }
   :is(input, select):user-invalid {
     border-color: var(--_negative);
