@@ -50,6 +50,7 @@ export const lists = /* css */ `
   [part="amount"] {
     font-weight: 600;
   }
+  input,
   select,
   textarea {
     padding: 0.125em 0.5em;

@@ -24,28 +24,18 @@ export const styles = /* css */ `
   }
   .wide {
     grid-column: 1 / -1;
-    justify-content: start;
   }
   label.wide {
-    grid-template-columns: auto auto;
+    display: flex;
     align-items: center;
     gap: 0.5em;
   }
-  select {
-    padding: 0.25em 0.5em;
-  }
   input,
   select {
-    box-sizing: border-box;
+    padding: 0.25em 0.5em;
     block-size: 2.125em;
   }
   input {
-    padding: 0.25em 0.5em;
-    border: 1px solid var(--scrip-color-border, var(--_faint));
-    border-radius: 0.5em;
-    background: transparent;
-    color: inherit;
-    font: inherit;
     inline-size: 100%;
   }
   [type="checkbox"] {

@@ -32,7 +32,7 @@ export const styles = /* css */ `
     margin-block-start: auto;
   }
   [part="stale"] {
-    flex: 1;
     font-size: 1em;
+    flex: 1;
   }
 `;
