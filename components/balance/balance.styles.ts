@@ -26,6 +26,7 @@ export const styles = /* css */ `
     font-size: 1.25em;
   }
   data {
+    unicode-bidi: plaintext;
     font-weight: 650;
     font-variant-numeric: tabular-nums;
     overflow-wrap: anywhere;
@@ -36,20 +37,6 @@ export const styles = /* css */ `
   }
   .debt {
     color: var(--_negative);
-  }
-  [part="low"] {
-    color: var(--_warning);
-  }
-  [part="low"]::before,
-  li::before,
-  [part="held"]::before {
-    content: "";
-    display: inline-block;
-    inline-size: 0.5em;
-    block-size: 0.5em;
-    margin-inline-end: 0.5em;
-    border: 1px solid;
-    border-radius: 50%;
   }
   .between {
     block-size: 1.375em;
@@ -62,14 +49,11 @@ export const styles = /* css */ `
     border-radius: 1em;
     background: var(--_faint);
   }
-  [dir="rtl"] .bar {
-    transform: scaleX(-1);
-  }
   rect {
     height: 1px;
     fill: var(--_accent);
   }
-  li::before {
+  [part="bucket"]::before {
     border-color: var(--_accent);
     background: var(--_accent);
   }
@@ -82,8 +66,6 @@ export const styles = /* css */ `
     opacity: 0.2;
   }
   ul {
-    padding: 0;
-    list-style: none;
     font-variant-numeric: tabular-nums;
   }
   li,
@@ -115,6 +97,6 @@ export const styles = /* css */ `
     clip-path: inset(50%);
   }
   :host([compact]) [part="error"]::before {
-    content: "—";
+    content: "— ";
   }
 `;

@@ -16,18 +16,13 @@ export const actions = /* css */ `
       );
     }
   }
-  [aria-disabled="true"] {
-    opacity: 0.6;
-    cursor: default;
+  .row > * + :last-child {
+    margin-inline-start: auto;
   }
   .bad {
     color: var(--_negative);
   }
   a {
     color: inherit;
-  }
-  a:focus-visible {
-    outline: 2px solid var(--_accent);
-    outline-offset: 2px;
   }
 `;

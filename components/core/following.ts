@@ -3,7 +3,7 @@ import { enLists } from "../locales/en_lists.ts";
 import { floor } from "./decimal.ts";
 import { ScripElement } from "./element.ts";
 import { ScripError } from "./errors.ts";
-import { amountOf } from "./formats.ts";
+import { amountOf, isolated } from "./formats.ts";
 import { request } from "./graphql.ts";
 import { addTexts } from "./messages.ts";
 import { html } from "./render.ts";
@@ -134,6 +134,7 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
   /** "1,500 credits" */
   protected inCredits(amount: string): string {
     const { scale, unitSingular, unitPlural } = this.#creditType();
-    return `${this.inDigits(amount)} ${floor(amount, scale) === "1" ? unitSingular : unitPlural}`;
+    const unit = floor(amount, scale) === "1" ? unitSingular : unitPlural;
+    return isolated(this.localeTag, `${this.inDigits(amount)} ${unit}`);
   }
 }

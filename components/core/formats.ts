@@ -1,4 +1,5 @@
 import { floor } from "./decimal.ts";
+import { rightToLeft } from "./intl.ts";
 
 /** Formatters are dear to make, and a chart or a table needs the same ones hundreds of times. */
 const made = new Map<string, unknown>();
@@ -19,6 +20,9 @@ export const amountOf = (locale: string, decimal: string, scale: number, signDis
 export const moment = (locale: string, instant: string, options: Intl.DateTimeFormatOptions): string =>
   once(locale + JSON.stringify(options), () => new Intl.DateTimeFormat(locale, options)).format(new Date(instant));
 
+/** What is read from left to right also within words that are not, such as a number with its unit. */
+export const isolated = (locale: string, said: string): string => (rightToLeft(locale) ? `\u2066${said}\u2069` : said);
+
 export interface Money {
   amount: string;
   currency: string;
@@ -26,7 +30,10 @@ export interface Money {
 
 /** A decimal string goes into the format as it is; a price is never rounded. */
 export const price = (locale: string, { amount, currency }: Money, options?: Intl.NumberFormatOptions): string =>
-  new Intl.NumberFormat(locale, { style: "currency", currency, ...options }).format(amount as `${number}`);
+  isolated(
+    locale,
+    new Intl.NumberFormat(locale, { style: "currency", currency, ...options }).format(amount as `${number}`),
+  );
 
 const DAY_MS = 86_400_000;
 

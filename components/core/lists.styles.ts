@@ -34,9 +34,12 @@ export const lists = /* css */ `
   [part="stale"] {
     min-block-size: 1.75em;
   }
-  ul {
-    padding: 0;
-    list-style: none;
+  /* A direction of their own: a sign stays before its number on a page that runs the other way. */
+  data,
+  strong,
+  strong ~ span,
+  [part="basis"] {
+    unicode-bidi: plaintext;
   }
   time,
   data,
@@ -47,18 +50,7 @@ export const lists = /* css */ `
   [part="amount"] {
     font-weight: 600;
   }
-  [part="loss"]::before {
-    content: "";
-    display: inline-block;
-    inline-size: 0.5em;
-    block-size: 0.5em;
-    margin-inline-end: 0.5em;
-    border: 1px solid;
-    border-radius: 50%;
-  }
-  [part="loss"] {
-    color: var(--_warning);
-  }
+  input,
   select,
   textarea {
     padding: 0.125em 0.5em;
@@ -73,11 +65,7 @@ export const lists = /* css */ `
     background: Canvas;
     color: CanvasText;
   }
-  :is(select, textarea, [tabindex]):focus-visible {
-    outline: 2px solid var(--_accent);
-    outline-offset: 2px;
-  }
-  button:disabled {
+  button:is(:disabled, [aria-disabled="true"]) {
     opacity: 0.6;
     cursor: default;
   }

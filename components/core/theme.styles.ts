@@ -45,9 +45,27 @@ export const theme = /* css */ `
   [part="heading"] {
     color: var(--_muted);
   }
-  [part="stale"] {
+  :is([part="low"], [part="loss"], [part="stale"]) {
     color: var(--_warning);
+  }
+  [part="stale"] {
     font-size: 0.75em;
+  }
+  :is([part="low"], [part="loss"], [part="held"], [part="bucket"])::before {
+    content: "";
+    display: inline-block;
+    inline-size: 0.5em;
+    block-size: 0.5em;
+    margin-inline-end: 0.5em;
+    border: 1px solid;
+    border-radius: 50%;
+  }
+  ul {
+    padding: 0;
+    list-style: none;
+  }
+  [dir="rtl"] svg {
+    transform: scaleX(-1);
   }
   [part="error"] {
     margin: auto;
@@ -56,6 +74,7 @@ export const theme = /* css */ `
     font-size: 0.875em;
   }
   button {
+    unicode-bidi: plaintext;
     padding: 0.125em 0.625em;
     border: 0;
     border-radius: 1em;
@@ -76,7 +95,7 @@ export const theme = /* css */ `
   button {
     outline: 1px solid transparent;
   }
-  button:focus-visible {
+  :host :focus-visible {
     outline: 2px solid var(--_accent);
     outline-offset: 2px;
   }

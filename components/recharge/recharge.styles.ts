@@ -9,7 +9,7 @@ export const styles = /* css */ `
   }
   fieldset {
     display: grid;
-    grid-template-columns: repeat(2, minmax(0, 1fr));
+    grid-template-columns: minmax(0, 2fr) minmax(0, 3fr);
     gap: 0.5em 1em;
     padding: 0;
     border: 0;
@@ -24,38 +24,24 @@ export const styles = /* css */ `
   }
   .wide {
     grid-column: 1 / -1;
-    justify-content: start;
   }
   label.wide {
-    grid-template-columns: auto auto;
+    display: flex;
     align-items: center;
     gap: 0.5em;
   }
-  select {
-    padding: 0.25em 0.5em;
-  }
   input,
   select {
-    box-sizing: border-box;
+    padding: 0.25em 0.5em;
     block-size: 2.125em;
   }
   input {
-    padding: 0.25em 0.5em;
-    border: 1px solid var(--scrip-color-border, var(--_faint));
-    border-radius: 0.5em;
-    background: transparent;
-    color: inherit;
-    font: inherit;
     inline-size: 100%;
   }
   [type="checkbox"] {
     inline-size: 1.125em;
     block-size: 1.125em;
     accent-color: var(--_accent);
-  }
-  input:focus-visible {
-    outline: 2px solid var(--_accent);
-    outline-offset: 2px;
   }
   :is(input, select):user-invalid {
     border-color: var(--_negative);

@@ -8,6 +8,10 @@ export const styles = /* css */ `
     line-height: 1.25;
     letter-spacing: -0.01em;
   }
+  /* The server's words, which may begin the line. */
+  p::first-letter {
+    text-transform: uppercase;
+  }
   p.row {
     margin-block-end: 0.25em;
     flex-wrap: wrap;

@@ -7,6 +7,10 @@ export const styles = /* css */ `
       min-block-size: 32em;
     }
   }
+  [part="bundles"] {
+    display: grid;
+    flex: 1;
+  }
   [part="bundle"] {
     align-items: center;
     padding-block: 0.5em;
@@ -25,5 +29,10 @@ export const styles = /* css */ `
     align-content: center;
     align-items: center;
     min-block-size: 3.5em;
+    margin-block-start: auto;
+  }
+  [part="stale"] {
+    font-size: 1em;
+    flex: 1;
   }
 `;

@@ -267,7 +267,7 @@ export class ScripTopUp extends FollowingElement<Data> {
             this.requestUpdate();
           }}>${this.#isOpen ? "−" : "+"} ${fill(this.texts.more, { n: hidden })}</button></div>`
         : ""
-    }<div class="fill"></div><div part="status" class="row small">${notice || this.#status(bundles)}</div>`;
+    }<div part="status" class="row small">${notice || this.#status(bundles)}</div>`;
   }
 
   /** What is on sale, or of it what the page wants, in its order. */

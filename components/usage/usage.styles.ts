@@ -28,9 +28,6 @@ export const styles = /* css */ `
     block-size: 100%;
     overflow: visible;
   }
-  [dir="rtl"] svg {
-    transform: scaleX(-1);
-  }
   rect {
     fill: var(--_accent);
   }
@@ -49,13 +46,13 @@ export const styles = /* css */ `
     vector-effect: non-scaling-stroke;
   }
   .g1 {
-    opacity: 0.55;
+    opacity: 0.6;
   }
   .g2 {
-    opacity: 0.3;
+    opacity: 0.4;
   }
   .g3 {
-    opacity: 0.15;
+    opacity: 0.25;
   }
   [part="legend"] svg {
     display: inline-block;
@@ -77,7 +74,14 @@ export const styles = /* css */ `
   }
   :is(th, td) + :is(th, td) {
     padding-inline-start: 1em;
-    text-align: end;
+    text-align: right;
+    unicode-bidi: plaintext;
+  }
+  /* A border is seen in forced colours too, and beside the outline of focus; it takes no room. */
+  [aria-pressed="true"] {
+    margin: -1px 0;
+    padding: 0 0.5em;
+    border: 2px solid var(--_accent);
   }
   @media (forced-colors: active) {
     rect {

@@ -36,8 +36,10 @@ class Rate:
         """In words."""
         if not self.days:
             return f"no usage in the last {DAYS} days"
-        days = "the 1 day" if self.days == 1 else f"the {self.days} days"
-        return f"the mean of {days} with usage among the last {DAYS} days"
+        if self.days == DAYS:
+            return f"mean of the last {DAYS} days"
+        days = "1 day" if self.days == 1 else f"{self.days} days"
+        return f"mean of the {days} with usage in the last {DAYS}"
 
 
 @dataclass(frozen=True, slots=True)

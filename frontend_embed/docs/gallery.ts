@@ -17,19 +17,24 @@ export class Gallery {
       for (const stage of this.#stages) act(stage.querySelector(".view") as HTMLElement);
     };
     radios("scheme", (scheme) => each((view) => Object.assign(view.dataset, { scheme })));
-    radios("direction", (direction) => each((view) => view.setAttribute("dir", direction)));
-    const select = (name: string, chosen: (value: string) => void): void => {
+    const select = (name: string, chosen: (value: string) => void): HTMLSelectElement => {
       const field = document.querySelector(`.looks [name=${name}]`) as HTMLSelectElement;
       field.addEventListener("change", () => chosen(field.value));
+      return field;
     };
     select("width", (width) => each((view) => Object.assign(view.dataset, { width })));
-    select("language", (language) => {
+    const spoken = select("language", (language) => {
       const direction = language === "ar" ? "rtl" : "ltr";
       (document.querySelector(`.looks [name=direction][value=${direction}]`) as HTMLInputElement).checked = true;
       each((view) => {
         view.lang = language;
         view.dir = direction;
       });
+    });
+    // A direction is shown in a language that is written in it.
+    radios("direction", (direction) => {
+      spoken.value = direction === "rtl" ? "ar" : "en";
+      spoken.dispatchEvent(new Event("change"));
     });
   }
 

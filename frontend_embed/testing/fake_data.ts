@@ -97,7 +97,7 @@ export const runway = (): FakeRunway => ({
   dailyBurn: "41.5",
   runsOutAt: daysFromNow(36),
   projectedExpiryLoss: "60.25",
-  basis: "the mean of the 12 days with usage among the last 28 days",
+  basis: "mean of the 12 days with usage in the last 28",
   suggestedBundle: {
     key: "large",
     name: "Large pack",

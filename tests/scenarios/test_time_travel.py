@@ -126,7 +126,7 @@ async def test_how_long_credits_last(world: World):
     told = (await client.ask(_RUNWAY, key="lasts"))["customer"]
     assert (told["runway"]["dailyBurn"], told["runway"]["basis"]) == (
         "10",
-        "the mean of the 1 day with usage among the last 28 days",
+        "mean of the 1 day with usage in the last 28",
     )
     loss = Decimal(told["runway"]["projectedExpiryLoss"])
     assert 40 < loss < 41, "90 are left, almost 50 burn in the five days"

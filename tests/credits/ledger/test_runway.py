@@ -31,15 +31,19 @@ def days_of(*burned: int | None, reversed_on: dict[int, int] | None = None) -> l
 def test_the_rate_is_the_mean_of_the_days_with_usage():
     rate = rate_of(days_of(None, 10, None, 20, None, None, 60))
     assert (rate.per_day, rate.days) == (30, 3)
-    assert rate.basis == "the mean of the 3 days with usage among the last 28 days"
+    assert rate.basis == "mean of the 3 days with usage in the last 28"
 
 
 def test_a_customer_of_one_day_has_a_rate_and_one_without_usage_has_none():
     assert (rate_of(days_of(7)).per_day, rate_of(days_of(7)).basis) == (
         7,
-        "the mean of the 1 day with usage among the last 28 days",
+        "mean of the 1 day with usage in the last 28",
     )
     assert (rate_of(days_of(None)).per_day, rate_of(days_of(None)).basis) == (0, "no usage in the last 28 days")
+
+
+def test_usage_on_every_day_is_said_once():
+    assert rate_of(days_of(*[5] * DAYS)).basis == "mean of the last 28 days"
 
 
 def test_what_was_given_back_was_not_burned():
