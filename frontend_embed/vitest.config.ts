@@ -8,7 +8,7 @@ const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
 
 export default defineConfig({
   root,
-  define: { SCRIP_VERSION: JSON.stringify(version) },
+  define: { SCRIP_VERSION: JSON.stringify(version), SCRIP_TEXTS: "undefined" },
   server: { host: "127.0.0.1" },
   optimizeDeps: { include: ["axe-core"] },
   test: {

@@ -165,10 +165,12 @@ export class ScripBalance extends ScripElement<Balance> {
 
   #sentence(data: Balance, { totalUnits, date, expiresAt }: Line): unknown {
     const [amount, unit] = credits(this.localeTag, data.creditType, text(totalUnits));
-    const { expiring, never } = this.texts;
     return expiresAt
-      ? fill(expiring, { a: `${amount} ${unit}`, d: html`<time part="expiry" datetime=${expiresAt}>${date}</time>` })
-      : fill(never, { a: amount });
+      ? fill(this.texts.expiring, {
+          a: `${amount} ${unit}`,
+          d: html`<time part="expiry" datetime=${expiresAt}>${date}</time>`,
+        })
+      : fill(this.texts.never, { a: amount });
   }
 
   get #low(): string {

@@ -60,14 +60,16 @@ export abstract class ScripElement<T> extends HTMLElement {
   protected abstract topics(): readonly [Topic<T>, ...Topic<never>[]] | ScripError;
   protected abstract headline(data: T): string;
   /** Stands beside the heading. */
-  protected abstract beside(data: T): unknown;
+  protected beside(_data: T): unknown {
+    return "";
+  }
   /**
    * The card below its heading; without data a skeleton of the same size. `notice` says that the
    * data is old; where it goes, it moves nothing.
    */
   protected abstract body(data: T | undefined, notice: unknown): unknown;
   /** The data has changed, and is on the screen. */
-  protected abstract arrived(data: T, previous: T | undefined): void;
+  protected arrived(_data: T, _previous: T | undefined): void {}
 
   connectedCallback(): void {
     makeRegion();
@@ -75,7 +77,7 @@ export abstract class ScripElement<T> extends HTMLElement {
     this.follow();
     setTimeout(() => {
       if (this.pageSession) return;
-      this.#noSession = new ScripError("CONFIG", "there is no scrip-provider");
+      this.#noSession = new ScripError("CONFIG", "no scrip-provider");
       this.requestUpdate();
     }, PROVIDER_MS_MAX);
   }
@@ -159,11 +161,13 @@ export abstract class ScripElement<T> extends HTMLElement {
     announce(this, text, (this.tree.firstElementChild as HTMLElement).lang);
   }
 
+  /** False where it is cancelable and the page will do something else instead. */
   protected emit<E extends object = CommonEvents, K extends keyof E & string = keyof E & string>(
     type: K,
     detail: E[K],
-  ): void {
-    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+    cancelable = false,
+  ): boolean {
+    return this.dispatchEvent(new CustomEvent(type, { detail, cancelable, bubbles: true, composed: true }));
   }
 
   #card(data: T | undefined, error: ScripError | undefined): Template {
@@ -174,8 +178,7 @@ export abstract class ScripElement<T> extends HTMLElement {
   }
 
   #problem({ code }: ScripError): string {
-    const { offline, stale, failed } = this.texts;
-    return code === "NETWORK" ? offline : this.#shown ? stale : failed;
+    return code === "NETWORK" ? this.texts.offline : this.#shown ? this.texts.stale : this.texts.failed;
   }
 
   #stale(error: ScripError): Template {
@@ -188,9 +191,8 @@ export abstract class ScripElement<T> extends HTMLElement {
   }
 
   #retry({ retryable }: ScripError, face: string): unknown {
-    const { retry } = this.texts;
     return retryable
-      ? html`<button part="retry" aria-label=${retry} @click=${() => this.pageSession?.retryNow()}>${face}</button>`
+      ? html`<button part="retry" aria-label=${this.texts.retry} @click=${() => this.pageSession?.retryNow()}>${face}</button>`
       : "";
   }
 

@@ -1,15 +1,11 @@
-import { type Balance, balanceTopic, type CreditType, isNewer } from "../balance/topic.ts";
-import { enLists } from "../locales/en_lists.ts";
-import { floor } from "./decimal.ts";
+import { type Balance, balanceTopic, type CreditType, credits, isNewer } from "../balance/topic.ts";
 import { ScripElement } from "./element.ts";
 import { ScripError } from "./errors.ts";
-import { amountOf, isolated } from "./formats.ts";
 import { request } from "./graphql.ts";
-import { addTexts } from "./messages.ts";
-import { html } from "./render.ts";
-import type { Resource, Topic } from "./session.ts";
-
-addTexts(enLists);
+import { isolated, number } from "./intl.ts";
+import { fill, type Messages } from "./messages.ts";
+import { html, type Template } from "./render.ts";
+import type { Resource, Session, Topic } from "./session.ts";
 
 /** What every answer says of the balance it belongs to. */
 export interface Followed {
@@ -28,6 +24,9 @@ export const bones = (...lines: number[]): unknown[] =>
     (letters, index) =>
       html`${index ? html`<br>` : ""}<span part="skeleton" class=${index ? "small" : ""}>${"\xa0".repeat(letters)}</span>`,
   );
+/** The same for `count` things with such lines each. */
+export const skeleton = (count: number, ...lines: number[]): unknown[] =>
+  Array(count).fill(html`<p>${bones(...lines)}</p>`);
 
 /** At most one read in this time, however fast the balance falls. */
 const PAUSE_MS = 1_000;
@@ -40,6 +39,7 @@ const GAP_MS = 3_000;
  */
 export abstract class FollowingElement<T extends Followed> extends ScripElement<T> {
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isOpen = false;
 
   /** What is read, by the attributes; behind it what else is pushed. */
   protected abstract ownTopics(creditType: string): readonly [Topic<T>, ...Topic<never>[]] | ScripError;
@@ -61,10 +61,6 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
 
   protected override headline({ balance }: T): string {
     return `${balance.creditType.name} · ${this.captionText()}`;
-  }
-
-  protected override beside(_: T): unknown {
-    return "";
   }
 
   override requestUpdate(): void {
@@ -103,17 +99,32 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
 
   /** Tells the page before it is done; false where the page will do something else instead. */
   protected propose<E extends object, K extends keyof E & string>(type: K, detail: E[K]): boolean {
-    return this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true, cancelable: true }));
+    return this.emit<E, K>(type, detail, true);
   }
 
-  /** Asks for something once; undefined where no answer came. */
-  protected async ask(query: string, variables: Record<string, unknown>): Promise<Record<string, unknown> | undefined> {
-    const session = this.pageSession;
+  /** Asks for something once; nothing where no answer came. */
+  protected async ask<A>(query: string, variables: Record<string, unknown>): Promise<Partial<A>> {
     try {
-      return (session && (await request(session.baseUrl, session.tokens, { query, variables })).data) ?? undefined;
+      const { baseUrl, tokens } = this.pageSession as Session;
+      return (await request(baseUrl, tokens, { query, variables })).data as Partial<A>;
     } catch {
-      return undefined;
+      return {};
     }
+  }
+
+  /** Of a list as many as fit, or all where somebody has opened it; and what opens it. */
+  protected shortened<R>(all: R[], fitting: number): [shown: R[], toggle: Template | ""] {
+    const hidden = all.length - fitting;
+    const toggle = () => {
+      this.#isOpen = !this.#isOpen;
+      this.requestUpdate();
+    };
+    return [
+      this.#isOpen ? all : all.slice(0, fitting),
+      hidden > 0
+        ? html`<div><button part="more" class="small" aria-expanded=${this.#isOpen} @click=${toggle}>${this.#isOpen ? "−" : "+"} ${fill(this.texts.more, { n: hidden })}</button></div>`
+        : "",
+    ];
   }
 
   #creditType(): CreditType {
@@ -126,15 +137,18 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
     return this.#creditType().scale;
   }
 
+  /** A word for a name of the wire; what is new there is written as it is. */
+  protected word(name = ""): string {
+    return this.texts[name as keyof Messages] ?? name;
+  }
+
   /** "1,500" */
   protected inDigits(amount: string): string {
-    return amountOf(this.localeTag, amount, this.decimals);
+    return number(this.localeTag, amount, this.decimals);
   }
 
   /** "1,500 credits" */
   protected inCredits(amount: string): string {
-    const { scale, unitSingular, unitPlural } = this.#creditType();
-    const unit = floor(amount, scale) === "1" ? unitSingular : unitPlural;
-    return isolated(this.localeTag, `${this.inDigits(amount)} ${unit}`);
+    return isolated(this.localeTag, credits(this.localeTag, this.#creditType(), amount).join(" "));
   }
 }

@@ -11,17 +11,53 @@ export function canonical(tag: string): string {
 
 export const rightToLeft = (locale: string): boolean => /^(ar|fa|he|ps|ur|yi)\b/.test(locale);
 
+type Kind = "NumberFormat" | "DateTimeFormat" | "RelativeTimeFormat";
+type Options<K extends Kind> = ConstructorParameters<(typeof Intl)[K]>[1];
+const made = new Map<string, unknown>();
+/** Formatters are dear to make, and a chart or a table needs the same ones hundreds of times. */
+export function formatter<K extends Kind>(kind: K, locale: string, options: Options<K>) {
+  type Formatter = InstanceType<(typeof Intl)[K]>;
+  const key = kind + locale + JSON.stringify(options);
+  const known = made.get(key) ?? new (Intl[kind] as new (...args: unknown[]) => unknown)(locale, options);
+  made.set(key, known);
+  return known as Formatter;
+}
+
 /** A decimal string in the digits of a language, with at most `scale` places, cut and never rounded up. */
-export const number = (locale: string, decimal: string, scale: number): string =>
+export const number = (locale: string, decimal: string, scale: number, signDisplay?: "exceptZero"): string =>
   // format() takes a decimal *string* exactly. It is cut beforehand, because browsers that don't
   // know `roundingMode` ignore it and round up.
-  new Intl.NumberFormat(locale, { maximumFractionDigits: scale }).format(floor(decimal, scale) as `${number}`);
+  formatter("NumberFormat", locale, { maximumFractionDigits: scale, signDisplay }).format(
+    floor(decimal, scale) as `${number}`,
+  );
+
+/** What is read from left to right also within words that are not, such as a number with its unit. */
+export const isolated = (locale: string, said: string): string => (rightToLeft(locale) ? `\u2066${said}\u2069` : said);
+
+export interface Money {
+  amount: string;
+  currency: string;
+}
+
+/** A decimal string goes into the format as it is; a price is never rounded. */
+export const price = (locale: string, { amount, currency }: Money, options?: Intl.NumberFormatOptions): string =>
+  isolated(
+    locale,
+    formatter("NumberFormat", locale, { style: "currency", currency, ...options }).format(amount as `${number}`),
+  );
+
+/** "3 days" */
+export const span = (locale: string, amount: number, unit: string): string =>
+  formatter("NumberFormat", locale, { style: "unit", unit, unitDisplay: "long" }).format(amount);
+
+/** A day or a moment. */
+export const moment = (locale: string, instant: string, options: Intl.DateTimeFormatOptions): string =>
+  formatter("DateTimeFormat", locale, options).format(new Date(instant));
 
 /** A day such as "Jan 31", with its year where that is not the year of `now` (the server's, not the visitor's clock). */
 export function day(locale: string, instant: string, now: string): string {
-  const date = new Date(instant);
-  const year = date.getFullYear() === new Date(now).getFullYear() ? undefined : "numeric";
-  return date.toLocaleDateString(locale, { month: "short", day: "numeric", year });
+  const isThisYear = new Date(instant).getFullYear() === new Date(now).getFullYear();
+  return moment(locale, instant, { month: "short", day: "numeric", year: isThisYear ? undefined : "numeric" });
 }
 
 /** "5 min. ago", in the largest unit that is full. */
@@ -33,5 +69,14 @@ export function ago(locale: string, elapsed_ms: number): string {
       : seconds < 3600
         ? ([seconds / 60, "minute"] as const)
         : ([seconds / 3600, "hour"] as const);
-  return new Intl.RelativeTimeFormat(locale, { style: "short" }).format(-Math.floor(amount) || -1, unit);
+  return formatter("RelativeTimeFormat", locale, { style: "short" }).format(-Math.floor(amount) || -1, unit);
+}
+
+const HOUR_MS = 3_600_000;
+
+/** "in 3 days", "tomorrow", "in 5 hours": how far `instant` is from `now`, in units that are full. */
+export function until(locale: string, instant: string, now: string): string {
+  const hours = (Date.parse(instant) - Date.parse(now)) / HOUR_MS;
+  const [amount, unit] = hours < 24 ? ([hours, "hour"] as const) : ([hours / 24, "day"] as const);
+  return formatter("RelativeTimeFormat", locale, { numeric: "auto" }).format(Math.floor(amount), unit);
 }

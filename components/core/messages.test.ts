@@ -1,15 +1,12 @@
 import { describe, expect, it } from "vitest";
 import ar from "../locales/ar.json" with { type: "json" };
 import de from "../locales/de.json" with { type: "json" };
-import { en as first } from "../locales/en.ts";
-import { enBuying } from "../locales/en_buying.ts";
-import { enLists } from "../locales/en_lists.ts";
+import { en } from "../locales/en.ts";
 import es from "../locales/es.json" with { type: "json" };
 import fr from "../locales/fr.json" with { type: "json" };
 import ja from "../locales/ja.json" with { type: "json" };
 import { fill, type Messages, messagesFor, registerLocale } from "./messages.ts";
 
-const en: Messages = { ...first, ...enLists, ...enBuying };
 const places = (text: string): string[] => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
 
 describe.each(Object.entries({ ar, de, es, fr, ja }))("the texts in %s", (_, messages: Messages) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { html, render, svg, type Template } from "./render.ts";
+import { html, render, type Template } from "./render.ts";
 
 const host = (): HTMLElement => document.createElement("div");
 /** What a reader of the page's source would see, without the places that are kept for values. */
@@ -104,7 +104,7 @@ describe("a value as an attribute", () => {
 
 it("what stands within an svg is drawn", () => {
   const root = host();
-  const bar = (width: number): Template => svg`<rect width=${width} />`;
+  const bar = (width: number): Template => html`<rect width=${width} />`;
   render(html`<svg viewBox="0 0 ${2} 1">${[1, 2].map(bar)}</svg>`, root);
   expect([...root.querySelectorAll("rect")].every((rect) => rect instanceof SVGRectElement)).toBe(true);
   expect(root.querySelector("svg")?.viewBox.baseVal.width).toBe(2);

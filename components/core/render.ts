@@ -8,19 +8,16 @@
 export interface Template {
   strings: TemplateStringsArray;
   values: unknown[];
-  isSvg?: boolean;
 }
 
 export const html = (strings: TemplateStringsArray, ...values: unknown[]): Template => ({ strings, values });
-/** What stands within an `<svg>` of another template. */
-export const svg = (strings: TemplateStringsArray, ...values: unknown[]): Template => ({
-  strings,
-  values,
-  isSvg: true,
-});
 
-/** A private character: where a value goes, until the markup has been read. */
-const PLACE = "\ue000";
+/** Where a value goes, until the markup has been read: no template has one of its own. */
+const PLACE = "~";
+/** The markup of all templates: the build takes them out, and leaves their numbers for `strings`. */
+declare const SCRIP_TEXTS: readonly string[] | undefined;
+const textOf = (strings: TemplateStringsArray): string =>
+  SCRIP_TEXTS ? (SCRIP_TEXTS[strings as never] as string) : strings.join(PLACE);
 /** Takes as many values as it has places. */
 type Fill = (values: unknown[]) => void;
 /** Which node of the template, counted in the order of the document, and which of its attributes. */
@@ -41,37 +38,36 @@ const nodesOf = (root: Node): Node[] => {
   return nodes;
 };
 
-const read = new WeakMap<TemplateStringsArray, [DocumentFragment, Spot[]]>();
-function prepare({ strings, isSvg }: Template): [DocumentFragment, Spot[]] {
-  const known = read.get(strings);
+const read = new Map<TemplateStringsArray, [DocumentFragment, Spot[]]>();
+/** The nodes of a template, of which copies are made, and where its values go. */
+function prepare(strings: TemplateStringsArray): [DocumentFragment, Spot[]] {
+  let known = read.get(strings);
   if (known) return known;
-  const markup = strings.reduce((all, string) =>
-    // Within a tag, where the last bracket has not been closed, it is an attribute's.
-    all.lastIndexOf("<") > all.lastIndexOf(">") ? all + PLACE + string : `${all}<!--${PLACE}-->${string}`,
-  );
-  const template = document.createElement("template");
+  // Outside of tags a place is a child's, and needs a node; within one it is an attribute's.
+  const markup = textOf(strings).replace(/(?<=(^|>)[^<]*)~/g, "<!--~-->");
+  const isSvg = /^<(g|rect)/.test(markup);
   const whole = isSvg ? `<svg>${markup}</svg>` : markup;
-  template.innerHTML = trusted ? trusted.createHTML(whole) : whole;
+  const template = document.createElement("template");
+  template.innerHTML = trusted?.createHTML(whole) ?? whole;
   const { content } = template;
-  const wrapper = isSvg && content.firstElementChild;
-  if (wrapper) wrapper.replaceWith(...wrapper.childNodes);
+  if (isSvg) content.replaceChildren(...(content.firstChild as Node).childNodes);
   const spots: Spot[] = [];
   nodesOf(content).forEach((node, index) => {
-    if (node instanceof Element) {
-      for (const { name, value } of [...node.attributes]) {
-        if (!value.includes(PLACE)) continue;
-        node.removeAttribute(name);
-        spots.push([index, name, value.split(PLACE)]);
-      }
-    } else if (node.nodeValue === PLACE) spots.push([index]);
+    if (node.nodeValue === PLACE) spots.push([index]);
+    for (const { name, value } of [...((node as Element).attributes ?? [])]) {
+      if (!value.includes(PLACE)) continue;
+      (node as Element).removeAttribute(name);
+      spots.push([index, name, value.split(PLACE)]);
+    }
   });
-  read.set(strings, [content, spots]);
-  return [content, spots];
+  known = [content, spots];
+  read.set(strings, known);
+  return known;
 }
 
 /** One copy of a template, and what fills it. */
-function create(template: Template): [DocumentFragment, Fill] {
-  const [content, spots] = prepare(template);
+function create(strings: TemplateStringsArray): [DocumentFragment, Fill] {
+  const [content, spots] = prepare(strings);
   const fragment = document.importNode(content, true);
   const nodes = nodesOf(fragment);
   const fills = spots.map(([index, name, texts = ["", ""]]): [Fill, number] => [
@@ -144,7 +140,7 @@ function child(end: ChildNode): [Fill, Text] {
     } else if ((value as Template | undefined)?.strings) {
       const { strings, values } = value as Template;
       if (shown === strings) return update(values);
-      const [fragment, filled] = create(value as Template);
+      const [fragment, filled] = create(strings);
       clear(start, "", strings);
       update = filled;
       update(values);

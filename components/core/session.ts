@@ -47,7 +47,7 @@ export const receive = (resource: AnyResource, next: unknown, fault?: Fault): vo
   const { topic } = resource;
   const data = next && topic.merge(next, resource.data);
   if (data) change(resource, { data, error: undefined, confirmed_ms: Date.now() });
-  else change(resource, { error: fault ? fromFault(fault) : new ScripError("NOT_FOUND", "no such data") });
+  else change(resource, { error: fault ? fromFault(fault) : new ScripError("NOT_FOUND", "no data") });
 };
 
 /** Everything the elements under one provider share: token, socket, data. */

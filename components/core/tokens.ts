@@ -52,12 +52,13 @@ export class Tokens {
     this.#expiresAt_ms = now_ms + (life_ms > 0 ? life_ms : Infinity);
     // 80% ± 10%, so that tabs opened together don't renew together.
     this.#renewAt_ms = now_ms + (this.#expiresAt_ms - now_ms) * (0.72 + Math.random() * 0.16);
-    const before = this.#value && { sub: this.#customer };
+    const before = this.#value;
+    const isOther = this.#customer !== sub;
     this.#value = token;
     this.#customer = sub;
     this.#failures = 0;
     this.#renewIn(this.#renewAt_ms - now_ms);
-    if (before) this.onRenewed(before.sub !== sub);
+    if (before) this.onRenewed(isOther);
   }
 
   /** Somebody looks at the page again, or the network is back. */

@@ -3,7 +3,8 @@ import { html, render } from "../core/render.ts";
 import { sheetOf } from "../core/sheet.ts";
 import { styles } from "./dashboard.styles.ts";
 
-/** Every part of every element inside is a part of this one. */
+declare const SCRIP_TEXTS: readonly string[] | undefined;
+/** Every part of every element inside is a part of this one; the build finds them in the templates. */
 const PARTS =
   "card,heading,skeleton,error,retry,stale,value,unit,low,buckets,bucket,expiry,held,action,date,basis,loss,suggestion,range,toggle,readout,chart,bar,axis,legend,table,bundles,bundle,suggested,price,status,more,list,item,amount,when,source,form,field,method,attempts,filter,export,row,explanation,details,dispute";
 
@@ -35,7 +36,8 @@ export class ScripDashboard extends HTMLElement {
       this.#tree,
     );
     for (const card of this.#tree.querySelectorAll("[part=grid] > *")) {
-      card.setAttribute("exportparts", PARTS);
+      const parts = SCRIP_TEXTS ? `${[...new Set(SCRIP_TEXTS.join().match(/(?<=part=)\w+/g))]}` : PARTS;
+      card.setAttribute("exportparts", parts);
       for (const name of ScripDashboard.observedAttributes) {
         const value = this.getAttribute(name);
         if (value === null) card.removeAttribute(name);

@@ -1,11 +1,10 @@
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
-import { until } from "../core/formats.ts";
-import { day } from "../core/intl.ts";
+import { FOLLOWED, type Followed, FollowingElement, newest, skeleton } from "../core/following.ts";
+import { day, until } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
-import { fill, type Messages } from "../core/messages.ts";
+import { fill } from "../core/messages.ts";
 import { html, type Template } from "../core/render.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
@@ -75,8 +74,6 @@ export class ScripExpirations extends FollowingElement<Data> {
   static override readonly observedAttributes = [...FollowingElement.observedAttributes, "credit-type", "within"];
   static override readonly css = theme + lists + styles;
 
-  #isOpen = false;
-
   protected override ownTopics(creditType: string): readonly [Topic<Data>] {
     return [
       {
@@ -99,29 +96,21 @@ export class ScripExpirations extends FollowingElement<Data> {
   }
 
   protected override body(data: Data | undefined, notice: unknown): unknown {
-    if (!data) return [1, 2, 3].map(() => html`<p>${bones(24, 32)}</p>`);
+    if (!data) return skeleton(3, 24, 32);
     const { expirations, balance } = data;
-    const hidden = expirations.length - ROWS;
-    const shown = this.#isOpen ? expirations : expirations.slice(0, ROWS);
+    const [shown, toggle] = this.shortened(expirations, ROWS);
     return html`${
       shown.length
         ? html`<ul part="list" role="list">${shown.map((each) => this.#item(each, balance.asOf))}</ul>`
         : html`<slot name="empty"><p class="muted">${this.texts.nothingExpires}</p></slot>`
-    }<div class="fill"></div>${notice}${
-      hidden > 0 && !notice
-        ? html`<div><button part="more" class="small" aria-expanded=${this.#isOpen} @click=${() => {
-            this.#isOpen = !this.#isOpen;
-            this.requestUpdate();
-          }}>${this.#isOpen ? "−" : "+"} ${fill(this.texts.more, { n: hidden })}</button></div>`
-        : ""
-    }`;
+    }<div class="fill"></div>${notice || toggle}`;
   }
 
   #item({ amount, expiresAt, projectedLoss, grant }: Expiration, now: string): Template {
     const lost = floor(projectedLoss, this.decimals);
-    return html`<li part="item"><div class="row"><data part="amount" value=${amount}>${this.inCredits(amount)}</data><time part="when" datetime=${expiresAt}>${day(this.localeTag, expiresAt, now)}</time></div><div class="row small"><span><span part="source" class="muted">${
-      this.texts[grant.source as keyof Messages] ?? grant.source
-    }</span> ${
+    return html`<li part="item"><div class="row"><data part="amount" value=${amount}>${this.inCredits(amount)}</data><time part="when" datetime=${expiresAt}>${day(this.localeTag, expiresAt, now)}</time></div><div class="row small"><span><span part="source" class="muted">${this.word(
+      grant.source,
+    )}</span> ${
       units(lost) ? html`<span part="loss">${fill(this.texts.unused, { a: this.inDigits(projectedLoss) })}</span>` : ""
     }</span><span class="muted whole far">${until(this.localeTag, expiresAt, now)}</span></div></li>`;
   }

@@ -101,8 +101,9 @@ export class ScripGate extends FollowingElement<Decision> {
     this.#policy = policy || this.#policy;
   }
 
+  /** Nobody asks: the credit type is the decision's, so all topics are above. */
   protected override ownTopics(): never {
-    throw new Error("the credit type is the decision's");
+    return undefined as never;
   }
 
   protected override captionText(): string {
@@ -112,8 +113,6 @@ export class ScripGate extends FollowingElement<Decision> {
   protected override body(): unknown {
     return "";
   }
-
-  protected override arrived(): void {}
 
   /** A page has many gates, and what they show is read where it stands. */
   protected override say(): void {}

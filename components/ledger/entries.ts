@@ -65,33 +65,37 @@ function union(next: Entry[], shown: Entry[]): Entry[] {
 /** What is known now. `kinds` are those that are shown; null for all. */
 export function merged(kinds: string[] | null, news: News, shown: Ledger | undefined): Ledger | null | undefined {
   const { balance, ledger, older, entry, dispute } = news;
+  const page = ledger ?? older;
+  const entries = page?.edges.map(({ node }) => node) ?? [];
   if (ledger) {
     if (!balance) return null;
-    const entries = ledger.edges.map(({ node }) => node);
-    const { pageInfo } = ledger;
     // The two are read side by side. A page from a moment before is as old as its newest entry: what lies between is still to come.
     const newest = kinds ? undefined : entries[0]?.sequence;
     if (newest && newest < balance.version) balance.version = newest;
-    if (!shown) return { balance, entries, pageInfo };
-    if (!isNewer(balance as never, shown.balance as never)) return shown;
+    if (shown && !isNewer(balance as never, shown.balance as never)) return shown;
     // Nothing in common: more has happened than a page holds, and what lies between is not known.
-    const isJoined = entries.some(({ id }) => shown.entries.some((known) => known.id === id));
-    return isJoined ? { ...shown, balance, entries: union(entries, shown.entries) } : { balance, entries, pageInfo };
+    return shown && entries.some(({ id }) => shown.entries.some((known) => known.id === id))
+      ? { ...shown, balance, entries: union(entries, shown.entries) }
+      : { balance, entries, pageInfo: ledger.pageInfo };
   }
   if (!shown) return shown;
-  if (older) {
-    const entries = older.edges.map(({ node }) => node);
-    return { ...shown, entries: union(entries, shown.entries), pageInfo: older.pageInfo };
-  }
+  if (older) return { ...shown, entries: union(entries, shown.entries), pageInfo: older.pageInfo };
   if (dispute) {
     const ids = dispute.entries.map(({ id }) => id);
-    const entries = shown.entries.map((each) =>
-      ids.includes(each.id) ? { ...each, dispute: latest(dispute, each.dispute) } : each,
-    );
-    return { ...shown, entries };
+    const moved = shown.entries.filter(({ id }) => ids.includes(id));
+    return {
+      ...shown,
+      entries: union(
+        moved.map((each) => ({ ...each, dispute })),
+        shown.entries,
+      ),
+    };
   }
   // Only the very next one: after a gap the newest page is read anew.
   if (entry?.sequence !== shown.balance.version + 1) return shown;
-  const entries = !kinds || kinds.includes(entry.kind) ? union([entry], shown.entries) : shown.entries;
-  return { ...shown, balance: { ...shown.balance, version: entry.sequence, available: "" }, entries };
+  return {
+    ...shown,
+    balance: { ...shown.balance, version: entry.sequence, available: "" },
+    entries: !kinds || kinds.includes(entry.kind) ? union([entry], shown.entries) : shown.entries,
+  };
 }

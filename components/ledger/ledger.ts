@@ -1,9 +1,8 @@
 import { units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { bones, FOLLOWED, FollowingElement } from "../core/following.ts";
-import { amountOf, moment } from "../core/formats.ts";
-import { day } from "../core/intl.ts";
+import { FOLLOWED, FollowingElement, skeleton } from "../core/following.ts";
+import { day, moment, number } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill, type Messages } from "../core/messages.ts";
 import { html, render, type Template } from "../core/render.ts";
@@ -150,28 +149,29 @@ export class ScripLedger extends FollowingElement<Ledger> {
   }
 
   protected override beside(): Template {
-    const { filter, all, exportCsv } = this.texts;
-    return html`<span class="tools"><select part="filter" aria-label=${filter} @change=${({ target }: Event) => {
+    return html`<span class="tools"><select part="filter" aria-label=${this.texts.filter} @change=${({
+      target,
+    }: Event) => {
       this.#filter = (target as HTMLSelectElement).value;
       this.requestUpdate();
-    }}><option value="">${all}</option>${Object.keys(FILTERS)
+    }}><option value="">${this.texts.all}</option>${Object.keys(FILTERS)
       .filter((name) => this.#among(name).length)
       .map(
-        (name) =>
-          html`<option value=${name} ?selected=${name === this.#filter}>${this.texts[name as keyof Messages]}</option>`,
-      )}</select><button part="export" ?disabled=${this.#busy === "export"} @click=${() => this.#export()}>${exportCsv}</button></span>`;
+        (name) => html`<option value=${name} ?selected=${name === this.#filter}>${this.word(name)}</option>`,
+      )}</select><button part="export" ?disabled=${this.#busy === "export"} @click=${() => this.#export()}>${this.texts.exportCsv}</button></span>`;
   }
 
   protected override body(data: Ledger | undefined, notice: unknown): unknown {
-    if (!data) return [1, 2, 3, 4].map(() => html`<p>${bones(24, 40, 20)}</p>`);
-    const { noEntries, loadMore, failed } = this.texts;
+    if (!data) return skeleton(4, 24, 40, 20);
     return html`<div part="table" tabindex="0" role="group" aria-label=${this.captionText()}>${
-      data.entries.length ? this.#table(data) : html`<slot name="empty"><p class="muted">${noEntries}</p></slot>`
+      data.entries.length
+        ? this.#table(data)
+        : html`<slot name="empty"><p class="muted">${this.texts.noEntries}</p></slot>`
     }${
       data.pageInfo.hasNextPage
-        ? html`<button part="more" class="small" ?disabled=${!!this.#busy} @click=${() => this.#more(data)}>${loadMore}</button>`
+        ? html`<button part="more" class="small" ?disabled=${!!this.#busy} @click=${() => this.#more(data)}>${this.texts.loadMore}</button>`
         : ""
-    }</div>${notice || (this.#failed ? html`<p part="stale" role="alert">${failed}</p>` : "")}`;
+    }</div>${notice || (this.#failed ? html`<p part="stale" role="alert">${this.texts.failed}</p>` : "")}`;
   }
 
   /**
@@ -213,7 +213,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
       this.requestUpdate();
     };
     return html`<tr part="row"><td><button class="title" aria-expanded=${isOpen} @click=${select}>${this.#title(entry)}</button>${
-      dispute ? html`<span part="dispute">${this.#word(dispute.status)}</span>` : ""
+      dispute ? html`<span part="dispute">${this.word(dispute.status)}</span>` : ""
     }<p class="small muted"><bdi part="explanation" lang="en">${entry.explanation}</bdi></p><time class="small muted" datetime=${entry.occurredAt}>${this.#when(entry.occurredAt)}</time></td><td><data part="amount" value=${amount}>${this.#signed(entry)}</data><br><span class="small muted">${fill(this.texts.after, { a: this.inDigits(entry.balanceAfter) })}</span></td></tr>${
       isOpen ? html`<tr part="details"><td colspan="2" class="small">${this.#details(entry, now)}</td></tr>` : ""
     }`;
@@ -222,7 +222,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
   #details(entry: Entry, now: string): Template {
     const { quantity, rate, allocations, member, late, recordedAt, reversedAmount } = entry;
     const { texts } = this;
-    const exact = (amount: string): string => amountOf(this.localeTag, amount, 12);
+    const exact = (amount: string): string => number(this.localeTag, amount, 12);
     const lines: [string, unknown][] = [
       [texts.quantity, quantity && exact(quantity)],
       [texts.rate, rate?.perUnit && fill(texts.rateOf, { a: exact(rate.perUnit), c: rate.cohort, v: rate.version })],
@@ -230,7 +230,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
         texts.from,
         [
           this.inDigits(amount),
-          overdraft ? texts.overdraft : this.#word(grant?.source),
+          overdraft ? texts.overdraft : this.word(grant?.source),
           grant?.expiresAt && day(this.localeTag, grant.expiresAt, now),
         ]
           .filter(Boolean)
@@ -247,15 +247,14 @@ export class ScripLedger extends FollowingElement<Ledger> {
   #contest({ id, kind, dispute }: Entry): unknown {
     if (!this.hasAttribute("disputable") || (dispute && dispute.status !== "WITHDRAWN") || !/BURN|SETTLE/.test(kind))
       return "";
-    const { notMine, why, send, cancel, refused } = this.texts;
     const turn = (form: Form) => () => {
       this.#form = form;
       this.requestUpdate();
     };
-    if (!this.#form) return html`<button @click=${turn("asking")}>${notMine}</button>`;
+    if (!this.#form) return html`<button @click=${turn("asking")}>${this.texts.notMine}</button>`;
     const isSending = this.#form === "sending";
-    return html`<form part="form" @submit=${(event: Event) => this.#dispute(event, id)}><label>${why}<textarea name="reason" rows="2" maxlength="1000" required ?disabled=${isSending}></textarea></label><span class="tools"><button ?disabled=${isSending}>${send}</button><button type="button" ?disabled=${isSending} @click=${turn("")}>${cancel}</button></span>${
-      this.#form === "failed" ? html`<p role="alert">${refused}</p>` : ""
+    return html`<form part="form" @submit=${(event: Event) => this.#dispute(event, id)}><label>${this.texts.why}<textarea name="reason" rows="2" maxlength="1000" required ?disabled=${isSending}></textarea></label><span class="tools"><button ?disabled=${isSending}>${this.texts.send}</button><button type="button" ?disabled=${isSending} @click=${turn("")}>${this.texts.cancel}</button></span>${
+      this.#form === "failed" ? html`<p role="alert">${this.texts.refused}</p>` : ""
     }</form>`;
   }
 
@@ -267,7 +266,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     this.requestUpdate();
     const query =
       "mutation ScripDispute($entries:[ID!]!,$reason:String!){openDispute(entries:$entries,reason:$reason){...on DisputeOk{dispute{id status timeline{at}entries{id}}}}}";
-    const { openDispute } = ((await this.ask(query, { entries: [id], reason })) ?? {}) as { openDispute?: News };
+    const { openDispute } = await this.ask<{ openDispute: News }>(query, { entries: [id], reason });
     if (openDispute?.dispute && this.resources[0]) receive(this.resources[0], openDispute);
     this.#form = openDispute?.dispute ? "" : "failed";
     this.requestUpdate();
@@ -278,7 +277,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     const creditType = this.getAttribute("credit-type") ?? "";
     const query = `query ScripOlder($filter:LedgerFilter,$first:Int,$after:String){customer{older:ledger(filter:$filter,first:$first,after:$after)${PAGE}}}`;
     const filter = this.#page(creditType)["filter"]?.[1];
-    const { customer } = ((await this.ask(query, { filter, first, after })) ?? {}) as { customer?: News };
+    const { customer } = await this.ask<{ customer: News }>(query, { filter, first, after });
     return customer?.older;
   }
 
@@ -324,17 +323,12 @@ export class ScripLedger extends FollowingElement<Ledger> {
   }
 
   #title({ feature, kind }: Entry): string {
-    return feature && /BURN|SETTLE/.test(kind) ? feature.name : this.#word(kind);
-  }
-
-  /** A word for a name of the wire; what is new there is written as it is. */
-  #word(name = ""): string {
-    return this.texts[name as keyof Messages] ?? name;
+    return feature && /BURN|SETTLE/.test(kind) ? feature.name : this.word(kind);
   }
 
   /** What is held changes no balance: there its own amount is told. */
   #signed({ amount, heldAmount }: Entry): string {
-    return amountOf(
+    return number(
       this.localeTag,
       units(amount) ? amount : heldAmount,
       this.decimals,

@@ -2,18 +2,15 @@ import { actions } from "../core/actions.styles.ts";
 import { text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
-import { type Money, moment, price } from "../core/formats.ts";
+import { FOLLOWED, type Followed, FollowingElement, newest, skeleton } from "../core/following.ts";
+import { type Money, moment, price } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
-import { addTexts, fill, type Messages } from "../core/messages.ts";
+import { fill } from "../core/messages.ts";
 import { PaymentPage } from "../core/payment_page.ts";
 import { html, type Template } from "../core/render.ts";
 import { type Resource, receive, type Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
-import { enBuying } from "../locales/en_buying.ts";
 import { styles } from "./recharge.styles.ts";
-
-addTexts(enBuying);
 
 interface Rule {
   enabled: boolean;
@@ -131,7 +128,7 @@ export class ScripRecharge extends FollowingElement<Data> {
   }
 
   protected override body(data: Data | undefined, notice: unknown): unknown {
-    if (!data) return [1, 2, 3, 4].map(() => html`<p>${bones(14, 28)}</p>`);
+    if (!data) return skeleton(4, 14, 28);
     const { recharge, bundles } = data;
     if (!recharge && !bundles[0])
       return html`<slot name="empty"><p class="muted">${this.texts.nothingOnSale}</p></slot>${notice}`;
@@ -139,46 +136,44 @@ export class ScripRecharge extends FollowingElement<Data> {
   }
 
   #standing(rule: Rule | null): Template {
-    const { suspended, spentOf } = this.texts;
     if (rule?.suspendedReason)
-      return html`<p part="status" class="small bad"><strong>${suspended}:</strong> <bdi lang="en">${rule.suspendedReason}</bdi></p>`;
+      return html`<p part="status" class="small bad"><strong>${this.texts.suspended}:</strong> <bdi lang="en">${rule.suspendedReason}</bdi></p>`;
     const money = (sum: Money): string => price(this.localeTag, sum);
     return html`<p part="status" class="small muted">${
-      rule ? fill(spentOf, { p: money(rule.spentThisMonth), c: money(rule.monthlyCap) }) : "\xa0"
+      rule ? fill(this.texts.spentOf, { p: money(rule.spentThisMonth), c: money(rule.monthlyCap) }) : "\xa0"
     }</p>`;
   }
 
   #form({ recharge, bundles }: Data): Template {
-    const { auto, below, bundle, target, cap, save, saved, refused } = this.texts;
     const chosen = recharge?.bundle.key ?? bundles[0]?.key;
     const isFixed = !this.#mayChange || this.#step === "saving";
     const step = `${1 / 10 ** this.decimals}`;
     const amount = (name: string, label: string, value: unknown, isRequired: boolean, each: string): Template =>
       html`<label part="field">${label}<input type="number" name=${name} min="0" step=${each} value=${value} ?required=${isRequired}></label>`;
-    return html`<form part="form" @submit=${(event: Event) => this.#save(event)}><fieldset ?disabled=${isFixed}><label part="field" class="wide"><input type="checkbox" name="enabled" ?checked=${recharge?.enabled}>${auto}</label>${amount(
+    return html`<form part="form" @submit=${(event: Event) => this.#save(event)}><fieldset ?disabled=${isFixed}><label part="field" class="wide"><input type="checkbox" name="enabled" ?checked=${recharge?.enabled}>${this.texts.auto}</label>${amount(
       "threshold",
-      below,
+      this.texts.below,
       recharge && text(units(recharge.threshold)),
       true,
       step,
-    )}<label part="field">${bundle}<select name="bundle">${bundles.map(
+    )}<label part="field">${this.texts.bundle}<select name="bundle">${bundles.map(
       ({ key, name, price: sum }) =>
         html`<option value=${key} ?selected=${key === chosen}>${name} · ${price(this.localeTag, sum)}</option>`,
-    )}</select></label>${amount("target", target, recharge?.target && text(units(recharge.target)), false, step)}${amount(
+    )}</select></label>${amount("target", this.texts.target, recharge?.target && text(units(recharge.target)), false, step)}${amount(
       "cap",
-      `${cap} (${recharge?.monthlyCap.currency ?? bundles[0]?.price.currency})`,
+      `${this.texts.cap} (${recharge?.monthlyCap.currency ?? bundles[0]?.price.currency})`,
       recharge?.monthlyCap.amount,
       true,
       "0.01",
     )}${this.#method(recharge)}${
       this.#mayChange
-        ? html`<div class="wide row"><button part="action">${save}</button><span class="small" role=${
+        ? html`<div class="wide row"><button part="action">${this.texts.save}</button><span class="small" role=${
             this.#step === "failed" ? "alert" : "presentation"
           }>${
             this.#step === "saved"
-              ? saved
+              ? this.texts.saved
               : this.#step === "failed"
-                ? html`${refused} <bdi lang="en">${this.#against}</bdi>`
+                ? html`${this.texts.refused} <bdi lang="en">${this.#against}</bdi>`
                 : ""
           }</span></div>`
         : ""
@@ -186,14 +181,13 @@ export class ScripRecharge extends FollowingElement<Data> {
   }
 
   #method(rule: Rule | null): Template {
-    const { method, addMethod, noMethod } = this.texts;
     const known = (this.resources[3]?.data ?? []) as Method[];
     const paying = known.find(({ id }) => id === rule?.paymentMethod) ?? known.find(({ isDefault }) => isDefault);
-    return html`<div part="method" class="wide row small"><span class="muted">${method}</span><bdi>${
-      paying ? [paying.label, paying.expires].filter(Boolean).join(" · ") : (rule?.paymentMethod ?? noMethod)
+    return html`<div part="method" class="wide row small"><span class="muted">${this.texts.method}</span><bdi>${
+      paying ? [paying.label, paying.expires].filter(Boolean).join(" · ") : (rule?.paymentMethod ?? this.texts.noMethod)
     }</bdi>${
       this.#mayChange
-        ? html`<button type="button" aria-label=${`${addMethod}: ${method}`} @click=${() => this.#add()}>${addMethod}</button>`
+        ? html`<button type="button" aria-label=${`${this.texts.addMethod}: ${this.texts.method}`} @click=${() => this.#add()}>${this.texts.addMethod}</button>`
         : ""
     }</div>`;
   }
@@ -201,9 +195,9 @@ export class ScripRecharge extends FollowingElement<Data> {
   #attempts({ attempts }: Rule): Template {
     return html`<div class="small"><div class="muted">${this.texts.attempts}</div><ul part="attempts" role="list">${attempts.map(
       ({ createdAt, price: sum, status, failure }) =>
-        html`<li class="row"><time datetime=${createdAt}>${moment(this.localeTag, createdAt, { dateStyle: "medium" })}</time><span>${price(this.localeTag, sum)} · ${
-          this.texts[status as keyof Messages] ?? status
-        }${failure ? html` · <bdi lang="en">${failure}</bdi>` : ""}</span></li>`,
+        html`<li class="row"><time datetime=${createdAt}>${moment(this.localeTag, createdAt, { dateStyle: "medium" })}</time><span>${price(this.localeTag, sum)} · ${this.word(
+          status,
+        )}${failure ? html` · <bdi lang="en">${failure}</bdi>` : ""}</span></li>`,
     )}</ul></div>`;
   }
 
@@ -228,8 +222,11 @@ export class ScripRecharge extends FollowingElement<Data> {
     this.#turn("saving");
     const query = `mutation ScripRecharge($input:RechargeInput!,$attempts:Int){setRecharge(input:$input){...on RechargeOk{rule${RULE}}...on Refusal{message}}}`;
     const creditType = this.getAttribute("credit-type");
-    const answer = await this.ask(query, { input: { creditType, ...change }, attempts: ATTEMPTS });
-    const { rule, message = "" } = (answer?.["setRecharge"] ?? {}) as { rule?: Rule; message?: string };
+    const { setRecharge } = await this.ask<{ setRecharge: { rule?: Rule; message?: string } }>(query, {
+      input: { creditType, ...change },
+      attempts: ATTEMPTS,
+    });
+    const { rule, message = "" } = setRecharge ?? {};
     this.#against = message;
     if (rule) receive(own, { rule });
     this.#turn(rule ? "saved" : "failed");
@@ -250,8 +247,10 @@ export class ScripRecharge extends FollowingElement<Data> {
     const query =
       "mutation ScripSetup($returnUrl:String){setupPaymentMethod(returnUrl:$returnUrl){...on PaymentSetupOk{url}...on Refusal{message}}}";
     // In a tab of its own it need not lead anywhere.
-    const answer = await this.ask(query, { returnUrl: page.isBeside ? undefined : location.href });
-    const { url, message = "" } = (answer?.["setupPaymentMethod"] ?? {}) as { url?: string; message?: string };
+    const { setupPaymentMethod } = await this.ask<{ setupPaymentMethod: { url?: string; message?: string } }>(query, {
+      returnUrl: page.isBeside ? undefined : location.href,
+    });
+    const { url, message = "" } = setupPaymentMethod ?? {};
     page.go(url);
     this.#against = message;
     this.#turn(url ? "" : "failed");

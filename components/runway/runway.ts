@@ -1,8 +1,7 @@
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
-import { type Money, price, until } from "../core/formats.ts";
-import { day } from "../core/intl.ts";
+import { day, type Money, price, until } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import { html, type Template } from "../core/render.ts";
@@ -101,9 +100,8 @@ export class ScripRunway extends FollowingElement<Data> {
   }
 
   #headlineOf({ runway: { runsOutAt }, balance: { asOf } }: Data): string {
-    const { endless, usedUp } = this.texts;
-    if (!runsOutAt) return endless;
-    if (runsOutAt <= asOf) return usedUp;
+    if (!runsOutAt) return this.texts.endless;
+    if (runsOutAt <= asOf) return this.texts.usedUp;
     return fill(this.texts.until, { d: day(this.localeTag, runsOutAt, asOf) }).join("");
   }
 

@@ -12,7 +12,7 @@ const place = (creditType: string): string => `scrip-top-up ${creditType}`;
 /** The purchase that has no definite answer yet. */
 export function recall(creditType: string): Purchase | undefined {
   try {
-    return JSON.parse(sessionStorage.getItem(place(creditType)) ?? "null") ?? undefined;
+    return JSON.parse(sessionStorage.getItem(place(creditType)) ?? "") ?? undefined;
   } catch {
     return undefined; // where a page may not keep anything, a reload forgets
   }

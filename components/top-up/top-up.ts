@@ -2,20 +2,17 @@ import { actions } from "../core/actions.styles.ts";
 import { text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
-import { type Money, price } from "../core/formats.ts";
+import { FOLLOWED, type Followed, FollowingElement, newest, skeleton } from "../core/following.ts";
+import { type Money, price } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
-import { addTexts, fill, type Messages } from "../core/messages.ts";
+import { fill } from "../core/messages.ts";
 import { PaymentPage } from "../core/payment_page.ts";
 import { html, type Template } from "../core/render.ts";
 import { type Resource, receive, type Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
-import { enBuying } from "../locales/en_buying.ts";
 import { lasting } from "./lasting.ts";
 import { type Purchase, purchaseOf, recall, remember, returned } from "./purchase.ts";
 import { styles } from "./top-up.styles.ts";
-
-addTexts(enBuying);
 
 interface Bundle {
   key: string;
@@ -108,7 +105,6 @@ export class ScripTopUp extends FollowingElement<Data> {
   ];
   static override readonly css = theme + lists + actions + styles;
 
-  #isOpen = false;
   /** Whose purchase is followed, and its id. */
   #creditType = "";
   #id: string | undefined;
@@ -151,8 +147,6 @@ export class ScripTopUp extends FollowingElement<Data> {
   protected override captionText(): string {
     return this.texts.buy;
   }
-
-  protected override arrived(): void {}
 
   override requestUpdate(): void {
     super.requestUpdate();
@@ -232,19 +226,20 @@ export class ScripTopUp extends FollowingElement<Data> {
   async #start(bundle: string, purchase: Purchase): Promise<{ topUp?: TopUp; code: string }> {
     const query = `mutation ScripTopUp($input:TopUpInput!){startTopUp(input:$input){...on TopUpOk{topUp${TOP_UP}}...on Refusal{code}...on InvalidInput{field}}}`;
     const { key, returnUrl } = purchase;
-    const answer = await this.ask(query, { input: { bundle, returnUrl, idempotencyKey: key } });
-    const started = (answer?.["startTopUp"] ?? {}) as { topUp?: TopUp; code?: string; field?: string };
+    const { startTopUp } = await this.ask<{ startTopUp: { topUp?: TopUp; code?: string; field?: string } }>(query, {
+      input: { bundle, returnUrl, idempotencyKey: key },
+    });
     // This page is none that the server leads back to, and the host has not asked for it: then it leads nowhere.
-    if (started.field === "returnUrl" && !this.hasAttribute("return-url")) {
+    if (startTopUp?.field === "returnUrl" && !this.hasAttribute("return-url")) {
       delete purchase.returnUrl;
       return this.#start(bundle, purchase);
     }
-    return { code: "NETWORK", ...started };
+    return { code: "NETWORK", ...startTopUp };
   }
 
   async #cancel(): Promise<void> {
     const query = `mutation ScripCancelTopUp($id:ID!){cancelTopUp(id:$id){...on TopUpOk{topUp${TOP_UP}}}}`;
-    const { cancelTopUp } = ((await this.ask(query, { id: this.#id })) ?? {}) as { cancelTopUp?: { topUp?: TopUp } };
+    const { cancelTopUp } = await this.ask<{ cancelTopUp: { topUp?: TopUp } }>(query, { id: this.#id });
     const resource = this.resources[3];
     if (!resource) return;
     if (cancelTopUp?.topUp) receive(resource, cancelTopUp);
@@ -252,22 +247,14 @@ export class ScripTopUp extends FollowingElement<Data> {
   }
 
   protected override body(data: Data | undefined, notice: unknown): unknown {
-    if (!data) return [1, 2, 3].map(() => html`<p>${bones(20, 30)}</p>`);
+    if (!data) return skeleton(3, 20, 30);
     const bundles = this.#offered(data);
-    const hidden = bundles.length - ROWS;
-    const shown = this.#isOpen ? bundles : bundles.slice(0, ROWS);
+    const [shown, toggle] = this.shortened(bundles, ROWS);
     return html`${
       shown.length
         ? html`<ul part="bundles" role="list">${shown.map((each) => this.#row(each))}</ul>`
         : html`<slot name="empty"><p class="muted">${this.texts.nothingOnSale}</p></slot>`
-    }${
-      hidden > 0
-        ? html`<div><button part="more" class="small" aria-expanded=${this.#isOpen} @click=${() => {
-            this.#isOpen = !this.#isOpen;
-            this.requestUpdate();
-          }}>${this.#isOpen ? "−" : "+"} ${fill(this.texts.more, { n: hidden })}</button></div>`
-        : ""
-    }<div part="status" class="row small">${notice || this.#status(bundles)}</div>`;
+    }${toggle}<div part="status" class="row small">${notice || this.#status(bundles)}</div>`;
   }
 
   /** What is on sale, or of it what the page wants, in its order. */
@@ -278,7 +265,6 @@ export class ScripTopUp extends FollowingElement<Data> {
   }
 
   #row(bundle: Bundle): Template {
-    const { bonus, each, lasts, suggested, suggestion } = this.texts;
     const { localeTag } = this;
     const a = this.inCredits(bundle.credits);
     const p = price(localeTag, bundle.price);
@@ -289,12 +275,12 @@ export class ScripTopUp extends FollowingElement<Data> {
       (this.resources[2]?.data as { suggestedBundle?: { key: string } } | undefined)?.suggestedBundle?.key ===
       bundle.key;
     return html`<li part="bundle" class="row"><div><strong>${bundle.name}</strong> ${
-      isSuggested ? html`<span part="suggested">${suggested}</span>` : ""
+      isSuggested ? html`<span part="suggested">${this.texts.suggested}</span>` : ""
     }<p class="small muted">${a}${
-      units(bundle.bonus) ? [" ", ...fill(bonus, { a: this.inDigits(bundle.bonus) })] : ""
-    }<br>${fill(each, { p: single })}${
-      bundle.expiresAfter ? [" · ", ...fill(lasts, { t: lasting(localeTag, bundle.expiresAfter) })] : ""
-    }</p></div><button part="action" aria-disabled=${this.#isBusy} aria-label=${fill(suggestion, {
+      units(bundle.bonus) ? [" ", ...fill(this.texts.bonus, { a: this.inDigits(bundle.bonus) })] : ""
+    }<br>${fill(this.texts.each, { p: single })}${
+      bundle.expiresAfter ? [" · ", ...fill(this.texts.lasts, { t: lasting(localeTag, bundle.expiresAfter) })] : ""
+    }</p></div><button part="action" aria-disabled=${this.#isBusy} aria-label=${fill(this.texts.suggestion, {
       b: bundle.name,
       a,
       p,
@@ -303,38 +289,36 @@ export class ScripTopUp extends FollowingElement<Data> {
 
   /** What is being told, in one line. */
   #sentence({ status, credits }: TopUp): unknown {
-    const { paying, confirming, bought, canceled, payFailed } = this.texts;
     const { available = "0" } = (this.resources[1]?.data ?? {}) as { available?: string };
-    const done = fill(bought, { a: this.inCredits(credits), b: this.inDigits(available) });
+    const done = fill(this.texts.bought, { a: this.inCredits(credits), b: this.inDigits(available) });
     const told = {
-      PENDING: paying,
-      REQUIRES_ACTION: confirming,
-      CANCELED: canceled,
-      FAILED: payFailed,
+      PENDING: this.texts.paying,
+      REQUIRES_ACTION: this.texts.confirming,
+      CANCELED: this.texts.canceled,
+      FAILED: this.texts.payFailed,
       SUCCEEDED: done,
     };
-    return told[status as keyof typeof told] ?? this.texts[status as keyof Messages];
+    return told[status as keyof typeof told] ?? this.word(status);
   }
 
   #status(bundles: Bundle[]): unknown {
-    const { starting, notStarted, retry, cancel, payPage, payFailed } = this.texts;
     const topUp = this.#topUp;
     const again = (bundle: Bundle | undefined) =>
-      bundle ? html`<button @click=${() => this.#buy(bundle)}>${retry}</button>` : "";
+      bundle ? html`<button @click=${() => this.#buy(bundle)}>${this.texts.retry}</button>` : "";
     if (this.#refusal)
-      return html`<span role="alert" class="bad">${this.#refusal === "PAYMENT_FAILED" ? payFailed : notStarted}</span>${again(this.#bundle)}`;
-    if (this.#bundle) return starting;
+      return html`<span role="alert" class="bad">${this.#refusal === "PAYMENT_FAILED" ? this.texts.payFailed : this.texts.notStarted}</span>${again(this.#bundle)}`;
+    if (this.#bundle) return this.texts.starting;
     if (!topUp) return this.#id ? "…" : "";
     if (topUp.status === "FAILED")
-      return html`<span role="alert" class="bad">${payFailed}${
+      return html`<span role="alert" class="bad">${this.texts.payFailed}${
         topUp.failure ? html`: <bdi lang="en">${topUp.failure}</bdi>` : ""
       }</span>${again(bundles.find(({ key }) => key === topUp.bundle.key))}`;
     if (!OPEN.test(topUp.status)) return html`<strong>${this.#sentence(topUp)}</strong>`;
     return html`<span>${this.#sentence(topUp)}</span><span class="tools">${
       /^https?:/.test(topUp.checkoutUrl ?? "")
-        ? html`<a href=${topUp.checkoutUrl} target="_blank" rel="noopener">${payPage}</a>`
+        ? html`<a href=${topUp.checkoutUrl} target="_blank" rel="noopener">${this.texts.payPage}</a>`
         : ""
-    }<button @click=${() => this.#cancel()}>${cancel}</button></span>`;
+    }<button @click=${() => this.#cancel()}>${this.texts.cancel}</button></span>`;
   }
 }
 

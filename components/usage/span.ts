@@ -1,4 +1,4 @@
-import { moment, once } from "../core/formats.ts";
+import { formatter, moment, span } from "../core/intl.ts";
 
 export type Interval = "hour" | "day" | "week";
 
@@ -56,8 +56,7 @@ export function spansFor(interval: Interval, chosen: string): { range: string; l
     range,
     label(locale) {
       const unit = range.endsWith("W") ? "week" : "day";
-      const amount = hoursOf(range) / HOURS[unit];
-      return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(amount);
+      return span(locale, hoursOf(range) / HOURS[unit], unit);
     },
   }));
 }
@@ -67,6 +66,5 @@ export function labelOf(locale: string, interval: Interval, start: string, end: 
   const day = { month: "short", day: "numeric" } as const;
   if (interval === "hour") return moment(locale, start, { ...day, hour: "numeric", minute: "2-digit" });
   if (interval === "day") return moment(locale, start, { weekday: "short", ...day });
-  const format = once(`${locale} week`, () => new Intl.DateTimeFormat(locale, day));
-  return format.formatRange(new Date(start), new Date(Date.parse(end) - 1));
+  return formatter("DateTimeFormat", locale, day).formatRange(new Date(start), new Date(Date.parse(end) - 1));
 }

@@ -5,7 +5,7 @@ import { ScripError } from "../core/errors.ts";
 import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
-import { html, svg, type Template } from "../core/render.ts";
+import { html, type Template } from "../core/render.ts";
 import type { Resource, Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { type Bucket, bucketsOf, type Group } from "./groups.ts";
@@ -112,7 +112,7 @@ export class ScripUsage extends FollowingElement<Data> {
     // The server's clock where it is known: a test workspace has another day.
     const { asOf } = (resources[1] as Resource<Followed["balance"]> | undefined)?.data ?? {};
     const span = this.#span(asOf);
-    if (!span) return new ScripError("CONFIG", "no such interval or range");
+    if (!span) return new ScripError("CONFIG", "no such range");
     const args: Topic<Data>["args"] = {
       creditType: ["String!", creditType],
       from: ["DateTime!", span.from],
@@ -132,12 +132,9 @@ export class ScripUsage extends FollowingElement<Data> {
     return this.texts.usage;
   }
 
-  protected override arrived(): void {}
-
   protected override beside(): Template {
-    const { range, table } = this.texts;
     const chosen = this.#chosen;
-    return html`<span class="tools"><select part="range" aria-label=${range} @change=${(event: Event) => this.#choose(event)}>${spansFor(
+    return html`<span class="tools"><select part="range" aria-label=${this.texts.range} @change=${(event: Event) => this.#choose(event)}>${spansFor(
       this.#interval,
       chosen,
     ).map(
@@ -147,7 +144,7 @@ export class ScripUsage extends FollowingElement<Data> {
       this.#isTable = !this.#showsTable;
       this.#pointed = undefined;
       this.requestUpdate();
-    }}>${table}</button></span>`;
+    }}>${this.texts.table}</button></span>`;
   }
 
   get #showsTable(): boolean {
@@ -171,10 +168,9 @@ export class ScripUsage extends FollowingElement<Data> {
   }
 
   #readout({ usage: { total }, runway: { dailyBurn } }: Data): unknown {
-    const { used, daily } = this.texts;
     const bucket = this.#buckets[this.#pointed ?? -1];
     if (!bucket)
-      return html`<strong>${fill(used, { a: this.inCredits(total) })}</strong><br><span class="small muted">${fill(daily, { a: this.inCredits(dailyBurn) })}</span>`;
+      return html`<strong>${fill(this.texts.used, { a: this.inCredits(total) })}</strong><br><span class="small muted">${fill(this.texts.daily, { a: this.inCredits(dailyBurn) })}</span>`;
     return html`<strong>${this.inCredits(bucket.amount)}</strong><br><span class="small muted">${this.#label(bucket)}${this.#parts(bucket)}</span>`;
   }
 
@@ -212,7 +208,7 @@ export class ScripUsage extends FollowingElement<Data> {
         stop,
       )} @pointerleave=${() => this.#point()}><svg viewBox="0 0 ${buckets.length * 10} ${HIGH}" preserveAspectRatio="none">${buckets.map(
       (bucket, index) =>
-        svg`<g part="bar" role="img" aria-label=${`${this.#label(bucket)}: ${this.inCredits(bucket.amount)}${this.#parts(bucket)}`} tabindex=${
+        html`<g part="bar" role="img" aria-label=${`${this.#label(bucket)}: ${this.inCredits(bucket.amount)}${this.#parts(bucket)}`} tabindex=${
           index === stop ? 0 : -1
         } @focus=${() => this.#arrive(index)} @blur=${() => this.#arrive()} @pointerenter=${() => this.#point(index)}><rect class="hit" x=${index * 10} width="10" height=${`${HIGH}`} />${this.#bar(bucket, index, most)}</g>`,
     )}</svg></div>`;
@@ -227,7 +223,7 @@ export class ScripUsage extends FollowingElement<Data> {
       const from = (below * HIGH) / most;
       below += part;
       const to = (below * HIGH) / most;
-      return svg`<rect class="g${group}" x=${index * 10 + 1.5} width="7" y=${`${HIGH - to}`} height=${`${to - from || 1n}`} />`;
+      return html`<rect class="g${group}" x=${index * 10 + 1.5} width="7" y=${`${HIGH - to}`} height=${`${to - from || 1n}`} />`;
     });
   }
 
@@ -265,8 +261,7 @@ export class ScripUsage extends FollowingElement<Data> {
   }
 
   #table(groups: Group[]): Template {
-    const { when, amount } = this.texts;
-    return html`<div part="table" class="small" tabindex="0" role="group" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${when}</th><th scope="col">${amount}</th>${groups.map(
+    return html`<div part="table" class="small" tabindex="0" role="group" aria-label=${this.captionText()}><table><thead><tr><th scope="col">${this.texts.when}</th><th scope="col">${this.texts.amount}</th>${groups.map(
       ({ name }) => html`<th scope="col">${name}</th>`,
     )}</tr></thead><tbody>${this.#buckets
       .toReversed()

@@ -65,34 +65,28 @@ function gather(composed, source, all) {
 }
 
 export async function describe() {
-  const second = await readFile(`${ROOT}/frontend_embed/buying.ts`, "utf8");
-  const scripts = { "embed.js": [], "buying.js": [] };
+  const declarations = [];
   const composed = [];
   for (const folder of (await readdir(`${ROOT}/components`)).sort()) {
     const source = await readFile(`${ROOT}/components/${folder}/${folder}.ts`, "utf8").catch(() => "");
     for (const [, comment, className] of source.matchAll(
       /\/\*\*((?:(?!\*\/)[\s\S])*@element(?:(?!\*\/)[\s\S])*)\*\/\s*export class (\w+)/g,
     )) {
-      const path = second.includes(`/${folder}.ts"`) ? "buying.js" : "embed.js";
-      scripts[path].push(declaration(className, comment));
+      declarations.push(declaration(className, comment));
     }
     if (source.includes("exportparts")) composed.push([folder, source]);
   }
-  const all = Object.values(scripts).flat();
   for (const [folder, source] of composed)
     gather(
-      all.find(({ tagName }) => tagName === `scrip-${folder}`),
+      declarations.find(({ tagName }) => tagName === `scrip-${folder}`),
       source,
-      all,
+      declarations,
     );
-  const modules = Object.entries(scripts).map(([path, declarations]) => ({
-    kind: "javascript-module",
-    path,
-    declarations,
-    exports: declarations.flatMap(({ name, tagName }) => [
-      ...(path === "embed.js" ? [{ kind: "js", name, declaration: { name, module: path } }] : []),
-      { kind: "custom-element-definition", name: tagName, declaration: { name, module: path } },
-    ]),
-  }));
-  return { schemaVersion: "1.0.0", readme: "", modules };
+  const path = "embed.js";
+  const exports = declarations.flatMap(({ name, tagName }) => [
+    { kind: "js", name, declaration: { name, module: path } },
+    { kind: "custom-element-definition", name: tagName, declaration: { name, module: path } },
+  ]);
+  const module = { kind: "javascript-module", path, declarations, exports };
+  return { schemaVersion: "1.0.0", readme: "", modules: [module] };
 }

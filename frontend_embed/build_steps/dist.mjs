@@ -46,15 +46,11 @@ export function manifestOf(files) {
 
 /** The files of dist/docs, by name. */
 export async function docsOf(files) {
-  const sizes = {
-    first: (await gzipped(files["embed.js"])).length,
-    second: (await gzipped(files["buying.js"])).length,
-  };
   const texts = await docs({
     description: JSON.parse(files["custom-elements.json"]),
     manifest: manifestOf(files),
     reserve: `${files["reserve.css"]}`,
-    sizes,
+    size: (await gzipped(files["embed.js"])).length,
   });
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]));
 }

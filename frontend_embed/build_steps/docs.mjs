@@ -28,11 +28,11 @@ async function script(name) {
 }
 
 /** @returns {Promise<Record<string, string>>} */
-export async function docs({ description, manifest, reserve, sizes }) {
+export async function docs({ description, manifest, reserve, size }) {
   const read = (name) => readFile(`${ROOT}/frontend_embed/docs/${name}`, "utf8");
   const { code } = await transform(await read("docs.css"), { loader: "css", minify: true });
   return {
-    "index.html": await page({ description, manifest, reserve, sizes }),
+    "index.html": await page({ description, manifest, reserve, size }),
     "pay.html": await read("pay.html"),
     "docs.css": code,
     "docs.js": await script("docs"),

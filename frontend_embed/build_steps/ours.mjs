@@ -4,11 +4,11 @@
  * the bundle, so a test compares them with all names of the platform.
  */
 export const OURS = `
-  acceptToken announce args arrived ask asked balanceResource baseUrl beside captionText confirmed_ms decimals declared emit
-  failures follow headline inCredits inDigits isFollowing isOpen isSilent isSvg listeners localeTag merge onClosed
-  onDown onError onRenewed onSettled openStream ownTopics pageSession probe propose pushed readAnew renew
-  requestUpdate resources retryNow scripSession seen_ms strings texts tokens topic topics totalUnits tree unwatch
-  wake watchTopic whole
+  acceptToken announce args arrived ask asked balanceResource baseUrl beside captionText confirmed_ms css decimals declared emit
+  failures fields follow headline inCredits inDigits isBeside isFollowing isOpen isSilent isSvg listeners localeTag merge onClosed
+  onDown onError onRenewed onSettled openStream ownTopics parts pageSession probe propose pushed readAnew renew
+  requestUpdate resources retryNow say scripSession seen_ms shortened strings texts tokens topic topics totalUnits tree unwatch
+  wake watchTopic whole word
 `
   .trim()
   .split(/\s+/);

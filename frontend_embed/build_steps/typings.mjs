@@ -12,10 +12,7 @@ const unique = (events) => [...new Map(events.map((event) => [event.name, event]
 async function plain(elements, exported) {
   const tokens = await readFile(`${ROOT}/components/core/tokens.ts`, "utf8");
   const shared = tokens.match(/^export type .*;$/gm).join("\n");
-  const texts = ["en.ts", "en_lists.ts", "en_buying.ts"].map((name) =>
-    readFile(`${ROOT}/components/locales/${name}`, "utf8"),
-  );
-  const english = (await Promise.all(texts)).join("\n");
+  const english = await readFile(`${ROOT}/components/locales/en.ts`, "utf8");
   const keys = [...english.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => `  ${key}: string;\n`).join("");
   const events = unique(elements.flatMap((element) => element.events));
   return `/** Types of the Scrip embed. Written by the build: don't edit. */
@@ -32,8 +29,6 @@ export interface Messages {
 ${keys}}
 /** Adds a language, or replaces texts of one; what is left out is said in English. */
 export declare function registerLocale(locale: string, messages: Partial<Messages>): void;
-/** Registers the elements of the second script too: for pages that have them in shadow roots of their own. */
-export declare function loadBuying(): void;
 export declare const version: string;
 ${exported.map(({ name }) => `export declare const ${name}: { new (): ${name} };`).join("\n")}
 

@@ -34,12 +34,11 @@ const kilobytes = (bytes) => `${Math.ceil(bytes / 1000)}\u00a0KB`;
 function hosting({ version, files }) {
   const rows = [
     ["/embed/v1.js", "Floats with the releases; kept for 5 minutes", ""],
-    ...["embed.js", "embed.iife.js", "buying.js", "reserve.css", "custom-elements.json", "testing.js"].map((name) => [
+    ...["embed.js", "embed.iife.js", "reserve.css", "custom-elements.json", "testing.js"].map((name) => [
       `/embed/${version}/${name}`,
       {
         "embed.js": "The elements; never changes",
         "embed.iife.js": "The same for pages without modules: <code>window.Scrip</code>",
-        "buying.js": "Top-up, recharge and dashboard; comes by itself when a page has one, checked against its hash",
         "reserve.css": "Room for elements on their way",
         "custom-elements.json": "What this page is made from, for editors",
         "testing.js": "The fake Scrip of this page, for your tests",
@@ -58,7 +57,7 @@ function hosting({ version, files }) {
     .join("")}</dl>`;
 }
 
-export async function page({ description, manifest, reserve, sizes }) {
+export async function page({ description, manifest, reserve, size }) {
   const code = snippets(manifest);
   const all = description.modules.flatMap(({ declarations }) => declarations);
   const elements = ORDER.map((name) => all.find(({ tagName }) => tagName === `scrip-${name}`));
@@ -66,8 +65,7 @@ export async function page({ description, manifest, reserve, sizes }) {
   const parts = {
     version: manifest.version,
     integrity: manifest.files["embed.js"].integrity,
-    size: kilobytes(sizes.first),
-    "size-second": kilobytes(sizes.second),
+    size: kilobytes(size),
     start: await start(code),
     floating: await code("floating.html", "Or the floating script"),
     contents: elements.map(({ tagName }) => `<li><a href="#${tagName}">${tagName.slice(6)}</a></li>`).join(""),

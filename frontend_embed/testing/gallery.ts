@@ -21,7 +21,6 @@ for (const provider of document.querySelectorAll("scrip-provider")) {
 }
 
 await import("../embed.ts");
-await import("../buying.ts");
 
 for (const ledger of document.querySelectorAll(".opened"))
   setTimeout(() => {

@@ -1,9 +1,11 @@
-import { type Browser, type BrowserContextOptions, chromium, type Page, type Route } from "playwright";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { VERSION } from "../build_steps/bundle.mjs";
+import { describe as describeElements } from "../build_steps/describe.mjs";
 import { launchOptions } from "../testing/chromium.mjs";
 import { serve } from "../testing/serve.mjs";
 
+const description = await describeElements();
 let browser: Browser;
 let host: Awaited<ReturnType<typeof serve>>;
 const troubles: string[] = [];
@@ -135,10 +137,10 @@ describe("the snippet", () => {
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
   });
 
-  it.each([1280, 320])("and so does the rest of the elements, with the second script, at %i px", async (width) => {
+  it.each([1280, 320])("and so does the rest of the elements at %i px", async (width) => {
     const page = await open("/examples/strict-csp.html", { viewport: { width, height: 4000 } }, async (page) => {
       await noIcon(page);
-      await page.route(/v1\.js|buying\.js|credits-token|graphql/, async (route) => {
+      await page.route(/v1\.js|credits-token|graphql/, async (route) => {
         await new Promise((resolve) => setTimeout(resolve, 150));
         await route.continue();
       });
@@ -172,6 +174,8 @@ describe("the snippet", () => {
   });
 });
 
+const ELEMENTS = "provider balance expirations runway usage ledger gate top-up recharge dashboard".split(" ");
+
 describe("the ways to load it", () => {
   const load = async (...scripts: { src: string; type?: string }[]): Promise<Page> => {
     const page = await open("/testing/blank.html", {}, noIcon);
@@ -197,26 +201,9 @@ describe("the ways to load it", () => {
     expect(troubles).toEqual([]);
   });
 
-  it("as a classic script, which brings the second one too", async () => {
-    const page = await load(classic);
-    await page.evaluate(() => {
-      const element = document.createElement("scrip-top-up");
-      element.setAttribute("credit-type", "ai");
-      document.querySelector("scrip-provider")?.append(element);
-    });
-    await page.locator("scrip-top-up [part=bundle]").first().waitFor();
-    expect(troubles).toEqual([]);
-  });
-
   it("twice, of which the first copy stays", async () => {
     await load(classic, { src: "/embed/v1.js", type: "module" });
-    await expect
-      .poll(() => troubles)
-      .toEqual(
-        ["provider", "balance", "expirations", "runway", "usage", "ledger", "gate"].map((name) =>
-          expect.stringContaining(`scrip-${name}`),
-        ),
-      );
+    await expect.poll(() => troubles).toEqual(ELEMENTS.map((name) => expect.stringContaining(`scrip-${name}`)));
   });
 
   it("on a server that renders pages, where nothing happens", async () => {
@@ -227,91 +214,21 @@ describe("the ways to load it", () => {
   });
 });
 
-describe("the second script", () => {
-  /** A page with a balance, and with what `body` says. */
-  const open2 = async (body: string, prepare?: (page: Page) => Promise<void>): Promise<[Page, string[]]> => {
-    const asked: string[] = [];
-    const page = await open("/testing/blank.html", {}, async (page) => {
-      await noIcon(page);
-      await prepare?.(page);
-      page.on("request", (request) => asked.push(new URL(request.url()).pathname));
-    });
-    await page.evaluate((markup) => {
-      document.querySelector("scrip-provider")?.insertAdjacentHTML("beforeend", markup);
-      document.head.append(Object.assign(document.createElement("script"), { src: "/embed/v1.js", type: "module" }));
-    }, body);
-    await page.locator("scrip-balance data").first().waitFor();
-    return [page, asked];
-  };
-  const isSecond = (path: string): boolean => path.endsWith("/buying.js");
-  const isDefined = (page: Page): Promise<boolean> => page.evaluate(() => !!customElements.get("scrip-top-up"));
-
-  it("is not loaded by a page that has none of its elements", async () => {
-    const [page, asked] = await open2("");
-    await page.waitForTimeout(200);
-    expect(asked.filter(isSecond)).toEqual([]);
-    expect(await isDefined(page)).toBe(false);
-  });
-
-  it("comes once, from the folder of the version, when one of them is put into the page, however late", async () => {
-    const [page, asked] = await open2("");
-    for (const tag of ["scrip-top-up", "scrip-recharge"]) {
-      await page.evaluate((tag) => {
-        const element = document.createElement(tag);
-        element.setAttribute("credit-type", "ai");
-        document.querySelector("scrip-provider")?.append(element);
-      }, tag);
-    }
-    await page.locator("scrip-top-up [part=bundle]").first().waitFor();
-    await page.locator("scrip-recharge [part=form]").waitFor();
-    expect(asked.filter(isSecond)).toEqual([`/embed/${VERSION}/buying.js`]);
-    expect(troubles).toEqual([]);
-  });
-
+describe("the dashboard", () => {
   it("shows everything in one page", async () => {
-    const [page] = await open2('<scrip-dashboard credit-type="ai"></scrip-dashboard>');
-    for (const part of ["top-up [part=bundle]", "recharge [part=form]", "usage [part=bar]"])
-      await page.locator(`scrip-${part}`).first().waitFor();
-    expect(troubles).toEqual([]);
-  });
-
-  it("does not run with one byte changed", async () => {
-    const [page, asked] = await open2('<scrip-top-up credit-type="ai"></scrip-top-up>', async (page) => {
-      const spoil = async (route: Route) => {
-        const answer = await route.fetch();
-        await route.fulfill({ response: answer, body: `${await answer.text()} ` });
-      };
-      // It is asked for again, when the page may be gone already.
-      await page.route(/buying\.js/, (route) => spoil(route).catch(() => undefined));
-    });
-    await expect.poll(() => asked.filter(isSecond).length, { timeout: 10_000 }).toBeGreaterThan(1);
-    expect(await isDefined(page)).toBe(false);
-  });
-
-  it("is fetched again after it could not be had", async () => {
-    let failures = 2;
-    const [page] = await open2('<scrip-top-up credit-type="ai"></scrip-top-up>', async (page) => {
-      await page.route(/buying\.js/, (route) => (failures-- > 0 ? route.abort() : route.continue()));
-    });
-    await page.locator("scrip-top-up [part=bundle]").first().waitFor();
-  });
-
-  it("can be asked for by a page that has its elements in a shadow root of its own", async () => {
-    const [page] = await open2("");
+    const page = await open("/testing/blank.html", {}, noIcon);
     await page.evaluate(() => {
-      const root = document.querySelector("scrip-provider")?.appendChild(document.createElement("section"));
-      root?.attachShadow({ mode: "open" }).setHTMLUnsafe('<scrip-top-up credit-type="ai"></scrip-top-up>');
+      const provider = document.querySelector("scrip-provider") as HTMLElement;
+      provider.innerHTML = '<scrip-dashboard credit-type="ai"></scrip-dashboard>';
+      document.head.append(Object.assign(document.createElement("script"), { src: "/embed/v1.js", type: "module" }));
     });
-    // As a text: what transforms this file would have an import of its own.
-    await page.evaluate('import("/embed/v1.js").then(({ loadBuying }) => loadBuying())');
-    await page.locator("scrip-top-up [part=bundle]").first().waitFor();
-  });
-
-  it.each(["embed.js", "embed.iife.js"])("%s has the hash of it that the manifest has", async (name) => {
-    const { readFile } = await import("node:fs/promises");
-    const read = (path: string) => readFile(new URL(`../dist/${path}`, import.meta.url), "utf8");
-    const { files } = JSON.parse(await read("manifest.json"));
-    expect(await read(`${VERSION}/${name}`)).toContain(files["buying.js"].integrity);
+    for (const part of ["top-up [part=bundle]", "recharge [part=form]", "usage [part=bar]", "ledger [part=row]"])
+      await page.locator(`scrip-${part}`).first().waitFor();
+    const handedOn = await page.locator("scrip-dashboard scrip-usage").getAttribute("exportparts");
+    const own = description.modules[0]?.declarations.find(({ tagName }) => tagName === "scrip-dashboard")?.cssParts;
+    expect(handedOn?.split(",")).toEqual(expect.arrayContaining((own ?? []).map(({ name }) => name)));
+    expect(own?.length).toBeGreaterThan(40);
+    expect(troubles).toEqual([]);
   });
 });
 
@@ -330,16 +247,15 @@ describe("a purchase", () => {
   });
 });
 
-describe.each(["embed.js", "buying.js"])("the script %s", (script) => {
+describe("the script", () => {
   it("has nothing that a strict policy forbids", async () => {
     const { readFile } = await import("node:fs/promises");
-    const source = await readFile(new URL(`../dist/${VERSION}/${script}`, import.meta.url), "utf8");
+    const source = await readFile(new URL(`../dist/${VERSION}/embed.js`, import.meta.url), "utf8");
     for (const forbidden of [
       /\beval\(/,
       /new Function/,
       /style=/,
       /localStorage/,
-      ...(script === "embed.js" ? [/sessionStorage/] : []), // the other keeps the key of a purchase there, and no token
       /document\.cookie/,
       /createElement\("script/,
     ]) {

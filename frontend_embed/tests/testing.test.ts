@@ -136,7 +136,7 @@ describe("behind a port", () => {
     const answer = await fetch(`${origin}/graphql`, { method: "POST", headers, body });
     expect(await answer.json()).toEqual({ data: { customer: { balance: { available: "12" } } } });
     expect(scrip.requests.at(-1)).toMatchObject({ token, variables: { c: "ai" } });
-    for (const path of ["v1.js", `${VERSION}/embed.js`, `${VERSION}/buying.js`, `${VERSION}/locales/de.json`])
+    for (const path of ["v1.js", `${VERSION}/embed.js`, `${VERSION}/locales/de.json`])
       expect([path, (await fetch(`${origin}/embed/${path}`)).status]).toEqual([path, 200]);
     for (const path of ["/embed/../package.json", `/embed/${VERSION}/..%2fmanifest.json`, "/other"])
       expect([path, (await fetch(origin + path)).status]).toEqual([path, 404]);

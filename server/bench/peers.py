@@ -1,8 +1,7 @@
 """Our bundle beside packages that others offer for credits in React: bytes, and how long a slow page waits for them.
 
 Fetched and evaluated, no more, which favours them: after that they have still to render and to ask for a balance. All
-come in the same way, from one small server on this machine, with gzip. Ours is everything that it has: its second script
-too, which it asks for when the first has run, as in a page in which somebody can buy.
+come in the same way, from one small server on this machine, with gzip. Ours is everything that it has.
 """
 
 import gzip
@@ -33,11 +32,6 @@ PEERS = (
     ),
     Peer("autumn-js", "autumn-js/react"),
 )
-_OURS = ("embed.js", "buying.js")
-_ALL_OF_OURS = """import {loadBuying} from "/embed.js";
-await null; // the provider starts in a microtask
-loadBuying();
-await customElements.whenDefined("scrip-dashboard");"""
 _PAGE = """<!doctype html><meta charset="utf-8"><title>scrip bench</title><link rel="icon" href="data:,">
 <scrip-provider endpoint="/"></scrip-provider>
 <script type="module">{script}
@@ -50,7 +44,7 @@ def beside_peers(run: Run) -> Iterator[Figure]:
     if not (folder() / "manifest.json").exists():
         yield Figure("ours / others'", skipped=f"not measured: the embed bundle is not built: {folder()} is empty")
         return
-    ours = {name: _packed((current(folder()) / name).read_bytes()) for name in _OURS}
+    ours = _packed((current(folder()) / "embed.js").read_bytes())
     packed = []
     for peer in PEERS:
         run.say(f"installing {peer.package}")
@@ -59,15 +53,14 @@ def beside_peers(run: Run) -> Iterator[Figure]:
                 packed.append(pack(peer, Path(place)))
         except NotMeasured as why:
             yield Figure(f"ours / {peer.package}", skipped=f"not measured: {why}")
-    our_bytes = sum(map(len, ours.values()))
     for their in packed:
-        yield from sizes_of(our_bytes, their)
+        yield from sizes_of(len(ours), their)
     if packed:
         yield from _times(run, ours, packed)
 
 
 def sizes_of(our_bytes: int, their: Packed) -> Iterator[Figure]:
-    """`our_bytes` compressed with gzip, all scripts."""
+    """`our_bytes` compressed with gzip."""
     name = f"gzip bytes, ours / {their.peer.package} {their.version}"
     with_react, apart = len(_packed(their.script)), len(_packed(their.apart))
     yield Figure(
@@ -80,27 +73,24 @@ def sizes_of(our_bytes: int, their: Packed) -> Iterator[Figure]:
     yield Figure(f"{name}, React apart", f"{our_bytes:,} against {apart:,}", Spread.of([our_bytes / apart]))
 
 
-def _times(run: Run, ours: dict[str, bytes], packed: list[Packed]) -> Iterator[Figure]:
-    pages = {"/first": 'import "/embed.js";', "/ours": _ALL_OF_OURS}
+def _times(run: Run, ours: bytes, packed: list[Packed]) -> Iterator[Figure]:
+    pages = {"/ours": 'import "/embed.js";'}
     pages |= {f"/page-{number}": f'import "/{number}.js";' for number in range(len(packed))}
-    version = current(folder()).name
-    files = {f"/{name}": ("text/javascript", script) for name, script in ours.items()}
-    files[f"/embed/{version}/buying.js"] = files["/buying.js"]
+    files = {"/embed.js": ("text/javascript", ours)}
     files |= {f"/{number}.js": ("text/javascript", _packed(their.script)) for number, their in enumerate(packed)}
     files |= {path: ("text/html", _packed(_PAGE.format(script=script).encode())) for path, script in pages.items()}
     try:
         with _served(files) as address, opened() as browser:
             _ready_ms(browser, address + "/ours")  # what only a first load pays
             measures = [_measure(browser, address + path) for path in pages]
-            first_ms, our_ms, *their_ms = run.in_turns("ours beside others'", *measures)
+            our_ms, *their_ms = run.in_turns("ours beside others'", *measures)
     except NoBrowser as why:
         yield Figure("fetched and evaluated, ours / others'", skipped=f"not measured: {why}")
         return
     for their, taken_ms in zip(packed, their_ms, strict=True):
         yield Figure(
             f"fetched and evaluated, ours / {their.peer.package} {their.version} with React ({SLOW})",
-            f"{median(our_ms):.0f} against {median(taken_ms):.0f} ms from the start of the navigation; "
-            f"{median(first_ms):.0f} for ours without what sells; {busy()}",
+            f"{median(our_ms):.0f} against {median(taken_ms):.0f} ms from the start of the navigation; {busy()}",
             ratio(our_ms, taken_ms),
             AtMost(1),
         )

@@ -1,5 +1,5 @@
 /** What a page in TypeScript writes. Compiled, never run. */
-import { type FetchToken, loadBuying, type Messages, registerLocale } from "../../dist/0.1.0/types/embed.js";
+import { type FetchToken, type Messages, registerLocale } from "../../dist/0.1.0/types/embed.js";
 
 const fetchToken: FetchToken = async ({ reason, signal }) => {
   const response = await fetch(`/token?because=${reason}`, { signal });
@@ -35,7 +35,6 @@ document
 document
   .querySelector("scrip-recharge")
   ?.addEventListener("scrip-recharge-change", ({ detail }) => detail.target satisfies string | null);
-loadBuying();
 
 const portuguese: Partial<Messages> = { retry: "Tentar de novo" };
 registerLocale("pt", portuguese);

@@ -7,6 +7,10 @@ export type FetchToken = (request: { reason: TokenReason; signal: AbortSignal })
 export interface ScripBalance extends HTMLElement {
 }
 
+/** Everything in one page. */
+export interface ScripDashboard extends HTMLElement {
+}
+
 /** What expires when, and what of it will be lost. */
 export interface ScripExpirations extends HTMLElement {
 }
@@ -25,24 +29,20 @@ export interface ScripProvider extends HTMLElement {
   fetchToken?: FetchToken;
 }
 
-/** How long the credits last. */
-export interface ScripRunway extends HTMLElement {
-}
-
-/** Usage over time, as a chart and as a table. */
-export interface ScripUsage extends HTMLElement {
-}
-
-/** Everything in one page. */
-export interface ScripDashboard extends HTMLElement {
-}
-
 /** Keeps the balance filled. */
 export interface ScripRecharge extends HTMLElement {
 }
 
+/** How long the credits last. */
+export interface ScripRunway extends HTMLElement {
+}
+
 /** Buys credits. */
 export interface ScripTopUp extends HTMLElement {
+}
+
+/** Usage over time, as a chart and as a table. */
+export interface ScripUsage extends HTMLElement {
 }
 
 /** What elements say to people; `{a}` and the like are places for values. */
@@ -172,43 +172,44 @@ export interface Messages {
 }
 /** Adds a language, or replaces texts of one; what is left out is said in English. */
 export declare function registerLocale(locale: string, messages: Partial<Messages>): void;
-/** Registers the elements of the second script too: for pages that have them in shadow roots of their own. */
-export declare function loadBuying(): void;
 export declare const version: string;
 export declare const ScripBalance: { new (): ScripBalance };
+export declare const ScripDashboard: { new (): ScripDashboard };
 export declare const ScripExpirations: { new (): ScripExpirations };
 export declare const ScripGate: { new (): ScripGate };
 export declare const ScripLedger: { new (): ScripLedger };
 export declare const ScripProvider: { new (): ScripProvider };
+export declare const ScripRecharge: { new (): ScripRecharge };
 export declare const ScripRunway: { new (): ScripRunway };
+export declare const ScripTopUp: { new (): ScripTopUp };
 export declare const ScripUsage: { new (): ScripUsage };
 
 declare global {
   interface HTMLElementTagNameMap {
     "scrip-balance": ScripBalance;
+    "scrip-dashboard": ScripDashboard;
     "scrip-expirations": ScripExpirations;
     "scrip-gate": ScripGate;
     "scrip-ledger": ScripLedger;
     "scrip-provider": ScripProvider;
-    "scrip-runway": ScripRunway;
-    "scrip-usage": ScripUsage;
-    "scrip-dashboard": ScripDashboard;
     "scrip-recharge": ScripRecharge;
+    "scrip-runway": ScripRunway;
     "scrip-top-up": ScripTopUp;
+    "scrip-usage": ScripUsage;
   }
   interface GlobalEventHandlersEventMap {
     "scrip-balance-change": CustomEvent<{previous: string, available: string, version: number}>;
     "scrip-balance-low": CustomEvent<{available: string, low: string, version: number}>;
     "scrip-load": CustomEvent<null>;
     "scrip-error": CustomEvent<{code: string, message: string, retryable: boolean}>;
-    "scrip-expiring": CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>;
-    "scrip-gate-change": CustomEvent<{allowed: boolean, reason: string | null}>;
-    "scrip-entry-select": CustomEvent<{id: string, sequence: number, kind: string, amount: string}>;
-    "scrip-export": CustomEvent<{creditType: string, kinds: string[] | null}>;
     "scrip-range-change": CustomEvent<{range: string, interval: string}>;
     "scrip-top-up-start": CustomEvent<{bundle: string, price: {amount: string, currency: string}}>;
     "scrip-top-up-done": CustomEvent<{id: string, bundle: string, credits: string}>;
     "scrip-top-up-failed": CustomEvent<{code: string}>;
     "scrip-recharge-change": CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>;
+    "scrip-expiring": CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>;
+    "scrip-entry-select": CustomEvent<{id: string, sequence: number, kind: string, amount: string}>;
+    "scrip-export": CustomEvent<{creditType: string, kinds: string[] | null}>;
+    "scrip-gate-change": CustomEvent<{allowed: boolean, reason: string | null}>;
   }
 }

@@ -1,6 +1,6 @@
 /** JSX of React 19. Written by the build: don't edit. */
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ScripBalance, ScripExpirations, ScripGate, ScripLedger, ScripProvider, ScripRunway, ScripUsage, ScripDashboard, ScripRecharge, ScripTopUp, FetchToken } from "./embed.js";
+import type { ScripBalance, ScripDashboard, ScripExpirations, ScripGate, ScripLedger, ScripProvider, ScripRecharge, ScripRunway, ScripTopUp, ScripUsage, FetchToken } from "./embed.js";
 
 export interface ScripBalanceProps {
   /** Key of the credit type. */
@@ -23,6 +23,39 @@ export interface ScripBalanceProps {
   "onscrip-load"?: (event: CustomEvent<null>) => void;
   /** Data could not be had; what was shown stays. */
   "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripDashboardProps {
+  /** Key of the credit type. */
+  "credit-type": string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the headings of the cards, 3 when left out. */
+  "heading-level"?: number;
+  /** The available credits have changed; amounts are exact decimals. */
+  "onscrip-balance-change"?: (event: CustomEvent<{previous: string, available: string, version: number}>) => void;
+  /** They have fallen below `low`, or were when first shown. */
+  "onscrip-balance-low"?: (event: CustomEvent<{available: string, low: string, version: number}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+  /** Somebody chose another period. */
+  "onscrip-range-change"?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** Somebody wants to buy; the purchase begins unless this is prevented. */
+  "onscrip-top-up-start"?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
+  /** It is paid, and the credits are there. */
+  "onscrip-top-up-done"?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
+  /** It could not be started, or was not paid. */
+  "onscrip-top-up-failed"?: (event: CustomEvent<{code: string}>) => void;
+  /** Somebody wants another rule; it is saved unless this is prevented. */
+  "onscrip-recharge-change"?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
+  /** What expires first is another now, or was first shown; amounts are exact decimals. */
+  "onscrip-expiring"?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  "onscrip-entry-select"?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  "onscrip-export"?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
 }
 
 export interface ScripExpirationsProps {
@@ -103,93 +136,24 @@ export interface ScripProviderProps {
   "onscrip-load"?: (event: CustomEvent<null>) => void;
   /** Data could not be had; what was shown stays. */
   "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+  /** Somebody chose another period. */
+  "onscrip-range-change"?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** Somebody wants to buy; the purchase begins unless this is prevented. */
+  "onscrip-top-up-start"?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
+  /** It is paid, and the credits are there. */
+  "onscrip-top-up-done"?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
+  /** It could not be started, or was not paid. */
+  "onscrip-top-up-failed"?: (event: CustomEvent<{code: string}>) => void;
+  /** Somebody wants another rule; it is saved unless this is prevented. */
+  "onscrip-recharge-change"?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
   /** What expires first is another now, or was first shown; amounts are exact decimals. */
   "onscrip-expiring"?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  "onscrip-entry-select"?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  "onscrip-export"?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
   /** What is shown is another now, or is shown first; `reason` is the code of the refusal, or ERROR. */
   "onscrip-gate-change"?: (event: CustomEvent<{allowed: boolean, reason: string | null}>) => void;
-  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
-  "onscrip-entry-select"?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
-  /** Somebody wants a file; one is made unless this is prevented. */
-  "onscrip-export"?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
-  /** Somebody chose another period. */
-  "onscrip-range-change"?: (event: CustomEvent<{range: string, interval: string}>) => void;
-  /** Somebody wants to buy; the purchase begins unless this is prevented. */
-  "onscrip-top-up-start"?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
-  /** It is paid, and the credits are there. */
-  "onscrip-top-up-done"?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
-  /** It could not be started, or was not paid. */
-  "onscrip-top-up-failed"?: (event: CustomEvent<{code: string}>) => void;
-  /** Somebody wants another rule; it is saved unless this is prevented. */
-  "onscrip-recharge-change"?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
-}
-
-export interface ScripRunwayProps {
-  /** Key of the credit type. */
-  "credit-type": string;
-  /** A language tag in place of the nearest `lang`. */
-  locale?: string;
-  /** Level of the heading, 3 when left out. */
-  "heading-level"?: number;
-  /** The first data is on the screen. */
-  "onscrip-load"?: (event: CustomEvent<null>) => void;
-  /** Data could not be had; what was shown stays. */
-  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
-}
-
-export interface ScripUsageProps {
-  /** Key of the credit type. */
-  "credit-type": string;
-  /** What a bar is: `hour`, `day` or `week`; `day` when left out. */
-  interval?: "hour" | "day" | "week";
-  /** How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks. */
-  range?: string;
-  /** `feature` or `member`; all in one when left out. */
-  "group-by"?: "feature" | "member";
-  /** `chart` or `table`; `chart` when left out. */
-  view?: "chart" | "table";
-  /** A language tag in place of the nearest `lang`. */
-  locale?: string;
-  /** Level of the heading, 3 when left out. */
-  "heading-level"?: number;
-  /** Somebody chose another period. */
-  "onscrip-range-change"?: (event: CustomEvent<{range: string, interval: string}>) => void;
-  /** The first data is on the screen. */
-  "onscrip-load"?: (event: CustomEvent<null>) => void;
-  /** Data could not be had; what was shown stays. */
-  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
-}
-
-export interface ScripDashboardProps {
-  /** Key of the credit type. */
-  "credit-type": string;
-  /** A language tag in place of the nearest `lang`. */
-  locale?: string;
-  /** Level of the headings of the cards, 3 when left out. */
-  "heading-level"?: number;
-  /** The available credits have changed; amounts are exact decimals. */
-  "onscrip-balance-change"?: (event: CustomEvent<{previous: string, available: string, version: number}>) => void;
-  /** They have fallen below `low`, or were when first shown. */
-  "onscrip-balance-low"?: (event: CustomEvent<{available: string, low: string, version: number}>) => void;
-  /** The first data is on the screen. */
-  "onscrip-load"?: (event: CustomEvent<null>) => void;
-  /** Data could not be had; what was shown stays. */
-  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
-  /** Somebody chose another period. */
-  "onscrip-range-change"?: (event: CustomEvent<{range: string, interval: string}>) => void;
-  /** Somebody wants to buy; the purchase begins unless this is prevented. */
-  "onscrip-top-up-start"?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
-  /** It is paid, and the credits are there. */
-  "onscrip-top-up-done"?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
-  /** It could not be started, or was not paid. */
-  "onscrip-top-up-failed"?: (event: CustomEvent<{code: string}>) => void;
-  /** Somebody wants another rule; it is saved unless this is prevented. */
-  "onscrip-recharge-change"?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
-  /** What expires first is another now, or was first shown; amounts are exact decimals. */
-  "onscrip-expiring"?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
-  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
-  "onscrip-entry-select"?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
-  /** Somebody wants a file; one is made unless this is prevented. */
-  "onscrip-export"?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
 }
 
 export interface ScripRechargeProps {
@@ -201,6 +165,19 @@ export interface ScripRechargeProps {
   "heading-level"?: number;
   /** Somebody wants another rule; it is saved unless this is prevented. */
   "onscrip-recharge-change"?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripRunwayProps {
+  /** Key of the credit type. */
+  "credit-type": string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
   /** The first data is on the screen. */
   "onscrip-load"?: (event: CustomEvent<null>) => void;
   /** Data could not be had; what was shown stays. */
@@ -230,19 +207,42 @@ export interface ScripTopUpProps {
   "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripUsageProps {
+  /** Key of the credit type. */
+  "credit-type": string;
+  /** What a bar is: `hour`, `day` or `week`; `day` when left out. */
+  interval?: "hour" | "day" | "week";
+  /** How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks. */
+  range?: string;
+  /** `feature` or `member`; all in one when left out. */
+  "group-by"?: "feature" | "member";
+  /** `chart` or `table`; `chart` when left out. */
+  view?: "chart" | "table";
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody chose another period. */
+  "onscrip-range-change"?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** The first data is on the screen. */
+  "onscrip-load"?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  "onscrip-error"?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
       "scrip-balance": DetailedHTMLProps<HTMLAttributes<ScripBalance>, ScripBalance> & ScripBalanceProps;
+      "scrip-dashboard": DetailedHTMLProps<HTMLAttributes<ScripDashboard>, ScripDashboard> & ScripDashboardProps;
       "scrip-expirations": DetailedHTMLProps<HTMLAttributes<ScripExpirations>, ScripExpirations> & ScripExpirationsProps;
       "scrip-gate": DetailedHTMLProps<HTMLAttributes<ScripGate>, ScripGate> & ScripGateProps;
       "scrip-ledger": DetailedHTMLProps<HTMLAttributes<ScripLedger>, ScripLedger> & ScripLedgerProps;
       "scrip-provider": DetailedHTMLProps<HTMLAttributes<ScripProvider>, ScripProvider> & ScripProviderProps;
-      "scrip-runway": DetailedHTMLProps<HTMLAttributes<ScripRunway>, ScripRunway> & ScripRunwayProps;
-      "scrip-usage": DetailedHTMLProps<HTMLAttributes<ScripUsage>, ScripUsage> & ScripUsageProps;
-      "scrip-dashboard": DetailedHTMLProps<HTMLAttributes<ScripDashboard>, ScripDashboard> & ScripDashboardProps;
       "scrip-recharge": DetailedHTMLProps<HTMLAttributes<ScripRecharge>, ScripRecharge> & ScripRechargeProps;
+      "scrip-runway": DetailedHTMLProps<HTMLAttributes<ScripRunway>, ScripRunway> & ScripRunwayProps;
       "scrip-top-up": DetailedHTMLProps<HTMLAttributes<ScripTopUp>, ScripTopUp> & ScripTopUpProps;
+      "scrip-usage": DetailedHTMLProps<HTMLAttributes<ScripUsage>, ScripUsage> & ScripUsageProps;
     }
   }
 }

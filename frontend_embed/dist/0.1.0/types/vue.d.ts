@@ -24,6 +24,39 @@ export interface ScripBalanceProps {
   onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripDashboardProps {
+  /** Key of the credit type. */
+  "credit-type": string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the headings of the cards, 3 when left out. */
+  "heading-level"?: number;
+  /** The available credits have changed; amounts are exact decimals. */
+  onScripBalanceChange?: (event: CustomEvent<{previous: string, available: string, version: number}>) => void;
+  /** They have fallen below `low`, or were when first shown. */
+  onScripBalanceLow?: (event: CustomEvent<{available: string, low: string, version: number}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+  /** Somebody chose another period. */
+  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** Somebody wants to buy; the purchase begins unless this is prevented. */
+  onScripTopUpStart?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
+  /** It is paid, and the credits are there. */
+  onScripTopUpDone?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
+  /** It could not be started, or was not paid. */
+  onScripTopUpFailed?: (event: CustomEvent<{code: string}>) => void;
+  /** Somebody wants another rule; it is saved unless this is prevented. */
+  onScripRechargeChange?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
+  /** What expires first is another now, or was first shown; amounts are exact decimals. */
+  onScripExpiring?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  onScripEntrySelect?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  onScripExport?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
+}
+
 export interface ScripExpirationsProps {
   /** Key of the credit type. */
   "credit-type": string;
@@ -102,93 +135,24 @@ export interface ScripProviderProps {
   onScripLoad?: (event: CustomEvent<null>) => void;
   /** Data could not be had; what was shown stays. */
   onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+  /** Somebody chose another period. */
+  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** Somebody wants to buy; the purchase begins unless this is prevented. */
+  onScripTopUpStart?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
+  /** It is paid, and the credits are there. */
+  onScripTopUpDone?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
+  /** It could not be started, or was not paid. */
+  onScripTopUpFailed?: (event: CustomEvent<{code: string}>) => void;
+  /** Somebody wants another rule; it is saved unless this is prevented. */
+  onScripRechargeChange?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
   /** What expires first is another now, or was first shown; amounts are exact decimals. */
   onScripExpiring?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
+  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
+  onScripEntrySelect?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
+  /** Somebody wants a file; one is made unless this is prevented. */
+  onScripExport?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
   /** What is shown is another now, or is shown first; `reason` is the code of the refusal, or ERROR. */
   onScripGateChange?: (event: CustomEvent<{allowed: boolean, reason: string | null}>) => void;
-  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
-  onScripEntrySelect?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
-  /** Somebody wants a file; one is made unless this is prevented. */
-  onScripExport?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
-  /** Somebody chose another period. */
-  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
-  /** Somebody wants to buy; the purchase begins unless this is prevented. */
-  onScripTopUpStart?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
-  /** It is paid, and the credits are there. */
-  onScripTopUpDone?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
-  /** It could not be started, or was not paid. */
-  onScripTopUpFailed?: (event: CustomEvent<{code: string}>) => void;
-  /** Somebody wants another rule; it is saved unless this is prevented. */
-  onScripRechargeChange?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
-}
-
-export interface ScripRunwayProps {
-  /** Key of the credit type. */
-  "credit-type": string;
-  /** A language tag in place of the nearest `lang`. */
-  locale?: string;
-  /** Level of the heading, 3 when left out. */
-  "heading-level"?: number;
-  /** The first data is on the screen. */
-  onScripLoad?: (event: CustomEvent<null>) => void;
-  /** Data could not be had; what was shown stays. */
-  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
-}
-
-export interface ScripUsageProps {
-  /** Key of the credit type. */
-  "credit-type": string;
-  /** What a bar is: `hour`, `day` or `week`; `day` when left out. */
-  interval?: "hour" | "day" | "week";
-  /** How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks. */
-  range?: string;
-  /** `feature` or `member`; all in one when left out. */
-  "group-by"?: "feature" | "member";
-  /** `chart` or `table`; `chart` when left out. */
-  view?: "chart" | "table";
-  /** A language tag in place of the nearest `lang`. */
-  locale?: string;
-  /** Level of the heading, 3 when left out. */
-  "heading-level"?: number;
-  /** Somebody chose another period. */
-  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
-  /** The first data is on the screen. */
-  onScripLoad?: (event: CustomEvent<null>) => void;
-  /** Data could not be had; what was shown stays. */
-  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
-}
-
-export interface ScripDashboardProps {
-  /** Key of the credit type. */
-  "credit-type": string;
-  /** A language tag in place of the nearest `lang`. */
-  locale?: string;
-  /** Level of the headings of the cards, 3 when left out. */
-  "heading-level"?: number;
-  /** The available credits have changed; amounts are exact decimals. */
-  onScripBalanceChange?: (event: CustomEvent<{previous: string, available: string, version: number}>) => void;
-  /** They have fallen below `low`, or were when first shown. */
-  onScripBalanceLow?: (event: CustomEvent<{available: string, low: string, version: number}>) => void;
-  /** The first data is on the screen. */
-  onScripLoad?: (event: CustomEvent<null>) => void;
-  /** Data could not be had; what was shown stays. */
-  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
-  /** Somebody chose another period. */
-  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
-  /** Somebody wants to buy; the purchase begins unless this is prevented. */
-  onScripTopUpStart?: (event: CustomEvent<{bundle: string, price: {amount: string, currency: string}}>) => void;
-  /** It is paid, and the credits are there. */
-  onScripTopUpDone?: (event: CustomEvent<{id: string, bundle: string, credits: string}>) => void;
-  /** It could not be started, or was not paid. */
-  onScripTopUpFailed?: (event: CustomEvent<{code: string}>) => void;
-  /** Somebody wants another rule; it is saved unless this is prevented. */
-  onScripRechargeChange?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
-  /** What expires first is another now, or was first shown; amounts are exact decimals. */
-  onScripExpiring?: (event: CustomEvent<{amount: string, expiresAt: string, projectedLoss: string}>) => void;
-  /** Somebody wants to know more about an entry; its details open unless this is prevented. */
-  onScripEntrySelect?: (event: CustomEvent<{id: string, sequence: number, kind: string, amount: string}>) => void;
-  /** Somebody wants a file; one is made unless this is prevented. */
-  onScripExport?: (event: CustomEvent<{creditType: string, kinds: string[] | null}>) => void;
 }
 
 export interface ScripRechargeProps {
@@ -200,6 +164,19 @@ export interface ScripRechargeProps {
   "heading-level"?: number;
   /** Somebody wants another rule; it is saved unless this is prevented. */
   onScripRechargeChange?: (event: CustomEvent<{enabled: boolean, threshold: string, bundle: string, target: string | null, monthlyCap: {amount: string, currency: string}}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
+export interface ScripRunwayProps {
+  /** Key of the credit type. */
+  "credit-type": string;
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
   /** The first data is on the screen. */
   onScripLoad?: (event: CustomEvent<null>) => void;
   /** Data could not be had; what was shown stays. */
@@ -229,17 +206,40 @@ export interface ScripTopUpProps {
   onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
 }
 
+export interface ScripUsageProps {
+  /** Key of the credit type. */
+  "credit-type": string;
+  /** What a bar is: `hour`, `day` or `week`; `day` when left out. */
+  interval?: "hour" | "day" | "week";
+  /** How far back, an ISO 8601 duration such as P30D; P30D when left out, P2D by hours, P13W by weeks. */
+  range?: string;
+  /** `feature` or `member`; all in one when left out. */
+  "group-by"?: "feature" | "member";
+  /** `chart` or `table`; `chart` when left out. */
+  view?: "chart" | "table";
+  /** A language tag in place of the nearest `lang`. */
+  locale?: string;
+  /** Level of the heading, 3 when left out. */
+  "heading-level"?: number;
+  /** Somebody chose another period. */
+  onScripRangeChange?: (event: CustomEvent<{range: string, interval: string}>) => void;
+  /** The first data is on the screen. */
+  onScripLoad?: (event: CustomEvent<null>) => void;
+  /** Data could not be had; what was shown stays. */
+  onScripError?: (event: CustomEvent<{code: string, message: string, retryable: boolean}>) => void;
+}
+
 declare module "vue" {
   interface GlobalComponents {
     "scrip-balance": { new (): { $props: ScripBalanceProps } };
+    "scrip-dashboard": { new (): { $props: ScripDashboardProps } };
     "scrip-expirations": { new (): { $props: ScripExpirationsProps } };
     "scrip-gate": { new (): { $props: ScripGateProps } };
     "scrip-ledger": { new (): { $props: ScripLedgerProps } };
     "scrip-provider": { new (): { $props: ScripProviderProps } };
-    "scrip-runway": { new (): { $props: ScripRunwayProps } };
-    "scrip-usage": { new (): { $props: ScripUsageProps } };
-    "scrip-dashboard": { new (): { $props: ScripDashboardProps } };
     "scrip-recharge": { new (): { $props: ScripRechargeProps } };
+    "scrip-runway": { new (): { $props: ScripRunwayProps } };
     "scrip-top-up": { new (): { $props: ScripTopUpProps } };
+    "scrip-usage": { new (): { $props: ScripUsageProps } };
   }
 }

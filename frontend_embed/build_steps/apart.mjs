@@ -1,0 +1,81 @@
+/**
+ * What is alike stands together. Gzip looks back 32 KB, and has codes for the letters of a stretch: style sheets, templates
+ * and texts in one place and code in another are smaller than all of them mixed. So they go into one array, and into
+ * the code their numbers.
+ */
+import { parse } from "acorn";
+
+/** Between two texts, and where a value goes: none of them has such a letter of its own. */
+const BETWEEN = "|";
+const PLACE = "~";
+/** What the array is called: a name that nothing else has. The sources say `SCRIP_TEXTS`. */
+export const ALL = "$";
+
+/** Each node once, from the outside in. */
+function* nodes(node) {
+  yield node;
+  for (const child of Object.values(node).flat()) if (typeof child?.type === "string") yield* nodes(child);
+}
+
+/** Indentation is for readers, a page would get it as text nodes; quotes around one word hold nothing together; what is open at the end closes there. */
+const packed = (markup) =>
+  markup
+    .replace(/\n\s+/g, " ")
+    .replace(/="([^"'\s=<>`]+)"/g, "=$1")
+    .replace(/(<\/[\w-]+>)+$/, "");
+
+/** Classes of our own style sheets by one letter, but for those that the code puts together. */
+function withShortClasses(texts, code) {
+  const ofSheets = /(?<=\.)[a-z]{2,}(?![\w-])(?=[^;{}]*\{)/g;
+  const ofTemplates = /(?<= class=)(?:"[^"]*"|[a-z]+(?![\w~-]))/g;
+  const isPutTogether = (name) => RegExp(`"${name}[ "]`).test(code);
+  const names = [...new Set(texts.join().match(ofSheets))].filter((name) => !isPutTogether(name));
+  const short = (words) =>
+    words.replace(/[a-z]+/g, (word) => (names.includes(word) ? (10 + names.indexOf(word)).toString(36) : word));
+  return texts.map((text) => text.replace(ofSheets, short).replace(ofTemplates, short));
+}
+
+/** @returns {{start: number, end: number, write: (within: (node: object) => string, texts: string[]) => string}[]} */
+function editsOf(tree, wanted, put) {
+  const edits = [];
+  for (const node of nodes(tree)) {
+    const { type, start, end } = node;
+    const edit = (write) => edits.push({ start, end, write });
+    if (type === "Literal" && wanted.includes(node.value)) edit((_, texts) => `${ALL}[${texts.indexOf(node.value)}]`);
+    if (type === "ConditionalExpression" && node.test.name === ALL) edit((within) => within(node.consequent));
+    if (type === "TaggedTemplateExpression" && node.tag.name === "html") {
+      const { quasis, expressions } = node.quasi;
+      const markup = packed(quasis.map(({ value }) => value.cooked).join(PLACE));
+      put(markup);
+      edit((within, texts) => `html(${[texts.indexOf(markup), ...expressions.map((each) => within(each))]})`);
+    }
+  }
+  return edits.sort((a, b) => a.start - b.start || b.end - a.end);
+}
+
+/**
+ * @param {string} code
+ * @param {string[]} wanted what goes out beside templates, and at the end of them
+ * @returns {{code: string, head: string}} the code, and what has to stand before it
+ */
+export function apart(code, wanted) {
+  const tree = parse(code, { ecmaVersion: "latest", sourceType: "module" });
+  const found = new Set();
+  const edits = editsOf(tree, wanted, (text) => found.add(text));
+  // By the alphabet, which brings together what begins alike.
+  const texts = [...[...found].filter((text) => !wanted.includes(text)).sort(), ...wanted];
+  const write = ({ start, end }) => {
+    let out = "";
+    let at = start;
+    for (const edit of edits) {
+      if (edit.start < at || edit.end > end) continue; // of an outer one, or of another place
+      out += code.slice(at, edit.start) + edit.write(write, texts);
+      at = edit.end;
+    }
+    return out + code.slice(at, end);
+  };
+  const strange = texts.find((text) => /[|`\\]|\$\{/.test(text));
+  if (strange) throw new Error(`this needs another letter between texts: ${strange}`);
+  const rest = write(tree);
+  return { code: rest, head: `const ${ALL}=\`${withShortClasses(texts, rest).join(BETWEEN)}\`.split\`${BETWEEN}\`;` };
+}
