@@ -100,7 +100,7 @@ class EventList:
         """Some events, of which more than one may name an order. Adds to `looked` and `failed`; how many were new."""
         known: set[str] = set()
         for workspace_id in workspaces:
-            known |= await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in events])
+            known.update(await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in events]))
         fresh = [event for event in events if event["id"] not in known]
         turn = asyncio.Semaphore(AT_ONCE)
 
