@@ -23,7 +23,8 @@ export async function request(
   question: Question,
   rejected?: string,
 ): Promise<Answer> {
-  const token = await tokens.get(rejected);
+  let token = tokens.get(rejected);
+  if (typeof token !== "string") token = await token;
   const response = await fetch(`${endpoint}/graphql`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${token}` },

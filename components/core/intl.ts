@@ -1,4 +1,5 @@
 import { floor } from "./decimal.ts";
+import { inTurn } from "./turns.ts";
 
 /** A language tag that `Intl` takes; English for what is none. */
 export function canonical(tag: string): string {
@@ -35,3 +36,14 @@ export function ago(locale: string, elapsed_ms: number): string {
         : ([seconds / 3600, "hour"] as const);
   return new Intl.RelativeTimeFormat(locale, { style: "short" }).format(-Math.floor(amount) || -1, unit);
 }
+
+/**
+ * The first formatter has the browser list all its languages: in Chromium that takes longer than anything else of a
+ * page. It need not come with the first data, and the names that have changed are a part that can be had before it.
+ */
+const STEPS: (() => unknown)[] = [
+  () => Intl.getCanonicalLocales("en-SU"),
+  () => new Intl.NumberFormat(),
+  () => new Intl.DateTimeFormat(),
+];
+export const getReady = (): void => STEPS.splice(0).forEach(inTurn);
