@@ -17,6 +17,6 @@ export function define(tag: string, element: CustomElementConstructor): void {
   };
   if (!registry) return;
   // Of what draws nothing there is nothing to divide.
-  if ("css" in element && document.getElementsByTagName(tag)[0]) inTurn(register);
+  if ("css" in element && document.querySelector(tag)) inTurn(register);
   else register();
 }

@@ -166,7 +166,7 @@ export class Session {
     unread.clear();
   }
 
-  async #send(batch: AnyResource[], token: unknown): Promise<void> {
+  async #send(batch: AnyResource[], token: string | Promise<string>): Promise<void> {
     const customer = this.#customer;
     const { declared, fields, variables } = compose(batch, ({ asked }, index) => `r${index}:${asked}`);
     const query = `query ScripRead${declared}{${fields}}`;
@@ -176,8 +176,7 @@ export class Session {
     };
     if (batch[1] && query.split(/\b/).length > WORDS_MAX) return inHalves();
     try {
-      if (typeof token !== "string") await token;
-      const answer = await request(this.baseUrl, this.tokens, { query, variables });
+      const answer = await request(this.baseUrl, this.tokens, { query, variables }, token);
       if (customer === this.#customer) share(batch, answer);
     } catch (error) {
       // What the token may not ask for, or this server doesn't know, is refused as a whole: the rest may be asked alone.
