@@ -1,12 +1,13 @@
 import { announce, makeRegion } from "./announce.ts";
 import { ScripError } from "./errors.ts";
-import { ago, canonical, rightToLeft } from "./intl.ts";
-import { english, fill, type Messages, messagesFor } from "./messages.ts";
+import { ago, canonical, getReady, rightToLeft } from "./intl.ts";
+import { english, fill, type Messages, messagesFor, type Spoken } from "./messages.ts";
 import { html, render, type Template } from "./render.ts";
 import type { Resource, Session, Topic } from "./session.ts";
 import { sheetOf } from "./sheet.ts";
 import { join, leave, nearest } from "./surroundings.ts";
 import { theme } from "./theme.styles.ts";
+import { inTurn } from "./turns.ts";
 
 /** How long a page may take to set up its provider before the element says that there is none. */
 const PROVIDER_MS_MAX = 5_000;
@@ -49,6 +50,8 @@ export abstract class ScripElement<T> extends HTMLElement {
   #noSession: ScripError | undefined;
   #ageing: ReturnType<typeof setTimeout> | undefined;
   #isUpdating = false;
+  #spoken: Spoken | undefined;
+  #mistake: ScripError | undefined;
   #changed = (): void => this.requestUpdate();
 
   constructor() {
@@ -92,13 +95,19 @@ export abstract class ScripElement<T> extends HTMLElement {
     this.requestUpdate();
   }
 
-  /** Whatever changes in one moment is drawn once, after it. */
+  /** Whatever changes in one moment is asked for and drawn once, after it. */
   requestUpdate(): void {
     if (this.#isUpdating) return;
     this.#isUpdating = true;
     queueMicrotask(() => {
       this.#isUpdating = false;
-      if (this.isConnected) this.#update();
+      if (!this.isConnected) return;
+      this.#prepare();
+      if (this.tree.firstChild) return inTurn(this.#draw);
+      // With the definition the page has given up the room that it kept: the first drawing belongs to the same task.
+      queueMicrotask(this.#draw);
+      // Behind the elements that are still to come, and behind what they ask for.
+      inTurn(getReady);
     });
   }
 
@@ -112,24 +121,30 @@ export abstract class ScripElement<T> extends HTMLElement {
     this.requestUpdate();
   }
 
-  #update(): void {
+  /** Everything before drawing: nothing that the server is asked for waits for that. */
+  #prepare(): void {
     this.localeTag = canonical(this.getAttribute("locale") || nearest(this, "[lang]")?.lang || navigator.language);
-    const spoken = messagesFor(this.localeTag, this.pageSession?.baseUrl);
-    this.texts = (spoken ?? english).texts;
+    this.#spoken = messagesFor(this.localeTag, this.pageSession?.baseUrl);
+    this.texts = (this.#spoken ?? english).texts;
 
     const topics = this.topics();
-    const mistake = topics instanceof ScripError ? topics : undefined;
-    this.#watch(mistake ? [] : (topics as unknown as Topic<unknown>[]));
+    this.#mistake = topics instanceof ScripError ? topics : undefined;
+    this.#watch(this.#mistake ? [] : (topics as unknown as Topic<unknown>[]));
+  }
+
+  #draw = (): void => {
+    if (!this.isConnected) return;
+    const spoken = this.#spoken;
     const [resource] = this.resources as Resource<T>[];
     // Until its texts are there, an element is still loading: nobody sees two languages.
     const data = spoken && resource?.data;
-    const error = this.pageSession ? spoken && (mistake ?? resource?.error) : this.#noSession;
+    const error = this.pageSession ? spoken && (this.#mistake ?? resource?.error) : this.#noSession;
 
     const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
     const language = spoken?.localeTag ?? this.localeTag;
     render(this.whole(data, error, language, direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")), this.tree);
     this.#tell(data, error);
-  }
+  };
 
   /** Everything that is drawn, for these data or this error: an element that is no card draws something else. */
   protected whole(data: T | undefined, error: ScripError | undefined, language: string, direction: string): Template {

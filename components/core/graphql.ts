@@ -21,9 +21,11 @@ export async function request(
   endpoint: string,
   tokens: Tokens,
   question: Question,
-  rejected?: string,
+  token = tokens.get(),
+  isRepeated = false,
 ): Promise<Answer> {
-  const token = await tokens.get(rejected);
+  // What is at hand is not waited for: then this has been sent when it returns.
+  if (typeof token !== "string") token = await token;
   const response = await fetch(`${endpoint}/graphql`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
@@ -37,7 +39,7 @@ export async function request(
   const answer: Answer = await response.json().catch(() => ({}));
   const { data, errors = [] } = answer;
   if (status === 401 || errors[0]?.extensions?.code === "UNAUTHENTICATED") {
-    if (!rejected) return request(endpoint, tokens, question, token);
+    if (!isRepeated) return request(endpoint, tokens, question, tokens.get(token), true);
     throw new ScripError("UNAUTHENTICATED", "token refused");
   }
   if (data) return answer;

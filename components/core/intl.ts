@@ -1,4 +1,5 @@
 import { floor } from "./decimal.ts";
+import { inTurn } from "./turns.ts";
 
 /** A language tag that `Intl` takes; English for what is none. */
 export function canonical(tag: string): string {
@@ -80,3 +81,14 @@ export function until(locale: string, instant: string, now: string): string {
   const [amount, unit] = hours < 24 ? ([hours, "hour"] as const) : ([hours / 24, "day"] as const);
   return formatter("RelativeTimeFormat", locale, { numeric: "auto" }).format(Math.floor(amount), unit);
 }
+
+/**
+ * The first formatter has the browser list all its languages: in Chromium that takes longer than anything else of a
+ * page. It need not come with the first data, and the names that have changed are a part that can be had before it.
+ */
+const STEPS: (() => unknown)[] = [
+  () => Intl.getCanonicalLocales("en-SU"),
+  () => new Intl.NumberFormat(),
+  () => new Intl.DateTimeFormat(),
+];
+export const getReady = (): void => STEPS.splice(0).forEach(inTurn);

@@ -2,6 +2,7 @@ import { type Fault, fromFault, ScripError } from "./errors.ts";
 import { type Answer, request } from "./graphql.ts";
 import { Live } from "./live.ts";
 import { type FetchToken, Tokens } from "./tokens.ts";
+import { inTurn } from "./turns.ts";
 
 /** What an element shows: where it is read, the subscription that keeps it fresh, or both. */
 export interface Topic<T> {
@@ -151,17 +152,21 @@ export class Session {
     });
   }
 
-  /** Reads a topic anew. Whatever the elements of a page want in one moment is one request. */
+  /**
+   * Reads a topic anew. Whatever the elements of a page want in one moment is one request. The first of them waits for
+   * nothing, not even for its own drawing; those that still have to be defined then ask together.
+   */
   async readAnew(resource: AnyResource): Promise<void> {
     const unread = this.#unread;
     if (!resource.topic.asked || unread.add(resource).size > 1) return;
+    await (this.#resources.size > 1 && new Promise<void>(inTurn));
     const token = this.tokens.get();
-    await token.catch(() => {});
+    if (typeof token !== "string") await token.catch(() => {});
     this.#send([...unread], token);
     unread.clear();
   }
 
-  async #send(batch: AnyResource[], token: Promise<unknown>): Promise<void> {
+  async #send(batch: AnyResource[], token: string | Promise<string>): Promise<void> {
     const customer = this.#customer;
     const { declared, fields, variables } = compose(batch, ({ asked }, index) => `r${index}:${asked}`);
     const query = `query ScripRead${declared}{${fields}}`;
@@ -171,8 +176,7 @@ export class Session {
     };
     if (batch[1] && query.split(/\b/).length > WORDS_MAX) return inHalves();
     try {
-      await token;
-      const answer = await request(this.baseUrl, this.tokens, { query, variables });
+      const answer = await request(this.baseUrl, this.tokens, { query, variables }, token);
       if (customer === this.#customer) share(batch, answer);
     } catch (error) {
       // What the token may not ask for, or this server doesn't know, is refused as a whole: the rest may be asked alone.

@@ -37,8 +37,8 @@ export class Tokens {
     this.#source = source;
   }
 
-  /** A token that the server has not refused yet: `rejected` is the one it has. */
-  async get(rejected?: string): Promise<string> {
+  /** A token that the server has not refused yet, at once where there is one: `rejected` is the one it has. */
+  get(rejected?: string): string | Promise<string> {
     const value = this.#value;
     if (value && value !== rejected && Date.now() < this.#expiresAt_ms) return value;
     return this.#fetch(!value ? "initial" : value === rejected ? "rejected" : "expiring");

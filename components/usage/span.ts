@@ -68,3 +68,8 @@ export function labelOf(locale: string, interval: Interval, start: string, end: 
   if (interval === "day") return moment(locale, start, { weekday: "short", ...day });
   return formatter("DateTimeFormat", locale, day).formatRange(new Date(start), new Date(Date.parse(end) - 1));
 }
+
+/** The visitor's time zone. Before the first request there is no time for the first formatter, where the browser can do without. */
+export const timeZone = (): string =>
+  (globalThis as { Temporal?: { Now: { timeZoneId(): string } } }).Temporal?.Now.timeZoneId() ??
+  new Intl.DateTimeFormat().resolvedOptions().timeZone;

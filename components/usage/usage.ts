@@ -9,7 +9,7 @@ import { html, type Template } from "../core/render.ts";
 import type { Resource, Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { type Bucket, bucketsOf, type Group } from "./groups.ts";
-import { type Interval, labelOf, type Span, spanOf, spansFor } from "./span.ts";
+import { type Interval, labelOf, type Span, spanOf, spansFor, timeZone } from "./span.ts";
 import { styles } from "./usage.styles.ts";
 
 interface Point {
@@ -118,7 +118,7 @@ export class ScripUsage extends FollowingElement<Data> {
       from: ["DateTime!", span.from],
       to: ["DateTime!", span.to],
       interval: ["Interval!", span.interval.toUpperCase()],
-      timezone: ["String", new Intl.DateTimeFormat().resolvedOptions().timeZone],
+      timezone: ["String", timeZone()],
     };
     const usage = "usage(creditType:$creditType,from:$from,to:$to,interval:$interval,timezone:$timezone";
     const sum = `${FOLLOWED}${usage}){total points{start end amount}}runway(creditType:$creditType){dailyBurn}`;

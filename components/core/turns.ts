@@ -1,0 +1,30 @@
+/** What waits for its turn, in the order in which it came. */
+const waiting = new Set<() => void>();
+let isTaken = false;
+let channel: MessageChannel | undefined;
+
+/** Whoever is at work for that long lets the browser draw and answer to people; nothing of ours takes many times longer. */
+const SLICE_MS = 5;
+
+/**
+ * Does at once what comes first in a task; everything else waits for tasks of its own, as many as it takes. Messages,
+ * because timers that follow one another are slowed down.
+ */
+export function inTurn(work: () => void): void {
+  waiting.add(work);
+  if (!isTaken) next();
+}
+
+function next(): void {
+  isTaken = waiting.size > 0;
+  if (!isTaken) return;
+  channel ??= new MessageChannel();
+  channel.port1.onmessage = next;
+  channel.port2.postMessage(0);
+  const until_ms = performance.now() + SLICE_MS;
+  for (const work of waiting) {
+    waiting.delete(work);
+    work();
+    if (performance.now() > until_ms) break;
+  }
+}
