@@ -163,6 +163,11 @@ class TopUpInput:
         description="Where the payment page leads back to; with a customer token, to its origins or allowed ones alone.",
     )
     mode: CheckoutMode = CheckoutMode.HOSTED
+    replaces: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="One of the same customer that was declined or left open: it is canceled first, so that nobody pays both. "
+        "Where it has been paid meanwhile, it is the answer, and nothing is bought.",
+    )
     idempotency_key: str
 
 

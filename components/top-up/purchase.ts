@@ -5,6 +5,8 @@ export interface Purchase {
   id?: string | undefined;
   /** A part of what was asked for: the same key with another one would be another purchase. */
   returnUrl?: string | undefined;
+  /** What was declined, and could be paid yet on the page that has declined it: it ends when this one begins. */
+  replaces?: string | undefined;
 }
 
 const place = (creditType: string): string => `scrip-top-up ${creditType}`;

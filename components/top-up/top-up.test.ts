@@ -287,6 +287,24 @@ describe("from bundle to credits", () => {
     expect(keys[0]).not.toBe(keys[1]);
   });
 
+  it("declined, a second try ends the first, so that nobody pays both", async () => {
+    const mounted = await mount({ tag });
+    await buy(mounted);
+    mounted.fake.payments.decline();
+    await settle();
+    await press(mounted, "Try again");
+    expect(mounted.fake.payments.topUps.map((each) => each.status)).toEqual(["CANCELED", "PENDING"]);
+    expect(status(mounted)).toMatch(/^Waiting/);
+    mounted.fake.payments.decline();
+    await settle();
+    // Paid on the page that had declined it, and nobody has been told yet.
+    Object.assign(mounted.fake.payments.topUps[1] as object, { status: "SUCCEEDED" });
+    await buy(mounted, 1);
+    expect(mounted.fake.payments.topUps.length).toBe(2);
+    expect(status(mounted)).toMatch(/^500 credits added/);
+    expect(named(mounted, "done").length).toBe(1);
+  });
+
   it("declined, it may yet be paid on the page that has declined it", async () => {
     const mounted = await mount({ tag });
     await buy(mounted);

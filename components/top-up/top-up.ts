@@ -197,6 +197,7 @@ export class ScripTopUp extends FollowingElement<Data> {
     // In a tab of its own the payment page need not lead anywhere.
     const wish = this.getAttribute("return-url") ?? (page.isBeside ? undefined : "");
     const purchase = purchaseOf(creditType, bundle.key, wish === undefined ? wish : new URL(wish, location.href).href);
+    purchase.replaces ??= this.#id;
     remember(creditType, purchase);
     this.#isOurs = true;
     this.#bundle = bundle;
@@ -225,9 +226,9 @@ export class ScripTopUp extends FollowingElement<Data> {
 
   async #start(bundle: string, purchase: Purchase): Promise<{ topUp?: TopUp; code: string }> {
     const query = `mutation ScripTopUp($input:TopUpInput!){startTopUp(input:$input){...on TopUpOk{topUp${TOP_UP}}...on Refusal{code}...on InvalidInput{field}}}`;
-    const { key, returnUrl } = purchase;
+    const { key, returnUrl, replaces } = purchase;
     const { startTopUp } = await this.ask<{ startTopUp: { topUp?: TopUp; code?: string; field?: string } }>(query, {
-      input: { bundle, returnUrl, idempotencyKey: key },
+      input: { bundle, returnUrl, replaces, idempotencyKey: key },
     });
     // This page is none that the server leads back to, and the host has not asked for it: then it leads nowhere.
     if (startTopUp?.field === "returnUrl" && !this.hasAttribute("return-url")) {

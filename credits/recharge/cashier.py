@@ -85,7 +85,14 @@ class Cashier:
     # ─── what people want ──────────────────────────────────────────────────────────────────────────
     async def start(self, workspace_id: int, customer: Customer, wish: Wish) -> TopUp | Refusal:
         """Buys credits: the order of that key, known to the provider. Refused with UNAVAILABLE where the provider cannot
-        say; the same key finishes it. A decline is no refusal here: see `top_ups.failed`."""
+        say; the same key finishes it. A decline is no refusal here: see `top_ups.failed`. Where `wish.replaces` has been
+        paid meanwhile, that is the answer, and nothing is bought."""
+        if wish.replaces is not None:
+            before = await self._ended(workspace_id, wish.replaces)
+            if isinstance(before, Refusal) or before.is_paid:
+                return before
+            if before.is_open:
+                return Conflict("the top-up to be replaced cannot be canceled any more")
         async with self._reader.changing(workspace_id) as page:
             provider = self._provider_for(page.workspace)
             name = None if provider is None else provider.name
@@ -105,26 +112,14 @@ class Cashier:
         return told
 
     async def cancel(self, workspace_id: int, place: Place) -> TopUp | Refusal:
-        """Ends what has not been paid, also what was declined and might be paid yet, so that nobody who buys again pays
-        twice; what is canceled stays so. Refused with CONFLICT where it is paid, or has failed for good."""
-        async with self._reader.page(workspace_id) as page:
-            seen = await see(page, place)
-        if seen is None:
-            return NotFound("no such top-up")
-        top_up = seen.top_up
-        for _ in range(2):  # once more where the provider has begun it meanwhile
-            if not top_up.may_be_paid:
-                break
-            told = await self._ask(workspace_id, place, _cancel)
-            if isinstance(told, Refusal):
-                return told
-            top_up = await self._end(workspace_id, place, None)
-        if top_up.status == "CANCELED":
+        """Ends what has not been paid, also what was declined and might be paid yet; what is canceled stays so. Refused
+        with CONFLICT where it is paid, or has failed for good."""
+        top_up = await self._ended(workspace_id, place)
+        if isinstance(top_up, Refusal) or top_up.status == "CANCELED":
             return top_up
-        said = {"FAILED": "has failed"}.get(
-            top_up.status, "cannot be canceled any more" if top_up.is_open else "is paid"
-        )
-        return Conflict(f"the top-up {said}")
+        if top_up.is_paid:
+            return Conflict("the top-up is paid")
+        return Conflict("the top-up cannot be canceled any more" if top_up.is_open else "the top-up has failed")
 
     async def refund(self, workspace_id: int, place: Place, wish: RefundWish) -> TopUp | Refusal:
         """Pays back a part of what was paid, or all that is left; the credits go with it. Refused with UNAVAILABLE where
@@ -238,6 +233,22 @@ class Cashier:
         return changed
 
     # ─── within ────────────────────────────────────────────────────────────────────────────────────
+    async def _ended(self, workspace_id: int, place: Place) -> TopUp | Refusal:
+        """The top-up as it is once the provider was told to end it, where it may be paid yet."""
+        async with self._reader.page(workspace_id) as page:
+            seen = await see(page, place)
+        if seen is None:
+            return NotFound("no such top-up")
+        top_up = seen.top_up
+        for _ in range(2):  # once more where the provider has begun it meanwhile
+            if not top_up.may_be_paid:
+                break
+            told = await self._ask(workspace_id, place, _cancel)
+            if isinstance(told, Refusal):
+                return told
+            top_up = await self._end(workspace_id, place, None)
+        return top_up
+
     async def _ask(self, workspace_id: int, place: Place, ask: Ask) -> TopUp | Refusal:
         """Asks the provider something about a stored order, and does what it says. Raises `ProviderRefused` where it will
         not; where it will not begin, the top-up has failed."""
@@ -312,7 +323,7 @@ class Cashier:
             runs, writing = await bare(page.connection), self._writing(page)
             was = top_up = seen.top_up
             kept = seen.kept
-            issues = self._mismatches(page.workspace, seen, payment)
+            issues = seen.mismatches(payment, self._provider_for(page.workspace))
             for issue in issues:
                 logger.error("%s: %s: %s instead of %s", top_up.id, issue.message, issue.actual, issue.expected)
                 await booking.report(runs, issue, place, writing.now)
@@ -329,13 +340,6 @@ class Cashier:
         if top_up is not was:
             self.publish(top_up)
         return top_up, moving
-
-    def _mismatches(self, workspace: Workspace, seen: Seen, payment: Payment) -> tuple[Issue, ...]:
-        provider = self._provider_for(workspace)
-        if provider is None or provider.name != seen.top_up.provider:
-            name = None if provider is None else provider.name
-            return (Issue("PROVIDER", "another provider takes the money now", seen.top_up.provider, name),)
-        return settle.mismatches(seen.top_up, payment, seen.payer.provider_id, live=provider.live)
 
     async def _theirs(self, page: Page, seen: Seen) -> int | None:
         """Who has paid back what nobody here has asked for: the provider's own people; None: the system."""

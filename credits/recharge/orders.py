@@ -22,7 +22,7 @@ from credits.recharge import statements
 from credits.recharge.booking import LOOK_SOON
 from credits.recharge.provider import Mode, ProviderName
 from credits.recharge.reads import count_open, find_by_key
-from credits.recharge.top_ups import TopUp, top_up_of
+from credits.recharge.top_ups import Place, TopUp, top_up_of
 
 OTHER_PAYLOAD = "this idempotency key was used before with another payload"
 _MONEY_MAX = 10**12  # smallest units of one payment: twelve digits are the most that is known to be taken anywhere
@@ -30,7 +30,8 @@ _MONEY_MAX = 10**12  # smallest units of one payment: twelve digits are the most
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What somebody wants to buy, as it was said. `key` is the idempotency key."""
+    """What somebody wants to buy, as it was said. `key` is the idempotency key; `replaces` is ended first, so that nobody
+    pays both, and is no part of what the key stands for: whoever asks again may have forgotten it."""
 
     bundle: str
     quantity: int
@@ -38,6 +39,7 @@ class Wish:
     return_url: str | None
     key: str
     actor_id: int | None
+    replaces: Place | None = None
 
     def form(self) -> InvalidInput | None:
         if not 0 < self.quantity <= bounds.TOP_UP_QUANTITY_MAX:

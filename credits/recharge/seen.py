@@ -6,9 +6,10 @@ from credits.amount import MICRO_DECIMALS
 from credits.customers.customers import read_customers
 from credits.db import bare
 from credits.posting.reader import Page
-from credits.recharge import booking
+from credits.recharge import booking, settle
 from credits.recharge.methods import payer_of
-from credits.recharge.provider import Order, Payer
+from credits.recharge.provider import Order, Payer, Payment, Provider
+from credits.recharge.settle import Issue
 from credits.recharge.top_ups import KeptPayback, Place, TopUp
 
 
@@ -41,6 +42,13 @@ class Seen:
             method=of.method,
             created_at=of.asked_at,
         )
+
+    def mismatches(self, payment: Payment, provider: Provider | None) -> tuple[Issue, ...]:
+        """What this truth says that was never asked for; `provider` is who takes the workspace's money now."""
+        if provider is None or provider.name != self.top_up.provider:
+            name = None if provider is None else provider.name
+            return (Issue("PROVIDER", "another provider takes the money now", self.top_up.provider, name),)
+        return settle.mismatches(self.top_up, payment, self.payer.provider_id, live=provider.live)
 
 
 async def see(page: Page, place: Place) -> Seen | None:

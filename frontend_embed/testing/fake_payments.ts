@@ -139,6 +139,9 @@ export class FakePayments {
     if (known) return { topUp: this.find(known.id) };
     const refusal = this.#refused();
     if (refusal) return refusal;
+    const before = this.find(input["replaces"]);
+    if (before?.status === "SUCCEEDED") return { topUp: before };
+    if (before) this.move("CANCELED", before.id);
     if (input["returnUrl"] && !this.leadsBack)
       return { code: "INVALID_INPUT", message: "leads elsewhere", field: "returnUrl" };
     const bundle = this.bundles.find((each) => each.key === input["bundle"]);
@@ -153,7 +156,7 @@ export class FakePayments {
   }
 
   cancel(id: unknown): Answer {
-    if (this.find(id)?.status !== "PENDING") return { code: "CONFLICT", message: "it is settled" };
+    if (!/^(PENDING|FAILED)$/.test(this.find(id)?.status ?? "")) return { code: "CONFLICT", message: "it is settled" };
     this.move("CANCELED", `${id}`);
     return { topUp: this.find(id) };
   }

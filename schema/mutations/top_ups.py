@@ -49,6 +49,9 @@ class TopUpMutations:
         if not isinstance(found, tuple):
             return refusal_of(context, found) if isinstance(found, Refusal) else not_found("customer")
         whose, actor_id = found
+        replaces = None if input.replaces is None else own_top_up(context, input.replaces)
+        if input.replaces is not None and (replaces is None or replaces[0] != whose.id):
+            return not_found("top-up")
         wish = Wish(
             bundle=input.bundle,
             quantity=1 if input.quantity is None else input.quantity,
@@ -56,6 +59,7 @@ class TopUpMutations:
             return_url=input.return_url,
             key=input.idempotency_key,
             actor_id=actor_id,
+            replaces=replaces,
         )
         return _shape(context, await context.services.cashier.start(context.workspace_id, whose, wish))
 

@@ -97,6 +97,19 @@ async def test_a_decline_is_an_answer_and_the_same_key_gives_it_again(world: Wor
     assert conflict.code == "IDEMPOTENCY_CONFLICT"
 
 
+async def test_who_tries_again_replaces_what_was_declined_and_nobody_elses(world: World):
+    client, key = await shop(world)
+    declined = (await client.must("startTopUp", **order(key)))["topUp"]["id"]
+    await play(client, declined, "decline")
+    await client.must("upsertCustomer", key=f"{key}-other")
+    foreign = await client.put("startTopUp", **order(f"{key}-other", replaces=declined))
+    assert foreign.code == "NOT_FOUND"
+    page = await token(world, key)
+    anew = (await page.must("startTopUp", **order(key, replaces=declined)))["topUp"]["id"]
+    listed = await client.pages(LISTED, "customer", "topUps", key=key, first=5)
+    assert [(each["id"], each["status"]) for each in listed] == [(anew, "PENDING"), (declined, "CANCELED")]
+
+
 async def test_top_ups_are_listed_newest_first_page_by_page(world: World):
     client, key = await shop(world)
     made = [(await client.must("startTopUp", **order(key)))["topUp"]["id"] for _ in range(5)]

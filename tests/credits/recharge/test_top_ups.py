@@ -320,6 +320,35 @@ async def test_what_was_declined_can_be_canceled_and_is_not_to_be_paid_any_more(
     assert (await counter.read(declined)).status == "SUCCEEDED"
 
 
+async def test_a_second_try_ends_the_first_so_that_nobody_pays_both(counter: Counter):
+    first = await counter.start()
+    counter.bank.decline(first.id)
+    await counter.look(first)
+    second = await counter.start(key="again", replaces=first.place)
+    assert (second.status, second.id != first.id) == ("PENDING", True)
+    assert (await counter.read(first)).status == counter.bank.accounts[first.id].payment.state == "CANCELED"
+    # The answer was lost: the same again, by whoever still knows what it replaces, or does not.
+    for replaces in (first.place, None):
+        assert (await counter.start(key="again", replaces=replaces)).id == second.id
+    # One that is only open is ended too.
+    third = await counter.start(replaces=second.place)
+    assert (await counter.read(second)).status == "CANCELED"
+    # Paid a moment before, on the page that had declined it: that is the answer, and nothing is bought.
+    counter.bank.tell(third.id, state="SUCCEEDED", paid=1000)
+    paid = await counter.start(key="never", replaces=third.place)
+    assert (paid.id, paid.status) == (third.id, "SUCCEEDED")
+    assert not await counter.till.rows("SELECT 1 FROM top_ups WHERE key = 'never'")
+    await counter.till.check()
+
+
+async def test_where_the_first_cannot_be_ended_now_no_second_begins(counter: Counter):
+    first = await counter.start()
+    counter.bank.fault = lost("cancel", "before")
+    refused = await counter.start(key="never", replaces=first.place)
+    assert refused.code == "UNAVAILABLE"
+    assert not await counter.till.rows("SELECT 1 FROM top_ups WHERE key = 'never'")
+
+
 async def test_what_the_provider_would_not_begin_has_nothing_to_cancel(counter: Counter):
     counter.bank.refuses = "no such account"
     refused = await counter.start()
