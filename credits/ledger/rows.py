@@ -44,6 +44,25 @@ def account_of(row: Row, burn_order: str) -> Account:
     )
 
 
+# What `stored_account` takes, in its order: whoever reads many makes them by place, not by name.
+ACCOUNT_COLUMNS = (
+    *("customer_id", "credit_type_id", "balance", "held", "overdraft", "granted", "burned", "expired"),
+    *("given_back", "voided", "clawed_back", "adjusted", "recorded_at", "due_at"),
+    *("sequence", "grants", "holds", "phases", "phased_at", "drawn", "head"),
+)
+
+
+def stored_account(workspace_id: int, burn_order: str, values: Sequence[Any]) -> Account:
+    """An account by the values of its columns, `drawn` in PostgreSQL's text form."""
+    customer_id, credit_type_id, *totals, due_at, sequence, grants, holds, phases, phased_at, drawn, head = values
+    account = Account(workspace_id, customer_id, credit_type_id, burn_order, *totals, due_at, None, sequence)
+    account.grant_count, account.hold_count, account.phase_count = grants, holds, phases
+    account.phased_at, account.head, account.stored_due_at = phased_at, head, due_at
+    if drawn is not None:
+        account.drawn = dict(pairs([int(number) for number in drawn[1:-1].split(",") if number]))
+    return account
+
+
 def grant_of(row: Row) -> Grant:
     return Grant(
         number=row["number"],

@@ -14,14 +14,17 @@ from credits.ledger.rows import phase_of
 from credits.posting import statements
 from credits.posting.book import Book, Burned
 from credits.posting.commands import Advance, Burn, Command, GiveGrant, TakeEvent
-from credits.posting.locking import whose
+from credits.posting.locking import Whose, whose
 
 _Place = tuple[int, int]
 
 
-async def read_past(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
-    """Loads the phases that the commands reach back to, and the grants and sums that laying them again needs."""
-    since = _since(book, commands)
+async def read_past(
+    connection: HotConnection, book: Book, events: Sequence[TakeEvent], commands: Sequence[Command]
+) -> None:
+    """Loads the phases that events and other commands reach back to, and the grants and sums that laying them again
+    needs."""
+    since = _since(book, events, commands)
     if not since:
         return
     for place in since:
@@ -43,17 +46,25 @@ async def read_past(connection: HotConnection, book: Book, commands: Sequence[Co
             book.burned[place] = await _read_burned(connection, book.accounts[place], begins[place], book.now)
 
 
-def _since(book: Book, commands: Sequence[Command]) -> dict[_Place, datetime]:
+def _since(book: Book, events: Sequence[TakeEvent], commands: Sequence[Command]) -> dict[_Place, datetime]:
     """The earliest instant that a command speaks of, for each account whose present phase began after it."""
-    reach: dict[int, datetime] = {}
+    earliest: dict[Whose, datetime] = {}
+    for event in events:
+        if event.time is not None and event.problem is None:
+            known = earliest.get(event.subject)
+            if known is None or event.time < known:
+                earliest[event.subject] = event.time
     for command in commands:
-        at = _instant(command)
-        customer = None if at is None else book.customer(whose(command))
-        if at is not None and customer is not None:
+        if (at := _instant(command)) is not None:
+            name = whose(command)
+            earliest[name] = min(at, earliest.get(name, at))
+    reach: dict[int, datetime] = {}
+    for name, at in earliest.items():
+        if (customer := book.customer(name)) is not None:
             reach[customer.id] = min(at, reach.get(customer.id, at))
     begins = _begins(book, commands)
     # What they do first may end the present phase, and what it drew on may be used up since.
-    ends_phases = any(not isinstance(command, TakeEvent | Burn | Advance) for command in commands)
+    ends_phases = any(not isinstance(command, (Burn, Advance)) for command in commands)
     found = {}
     for place, account in book.accounts.items():
         at = reach.get(place[0])
@@ -68,8 +79,6 @@ def _since(book: Book, commands: Sequence[Command]) -> dict[_Place, datetime]:
 
 def _instant(command: Command) -> datetime | None:
     match command:
-        case TakeEvent():
-            return command.time if command.problem is None else None
         case Burn():
             return command.occurred_at
         case GiveGrant():

@@ -1,13 +1,12 @@
 """From the tables to the book: what a batch reads under its locks. What it writes back: `closing.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from operator import itemgetter
 from typing import Any
 
 from credits.db import HotConnection
 from credits.ledger.account import Grant
-from credits.ledger.rows import GRANT_COLUMNS, account_of, hold_of
+from credits.ledger.rows import hold_of, stored_account
 from credits.posting import statements
 from credits.posting.book import Book, LockedCustomer, SeenEvent
 from credits.posting.columns import column
@@ -20,9 +19,11 @@ from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
 from credits.webhooks.outbox import read_low_thresholds
 
-_KEYLESS = (TakeEvent, Advance, ExtendHold)
-_CUSTOMER = ("ids", "keys", "timezones", "cohorts", "rate_card_versions", "late_cutoffs", "limited")
-_GRANT = itemgetter("customer_id", "credit_type_id", *GRANT_COLUMNS)
+_KEYLESS = (Advance, ExtendHold)
+# Where the lists of customers, accounts and grants stand in the row of `read_book`.
+_CUSTOMERS = slice(5, 5 + len(statements.BOOK_CUSTOMER))
+_ACCOUNTS = slice(_CUSTOMERS.stop, _CUSTOMERS.stop + len(statements.BOOK_ACCOUNT))
+_GRANTS = slice(_ACCOUNTS.stop, _ACCOUNTS.stop + len(statements.BOOK_GRANT))
 
 
 async def open_book(
@@ -33,9 +34,14 @@ async def open_book(
     customer_ids: CustomerIds,
 ) -> Book:
     """Locks the customers of the commands, then reads everything that deciding them needs."""
-    ids = await customer_ids.of(connection, workspace_id, map(whose, commands))
+    # Most commands are events or none is, and events want little of what is read for others: they are told apart once.
+    events = [command for command in commands if isinstance(command, TakeEvent)]
+    others = (
+        [command for command in commands if not isinstance(command, TakeEvent)] if len(events) < len(commands) else []
+    )
+    ids = await customer_ids.of(connection, workspace_id, set(map(whose, commands)))
     await lock(connection, ids)
-    used = _keys(commands, customer_ids.known(workspace_id))
+    used = _keys(others, customer_ids.known(workspace_id))
     row = await connection.fetchrow(
         statements.READ_BOOK,
         workspace_id,
@@ -45,15 +51,16 @@ async def open_book(
     )
     book = await _book_of(row, connection, configuration, workspace_id)
     if book.accounts:
-        await _read_holds(connection, book, commands)
-        await read_past(connection, book, commands)
-        await read_corrected(connection, book, commands)
+        await _read_holds(connection, book, others)
+        await read_past(connection, book, events, others)
+        await read_corrected(connection, book, others)
     if "balance.low" in book.wanted:
         book.low_thresholds = await read_low_thresholds(connection, ids)
-    await read_companions(connection, book, commands)
+    await read_companions(connection, book, others)
     if any(customer.limited for customer in book.customers.values()):
-        await read_limits(connection, book, commands)
-    await _read_events(connection, book, commands)
+        await read_limits(connection, book, others)
+    if events:
+        await _read_events(connection, book, events)
     return book
 
 
@@ -64,8 +71,7 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
     catalog, policies = await configuration.read_hot(connection, workspace_id, row["config_version"])
     wanted = await configuration.read_wanted(connection, workspace_id, row["config_version"])
     cutoff = row["late_cutoff_s"]
-    columns = (row[name] or () for name in _CUSTOMER)
-    customers = {values[0]: LockedCustomer(*values) for values in zip(*columns, strict=True)}
+    customers = {values[0]: LockedCustomer(*values) for values in _rows(row[_CUSTOMERS])}
     book = Book(
         workspace_id=workspace_id,
         now=row["clock"] + timedelta(microseconds=row["clock_offset_us"]),
@@ -77,17 +83,21 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
         refund_lifetime=configuration.refund_lifetime,
         wanted=wanted,
     )
-    for found in row["accounts"] or ():
-        account = account_of(found, book.credit_type(found["credit_type_id"]).burn_order)
-        book.accounts[account.customer_id, account.credit_type_id] = account
-    for found in row["grants"] or ():
-        customer_id, credit_type_id, *values = _GRANT(found)
-        grant = Grant(*values)
-        book.accounts[customer_id, credit_type_id].grants[grant.number] = grant
+    for values in _rows(row[_ACCOUNTS]):
+        burn_order = book.credit_type(values[1]).burn_order
+        book.accounts[values[0], values[1]] = stored_account(workspace_id, burn_order, values)
+    for values in _rows(row[_GRANTS]):
+        grant = Grant(*values[2:])
+        book.accounts[values[0], values[1]].grants[grant.number] = grant
     for customer_id, key, *values in row["used_keys"] or ():
         fingerprint, first_seen_at, credit_type_id, *numbers = values
         book.used_keys[customer_id, key] = UsedKey(fingerprint, first_seen_at, customer_id, credit_type_id, *numbers)
     return book
+
+
+def _rows(lists: Sequence[Sequence[Any] | None]) -> Iterator[tuple[Any, ...]]:
+    """Rows of what came as a list for each column; each of them is null where there is no row."""
+    return zip(*(values or () for values in lists), strict=True)
 
 
 def _keys(commands: Sequence[Command], known: Mapping[str, int]) -> set[tuple[int, str]]:
@@ -128,11 +138,8 @@ async def _read_holds(connection: HotConnection, book: Book, commands: Sequence[
             book.accounts[row["customer_id"], row["credit_type_id"]].later_hold_at = row["expires_at"]
 
 
-async def _read_events(connection: HotConnection, book: Book, commands: Sequence[Command]) -> None:
-    keys = [command.key for command in commands if isinstance(command, TakeEvent)]
-    if not keys:
-        return
-    again = any(isinstance(command, TakeEvent) and command.again for command in commands)
+async def _read_events(connection: HotConnection, book: Book, events: Sequence[TakeEvent]) -> None:
+    again = any(event.again for event in events)
     look = statements.LOCK_DEAD_LETTERS if again else statements.READ_EVENTS
-    for row in await connection.fetch(look, book.workspace_id, keys):
+    for row in await connection.fetch(look, book.workspace_id, column("uuid", [event.key for event in events])):
         book.seen_events[row["key"]] = SeenEvent(row["content"], EventOutcome(row["outcome"]), row["attempts"])
