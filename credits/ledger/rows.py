@@ -54,10 +54,12 @@ ACCOUNT_COLUMNS = (
 
 def stored_account(workspace_id: int, burn_order: str, values: Sequence[Any]) -> Account:
     """An account by the values of its columns, `drawn` in PostgreSQL's text form."""
-    customer_id, credit_type_id, *totals, due_at, sequence, grants, holds, phases, phased_at, drawn, head = values
-    account = Account(workspace_id, customer_id, credit_type_id, burn_order, *totals, due_at, None, sequence)
-    account.grant_count, account.hold_count, account.phase_count = grants, holds, phases
-    account.phased_at, account.head, account.stored_due_at = phased_at, head, due_at
+    customer_id, credit_type_id, *totals = values[:14]
+    sequence, grants, holds, phases, phased_at, drawn, head = values[14:]
+    account = Account(workspace_id, customer_id, credit_type_id, burn_order, *totals)
+    account.stored_due_at = account.due_at
+    account.sequence, account.head = sequence, head
+    account.grant_count, account.hold_count, account.phase_count, account.phased_at = grants, holds, phases, phased_at
     if drawn is not None:
         account.drawn = dict(pairs([int(number) for number in drawn[1:-1].split(",") if number]))
     return account

@@ -148,6 +148,12 @@ class Book:
             advance(account, self.now)
         return account
 
+    def late_micro(self, account: Account) -> int:
+        """What of this batch's late usage the account is still to burn."""
+        if not self.late:
+            return 0
+        return sum(burn.amount for burn, _ in self.late.get((account.customer_id, account.credit_type_id), ()))
+
     def place_late(self) -> None:
         """Lays what late usage is still waiting, once for each account."""
         for place in list(self.late):

@@ -261,7 +261,6 @@ async def _write_events(connection: HotConnection, book: Book) -> None:
 
 def _event_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
     command = event.command
-    entries = [number for entry in event.entries for number in (entry.credit_type_id, entry.sequence)]
     return (
         command.key,
         event.customer_id,
@@ -276,24 +275,30 @@ def _event_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
         command.type,
         command.subject,
         command.data_text,
-        _array(entries) if entries else None,
+        _entries_of(event),
         event.message,
     )
 
 
 def _retried_row(book: Book, event: NewEvent) -> tuple[Any, ...]:
-    entries = [number for entry in event.entries for number in (entry.credit_type_id, entry.sequence)]
     burned = event.outcome is EventOutcome.BURNED
     return (
         book.workspace_id,
         event.command.key,
         event.customer_id,
         event.outcome,
-        _array(entries) if entries else None,
+        _entries_of(event),
         event.message,
         book.now if burned else None,
         min(book.seen_events[event.command.key].attempts, _ATTEMPTS_MAX),
     )
+
+
+def _entries_of(event: NewEvent) -> str | None:
+    """Credit type, sequence, credit type, sequence … as an array's text."""
+    if not event.entries:
+        return None
+    return "{" + ",".join([f"{each.credit_type_id},{each.sequence}" for each in event.entries]) + "}"
 
 
 def _array(numbers: Iterable[int]) -> str:

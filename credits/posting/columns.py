@@ -12,9 +12,6 @@ import orjson
 
 from credits.db import Prepared
 
-_AS_JSON = frozenset({"text", "json"})  # may hold anything; a JSON array says it without doubt
-
-
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -39,14 +36,28 @@ class Batched:
 
 
 def source(columns: Mapping[str, str], name: str, first: int = 1) -> str:
-    """`ROWS FROM (…) AS name (columns)`: the rows that the parameters from `first` on carry, null where one is short."""
-    each = ", ".join(_elements(kind, number) for number, kind in enumerate(columns.values(), first))
-    return f"ROWS FROM ({each}) AS {name} ({', '.join(columns)})"
+    """`(SELECT …) AS name`: the rows that the parameters from `first` on carry, null where one is short.
+
+    In the list of a SELECT, where PostgreSQL makes row after row: from a ROWS FROM it first keeps each column apart.
+    """
+    each = (f"{_elements(kind, number)} AS {column}" for number, (column, kind) in enumerate(columns.items(), first))
+    return f"(SELECT {', '.join(each)}) AS {name}"
+
+
+def lists(columns: Iterable[str], prefix: str) -> str:
+    """Each column of a SELECT as one list, named by the prefix: many rows in one. A list of lists has them as texts, as
+    they differ in length."""
+    return ", ".join(f"array_agg({name}{'::text' if name == 'drawn' else ''}) AS {prefix}{name}" for name in columns)
 
 
 def column(kind: str, values: Sequence[Any]) -> str:
-    """One column of that type as text, nulls where None."""
-    if kind in _AS_JSON:
+    """One column of that type as text, nulls where None. Text may hold anything: a JSON array says it without doubt.
+
+    A column of JSON holds texts of it, none of them None; they come out as they are, to the last blank.
+    """
+    if kind == "json":
+        return f"[{','.join(values)}]"
+    if kind == "text":
         return orjson.dumps(values).decode()
     if kind == "bytea":
         values = [None if value is None else rf"\x{value.hex()}" for value in values]
@@ -55,7 +66,9 @@ def column(kind: str, values: Sequence[Any]) -> str:
 
 
 def _elements(kind: str, number: int) -> str:
-    if kind in _AS_JSON:
+    if kind == "json":
+        return f"json_array_elements(${number}::text::json)"
+    if kind == "text":
         return f"json_array_elements_text(${number}::text::json)"
     return f"unnest(${number}::text::{kind}[])"
 

@@ -18,7 +18,7 @@ from credits.posting.book import Book, LockedCustomer, NewEvent, SeenEvent
 from credits.posting.commands import TakeEvent
 from credits.posting.outcomes import EventOutcome, EventTaken
 from credits.posting.pricing import Dimensions, Price, rated
-from credits.rating.meter import dimensions_of, features_for, quantity_of
+from credits.rating.meter import MEMBER, dimensions_of, features_for, quantity_of
 
 _BURNED = EventTaken(EventOutcome.BURNED)
 _DUPLICATE = EventTaken(EventOutcome.DUPLICATE)
@@ -38,13 +38,12 @@ def take_event(book: Book, event: TakeEvent) -> EventTaken:
         return _DUPLICATE if seen.content == event.content else _CONTRADICTION
     customer = book.customer(event.subject)
     occurred_at = event.time or book.now
-    taken, prices = _judge(book, event, customer, occurred_at)
+    taken, burns = _judge(book, event, customer, occurred_at)
     entries: list[Entry] = []
     if taken is _BURNED and customer is not None:
         book.tag(customer)
-        for priced in prices:
+        for account, priced in burns:
             if priced.amount_micro:
-                account = book.account_before_late(customer.id, priced.credit_type)
                 _burn(book, account, LateBurn(priced.amount_micro, occurred_at, _cause(event, priced)), entries)
     attempts = seen.attempts + 1 if again and seen is not None else 1
     book.seen_events[event.key] = SeenEvent(event.content, taken.outcome, attempts)
@@ -64,8 +63,8 @@ def take_event(book: Book, event: TakeEvent) -> EventTaken:
 
 def _judge(
     book: Book, event: TakeEvent, customer: LockedCustomer | None, occurred_at: datetime
-) -> tuple[EventTaken, list[Price]]:
-    """What becomes of the event, and at which prices."""
+) -> tuple[EventTaken, list[tuple[Account, Price]]]:
+    """What becomes of the event, and from which accounts it burns, at which prices."""
     if event.problem is not None:
         return EventTaken(EventOutcome.INVALID, event.problem), []
     if customer is None:
@@ -79,7 +78,7 @@ def _judge(
     if not features:
         return EventTaken(EventOutcome.UNKNOWN_TYPE, f"no feature meters events of type {event.type!r}"), []
     dimensions = Dimensions.of(dimensions_of(features, event.data))
-    prices: list[Price] = []
+    burns: list[tuple[Account, Price]] = []
     together: dict[int, int] = {}  # credit type → micro-credits: features of one event may burn from one account
     for feature in features:
         quantity = quantity_of(feature, event.data)
@@ -91,12 +90,11 @@ def _judge(
         if isinstance(priced, InvalidInput):
             return EventTaken(EventOutcome.INVALID, priced.message), []
         account = book.account_before_late(customer.id, priced.credit_type)
-        waiting_micro = sum(late.amount for late, _ in book.late.get((customer.id, account.credit_type_id), ()))
         amount_micro = together[account.credit_type_id] = together.get(account.credit_type_id, 0) + priced.amount_micro
-        if account.outgoing + waiting_micro + amount_micro > INT64_MAX:
+        if account.outgoing + book.late_micro(account) + amount_micro > INT64_MAX:
             return EventTaken(EventOutcome.INVALID, "would burn more than 64 bits of micro-credits in all"), []
-        prices.append(priced)
-    return _BURNED, prices
+        burns.append((account, priced))
+    return _BURNED, burns
 
 
 def _burn(book: Book, account: Account, burned: LateBurn, entries: list[Entry]) -> None:
@@ -108,13 +106,14 @@ def _burn(book: Book, account: Account, burned: LateBurn, entries: list[Entry]) 
 
 
 def _cause(event: TakeEvent, priced: Price) -> Cause:
-    member = event.data.get("member")
+    member = event.data.get(MEMBER)
     return Cause(
-        feature_id=priced.feature.id if priced.feature else None,
-        rate_id=priced.rate_id,
-        quantity=priced.quantity,
-        exact_amount=priced.exact_amount,
-        dimensions=priced.dimensions,
-        member=member if isinstance(member, str) and member else None,
-        event=event.key,
+        None,
+        None if priced.feature is None else priced.feature.id,
+        priced.rate_id,
+        priced.quantity,
+        priced.exact_amount,
+        priced.dimensions,
+        member if isinstance(member, str) and member else None,
+        event.key,
     )

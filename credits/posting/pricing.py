@@ -74,15 +74,8 @@ def at_rate(
     result = rate(applied, quantity, credit_type.scale)
     if isinstance(result, InvalidInput):
         return result
-    return Price(
-        credit_type=credit_type,
-        amount_micro=result.amount_micro,
-        feature=feature,
-        rate_id=applied.id,
-        quantity=quantity,
-        exact_amount=result.exact if result.rounded else None,
-        dimensions=dimensions.text,
-    )
+    exact_amount = result.exact if result.rounded else None
+    return Price(credit_type, result.amount_micro, feature, applied.id, quantity, exact_amount, dimensions.text)
 
 
 def scaled(credit_type: CreditType, amount: Decimal) -> int | InvalidInput:

@@ -5,11 +5,9 @@ take. Order matters: lock, *then* read in a later statement (READ COMMITTED give
 waited for), then write. Three round trips are a batch: BEGIN and the lock, the book, what is written and COMMIT.
 """
 
-from collections.abc import Iterable
-
 from credits.db import Prepared
 from credits.ledger.rows import ACCOUNT_COLUMNS, GRANT_COLUMNS
-from credits.posting.columns import insert, source, update
+from credits.posting.columns import insert, lists, source, update
 
 # find_customers -- Which customers have these keys. Before the lock: a customer's key and id never part.
 FIND_CUSTOMERS = "SELECT key, id FROM customers WHERE key = ANY($1::text[])"
@@ -62,21 +60,14 @@ SELECT row(used.customer_id, used.key, e.fingerprint, e.recorded_at, e.credit_ty
 BOOK_CUSTOMER = ("id", "key", "timezone", "cohort", "rate_card_version", "late_cutoff_s", "limited")
 BOOK_ACCOUNT = ACCOUNT_COLUMNS
 BOOK_GRANT = ("customer_id", "credit_type_id", *GRANT_COLUMNS)
-
-
-def _lists(columns: Iterable[str], prefix: str) -> str:
-    """Each column as a list, named by the prefix; a list of lists as one of their texts, as they differ in length."""
-    return ", ".join(f"array_agg({name}{'::text' if name == 'drawn' else ''}) AS {prefix}{name}" for name in columns)
-
-
 READ_BOOK = f"""
 SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() AS clock, k.used_keys, c.*, a.*, g.*
   FROM workspaces w,
-       (SELECT {_lists(BOOK_CUSTOMER, "customer_")}
+       (SELECT {lists(BOOK_CUSTOMER, "customer_")}
           FROM unnest($2::bigint[]) AS named (customer_id)
          CROSS JOIN LATERAL (SELECT * FROM customers WHERE customers.id = named.customer_id LIMIT 1) AS c) AS c,
-       (SELECT {_lists(BOOK_ACCOUNT, "account_")} FROM accounts WHERE customer_id = ANY($2::bigint[])) AS a,
-       (SELECT {_lists(BOOK_GRANT, "grant_")} FROM grants WHERE customer_id = ANY($2::bigint[]) AND open) AS g,
+       (SELECT {lists(BOOK_ACCOUNT, "account_")} FROM accounts WHERE customer_id = ANY($2::bigint[])) AS a,
+       (SELECT {lists(BOOK_GRANT, "grant_")} FROM grants WHERE customer_id = ANY($2::bigint[]) AND open) AS g,
        (SELECT array_agg(used.key) AS used_keys FROM ({_USED_KEYS}) AS used) AS k
  WHERE w.id = $1
 """  # noqa: S608 -- no name from outside
@@ -404,6 +395,6 @@ INSERT_EVENTS = insert(
         "entries": "text",
         "message": "text",
     },
-    cast={"entries": "int[]", "data": "json"},
+    cast={"entries": "int[]"},
     suffix="ORDER BY key",
 )

@@ -19,7 +19,7 @@ from credits.posting.outcomes import EventOutcome, UsedKey
 from credits.posting.past import read_past
 from credits.webhooks.outbox import read_low_thresholds
 
-_KEYLESS = (Advance, ExtendHold)
+_KEYLESS = (TakeEvent, Advance, ExtendHold)
 # Where the lists of customers, accounts and grants stand in the row of `read_book`.
 _CUSTOMERS = slice(5, 5 + len(statements.BOOK_CUSTOMER))
 _ACCOUNTS = slice(_CUSTOMERS.stop, _CUSTOMERS.stop + len(statements.BOOK_ACCOUNT))

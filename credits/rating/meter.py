@@ -26,7 +26,10 @@ def features_for(catalog: Catalog, event_type: str, card: RateCard | None) -> tu
     An archived feature still meters for whoever is on a card that prices it, and for nobody else.
     """
     features = catalog.features_metering(event_type)
-    if not any(feature.archived for feature in features):
+    for feature in features:
+        if feature.archived:
+            break
+    else:
         return features
     priced = {} if card is None else card.shapes
     return tuple(feature for feature in features if not feature.archived or feature.id in priced)
@@ -49,11 +52,11 @@ def quantity_of(feature: Feature, data: Mapping[str, object]) -> Decimal | str:
 
 def dimensions_of(features: Iterable[Feature], data: Mapping[str, object]) -> dict[str, Scalar]:
     """The scalar fields of the event's data that are no quantity of `features` and do not name the member."""
-    taken = {MEMBER, *[feature.quantity for feature in features if feature.quantity != COUNT]}
+    taken = [feature.quantity for feature in features if feature.quantity != COUNT]
     return {
         name: value  # type: ignore[misc]
         for name, value in data.items()
-        if type(value) in _SCALARS and name not in taken
+        if name not in taken and type(value) in _SCALARS and name != MEMBER
     }
 
 

@@ -52,7 +52,7 @@ def rate(applied: Rate, quantity: Decimal, scale: int) -> Rated | InvalidInput:
 
     Refused: a negative quantity, and a cost beyond the 64 bits of an amount.
     """
-    if quantity < 0:
+    if quantity.is_signed() and quantity:
         return InvalidInput("must not be negative", field="quantity")
     exact = _EXACT.multiply(quantity, applied.per_unit)
     scaled = _EXACT.scaleb(exact, scale)

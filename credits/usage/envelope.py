@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+from asyncpg.pgproto import pgproto
 
 from credits import bounds
 from credits.canonical import canonical_json, fingerprint
@@ -71,8 +72,11 @@ def from_attributes(  # noqa: PLR0917 -- an event's attributes, in the order of 
 
 
 def event_key(source: str, event_id: str) -> UUID:
-    """What an event is known by for ever: the first half of SHA-256(source ‖ NUL ‖ id). Neither may hold a NUL."""
-    return UUID(bytes=hashlib.sha256(f"{source}\0{event_id}".encode()).digest()[:16])
+    """What an event is known by for ever: the first half of SHA-256(source ‖ NUL ‖ id). Neither may hold a NUL.
+
+    A UUID of the driver's kind, as it reads them: made and hashed in a tenth of the standard library's time.
+    """
+    return pgproto.UUID(hashlib.sha256(f"{source}\0{event_id}".encode()).digest()[:16])
 
 
 def _sound(received: dict[str, Any], *, accept_late: bool) -> TakeEvent:

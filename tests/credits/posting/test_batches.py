@@ -11,7 +11,9 @@ import pytest
 
 from credits.errors import Conflict, InsufficientCredits, InvalidInput, NotFound
 from credits.posting.commands import Advance, Burn, ExtendHold, HoldId, Spend, TakeEvent
+from credits.posting.locking import CustomerIds
 from credits.posting.outcomes import Advanced, Burned, EventOutcome, EventTaken, Granted, HoldTaken
+from credits.posting.store import open_book
 from credits.usage.envelope import from_attributes
 from tests.credits.posting.till import Till
 
@@ -284,3 +286,29 @@ async def test_two_features_of_one_event_that_leave_64_bits_together_are_a_dead_
     (letter,) = await till.rows("SELECT message FROM usage_events WHERE message IS NOT NULL")
     assert "64 bits" in letter["message"]
     await till.check()
+
+
+async def test_the_book_of_a_batch_is_what_everybody_reads(till: Till):
+    """Read under the lock in another form than elsewhere: every field must come out the same."""
+    await till.policy("SOFT")
+    await till.must(
+        till.grant("3", cost_amount=Decimal("0.25"), cost_currency="USD", metadata={"a": "b"}, note="a note")
+    )
+    await till.must(till.grant("2", priority=10, source="MANUAL", reason="a reason"))
+    await till.must(till.grant("7", expires_at=await till.now() + HOUR))
+    await till.must(till.burn("13"))  # of three grants, and overdraft
+    await till.must(till.grant("4", credit_type="soonest"))
+    voided = await till.must(till.grant("5", credit_type="soonest"))
+    await till.must(till.void(voided))
+    await till.must(till.burn("1", credit_type="soonest"))
+    await till.must(till.grant("6", credit_type="oldest", effective_at=await till.now() + HOUR))
+    customer = await till.customer("acme")
+    async with till.reader.page(till.workspace_id) as page:
+        known = await page.accounts(customer)
+    async with till.database.hot(till.workspace_id, timedelta(seconds=5)) as connection:
+        commands = [till.burn("1"), till.burn("1", "nobody")]
+        book = await open_book(connection, till.configuration, till.workspace_id, commands, CustomerIds())
+    assert len(known) == 3
+    assert {len(account.drawn) for account in known.values()} == {0, 1, 4}
+    assert book.accounts == known
+    assert list(book.customers) == [customer.id]
