@@ -10,7 +10,8 @@ what had been taken is a duplicate then.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -37,7 +38,8 @@ FORMS = {
 READ_S = 30.0  # a body that takes longer is a connection that hangs
 WAITING_BYTES_MAX = 64 * 1024 * 1024  # bodies in memory, read or being read: the process stays within its 300 MB
 LARGE_BYTES = 256 * 1024
-LARGE_AT_ONCE = 2  # large bodies taken apart at once: the writer has one batch to work on and one in stock
+LARGE_AT_ONCE = 3  # large bodies taken apart at once: one is read, one decided, one written
+LARGE_BYTES_AT_ONCE = 2 * bounds.BODY_BYTES_MAX  # and of the largest only two: each is ten times as much in memory
 RETRY_AFTER_S = 1
 
 _TOO_LARGE = f"at most {bounds.EVENTS_PER_REQUEST_MAX} events or {bounds.BODY_BYTES_MAX} bytes a request"
@@ -55,13 +57,34 @@ class _Disconnected(Exception):
     """Nobody waits for the answer."""
 
 
+class _Room:
+    """For so many at once, and so many bytes; who does not fit yet waits, in order of arrival."""
+
+    def __init__(self, places: int, size: int) -> None:
+        self._places, self._bytes = places, size
+        self._door, self._left = asyncio.Lock(), asyncio.Event()
+
+    @asynccontextmanager
+    async def of(self, size: int) -> AsyncIterator[None]:
+        async with self._door:
+            while not self._places or size > self._bytes:
+                self._left.clear()
+                await self._left.wait()
+            self._places, self._bytes = self._places - 1, self._bytes - size
+        try:
+            yield
+        finally:
+            self._places, self._bytes = self._places + 1, self._bytes + size
+            self._left.set()
+
+
 class EventsHttp:
     """Answers `/v1/events`. `app.state.services` is there once requests come."""
 
     def __init__(self, authenticator: Authenticator, app: Any) -> None:
         self._authenticator, self._app = authenticator, app
         self._waiting_bytes = 0
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._large = _Room(LARGE_AT_ONCE, LARGE_BYTES_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -118,7 +141,7 @@ class EventsHttp:
         writer = self._app.state.services.writer
         if len(body) < LARGE_BYTES:
             return await ingest(writer, caller.workspace_id, await read_events(parse_body(body, form)))
-        async with self._large:
+        async with self._large.of(len(body)):
             # In a thread: a body that has to be cut into its events takes seconds, and others are waiting.
             received = await asyncio.to_thread(parse_body, body, form)
             return await ingest(writer, caller.workspace_id, await read_events(received))

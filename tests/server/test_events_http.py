@@ -352,3 +352,37 @@ async def test_numbers_of_a_body_never_become_floats(route: Route) -> None:
     async with route.database.transaction(route.workspace_id) as connection:
         quantities = await connection.exec_driver_sql("SELECT quantity::text FROM entries ORDER BY sequence")
     assert [each for (each,) in quantities] == ["1000.000000000001", "1234567890.123456789012"]
+
+
+async def test_so_many_large_bodies_at_once_and_so_many_bytes_in_order_of_arrival():
+    room = events._Room(places=3, size=20)
+    inside: list[str] = []
+    let_go = {name: asyncio.Event() for name in "abcde"}
+
+    async def visit(name: str, size: int) -> None:
+        async with room.of(size):
+            inside.append(name)
+            await let_go[name].wait()
+            inside.remove(name)
+
+    async def after(name: str | None) -> list[str]:
+        if name is not None:
+            let_go[name].set()
+        for _ in range(8):
+            await asyncio.sleep(0)
+        return sorted(inside)
+
+    async with asyncio.TaskGroup() as visitors:
+        tasks = {
+            name: visitors.create_task(visit(name, size)) for name, size in zip("abcde", (8, 8, 8, 1, 1), strict=True)
+        }
+        assert await after(None) == ["a", "b"]  # c has no room for its bytes; d would, and came later
+        assert await after("a") == ["b", "c", "d"]  # e has no place
+        tasks["e"].cancel()
+        assert await after("b") == ["c", "d"]
+        again = visitors.create_task(visit("e", 11))
+        assert await after(None) == ["c", "d", "e"]  # who gave up waiting has taken nothing
+        for name in "cde":
+            let_go[name].set()
+    assert again.done()
+    assert (room._places, room._bytes) == (3, 20)
