@@ -113,7 +113,8 @@ def methods_of(listed: Sequence[Json], customer: Json) -> tuple[Method, ...]:
     """Saved methods, newest first. The default is the one that the customer chose, else the newest."""
     if customer.get("deleted"):
         return ()
-    newest_first = sorted(listed, key=lambda method: (-int(method["created"]), method["id"]))
+    # Of one second, Stripe lists the later one first.
+    newest_first = sorted(listed, key=lambda method: -int(method["created"]))
     chosen = identity((customer.get("invoice_settings") or {}).get("default_payment_method"))
     if chosen not in [method["id"] for method in newest_first]:
         chosen = newest_first[0]["id"] if newest_first else None

@@ -34,8 +34,9 @@ class Pause:
 
 
 @asynccontextmanager
-async def paused(owner_url: str, when: str, table: str) -> AsyncIterator[Pause]:
-    """`paused(url, "BEFORE UPDATE", "accounts")`: while it lasts, the first row that is to be updated waits."""
+async def paused(owner_url: str, when: str, table: str, *, where: str = "true") -> AsyncIterator[Pause]:
+    """`paused(url, "BEFORE UPDATE", "accounts")`: while it lasts, the first row that is to be updated waits; of those for
+    which `where` holds, such as `NEW.kind = 2`."""
     owner = await asyncpg.connect(owner_url)
     try:
         await owner.execute(
@@ -43,7 +44,7 @@ async def paused(owner_url: str, when: str, table: str) -> AsyncIterator[Pause]:
             SELECT pg_advisory_lock({_LOCK});
             CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS
               $$ BEGIN PERFORM pg_advisory_xact_lock_shared({_LOCK}); RETURN NEW; END $$;
-            CREATE TRIGGER pause {when} ON {table} FOR EACH ROW EXECUTE FUNCTION pause();
+            CREATE TRIGGER pause {when} ON {table} FOR EACH ROW WHEN ({where}) EXECUTE FUNCTION pause();
             """
         )
         pause = Pause(owner)

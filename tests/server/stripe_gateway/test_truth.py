@@ -221,3 +221,11 @@ def test_the_default_is_the_chosen_one_else_the_newest_and_one_alone():
         told = methods_of(listed, {"invoice_settings": {"default_payment_method": chosen}})
         assert [each.provider_id for each in told if each.is_default] == [default]
     assert methods_of(listed, {"deleted": True}) == ()
+
+
+def test_of_two_that_were_saved_in_one_second_the_later_is_the_newest():
+    """Stripe's instants are whole seconds, its lists begin with the newest: ids say nothing."""
+    card = {"type": "card", "card": {"brand": "visa", "last4": "1"}, "created": 7}
+    for listed in (("pm_b", "pm_a"), ("pm_a", "pm_b")):
+        told = methods_of([{"id": each, **card} for each in listed], {})
+        assert [(each.provider_id, each.is_default) for each in told] == [(listed[0], True), (listed[1], False)]
