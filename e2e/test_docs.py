@@ -27,6 +27,7 @@ DESCRIBED = json.loads((folder() / MANIFEST["version"] / "custom-elements.json")
 ELEMENTS = [each for module in DESCRIBED["modules"] for each in module["declarations"]]
 AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
 SHOWN_MS = 20_000
+REFUSED = "The specified value"  # a control of the browser's says that it does not take something
 WATCH = """
 window.offences = [];
 addEventListener("securitypolicyviolation", ({violatedDirective, blockedURI}) =>
@@ -71,7 +72,12 @@ async def reading(browser: Browser, url: str, **options: Any) -> AsyncIterator[P
     problems: list[str] = []
     context = await browser.new_context(reduced_motion="reduce", locale="en-US", **options)
     page = await context.new_page()
-    page.on("console", lambda line: line.type in ("error", "warning") and problems.append(line.text))
+    page.on(
+        "console",
+        lambda line: (
+            line.type in ("error", "warning") and not line.text.startswith(REFUSED) and problems.append(line.text)
+        ),
+    )
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: request.url.startswith(url) or problems.append(request.url))
     page.on("response", lambda answer: answer.status >= 400 and problems.append(f"{answer.status} {answer.url}"))
@@ -149,6 +155,37 @@ async def test_the_playground_writes_the_theme_that_it_shows(server: Server, bro
         wanted = {each["name"] for element in ELEMENTS for each in element["cssProperties"]}
         named = await play.locator("[data-property]").evaluate_all("all => all.map((each) => each.dataset.property)")
         assert set(named) == wanted
+
+
+# Whatever somebody gets into a control by the page's own script, a restored form or an extension.
+FORCE = """(values) => {
+  for (const field of document.querySelectorAll(".playground [data-property]:not(button)")) for (const value of values) {
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  const [rule] = document.adoptedStyleSheets.flatMap(({ cssRules }) => [...cssRules]).filter((each) =>
+    each.cssText.includes("[data-theme]"));
+  return [rule.selectorText, [...rule.style].map((name) => [name, rule.style.getPropertyValue(name).trim()])];
+}"""
+TYPED = re.compile(r"#[0-9a-f]{6}|[0-9.]+rem")
+
+
+async def test_the_playground_takes_values_and_no_css(server: Server, browser: Browser):
+    """X2: a colour, a size or one of the choices, whatever else is tried."""
+    raw = [
+        "red; } * { display: none } /*",
+        "</style><img src=x onerror=alert(1)>",
+        "url(https://elsewhere.example/a.png)",
+    ]
+    async with reading(browser, server.url) as page:
+        selector, declared = await page.evaluate(FORCE, raw)
+        assert selector == "[data-theme] .frame"
+        assert {name for name, _ in declared} <= {
+            each["name"] for element in ELEMENTS for each in element["cssProperties"]
+        }
+        assert len(declared) > 8
+        assert [value for _, value in declared if not TYPED.fullmatch(value)] == []
+        assert "elsewhere" not in await page.locator("#theme-output code").inner_text()
 
 
 async def test_the_reference_names_everything_that_is_described(server: Server, browser: Browser):

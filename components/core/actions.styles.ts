@@ -2,7 +2,7 @@
 export const actions = /* css */ `
   [part="action"] {
     padding: 0.375em 0.875em;
-    background: var(--scrip-color-accent, #3f58d8);
+    background-color: var(--scrip-color-accent, #3f58d8);
     color: var(--scrip-color-on-accent, #fff);
     font-weight: 600;
     white-space: nowrap;

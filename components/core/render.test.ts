@@ -22,6 +22,19 @@ describe("a value as a child", () => {
     expect(shown(root)).toBe(`<p>${written}!</p>`);
   });
 
+  it("what somebody has put on a prototype makes no template of it (X8)", () => {
+    Object.defineProperty(Object.prototype, "strings", { value: ["<img src=x>"], configurable: true });
+    try {
+      for (const value of ["a", 1, { values: [] }, { strings: ["<img src=x>"], values: [] }]) {
+        const root = host();
+        render(html`<p>${value}</p>`, root);
+        expect(shown(root)).toBe(`<p>${value}</p>`);
+      }
+    } finally {
+      Reflect.deleteProperty(Object.prototype, "strings");
+    }
+  });
+
   it("gives way to whatever comes next, in every order", () => {
     const node = document.createElement("hr");
     const values = ["a", ["b", "c", "d"], html`<b>1</b>`, node, ["e"], [], html`<i>${"2"}</i>`, null, "f"];

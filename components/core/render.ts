@@ -137,7 +137,8 @@ function child(end: ChildNode): [Fill, Text] {
       if (shown === value) return;
       clear(start, "", value);
       end.before(value);
-    } else if ((value as Template | undefined)?.strings) {
+    } else if (Object.isFrozen((value as Template | undefined)?.strings ?? [])) {
+      // What a source has written is frozen; what data have put on a prototype is not, and becomes no markup.
       const { strings, values } = value as Template;
       if (shown === strings) return update(values);
       const [fragment, filled] = create(strings);

@@ -6,7 +6,8 @@
 export const theme = /* css */ `
   :host {
     --_muted: var(--scrip-color-muted, color-mix(in srgb, currentColor 70%, transparent));
-    --_accent: var(--scrip-color-accent, color-mix(in srgb, #4f6ef7 75%, currentColor));
+    /* Mixed with nothing, so that it is a colour: a paint or a background could load an image. */
+    --_accent: color-mix(in srgb, var(--scrip-color-accent, color-mix(in srgb, #4f6ef7 75%, currentColor)) 100%, transparent);
     --_negative: var(--scrip-color-negative, color-mix(in srgb, #e5243b 70%, currentColor));
     --_warning: var(--scrip-color-warning, color-mix(in srgb, #d97706 55%, currentColor));
     --_faint: color-mix(in srgb, currentColor 12%, transparent);
@@ -28,7 +29,7 @@ export const theme = /* css */ `
     padding: var(--scrip-space, 1em);
     border: 1px solid var(--scrip-color-border, var(--_faint));
     border-radius: var(--scrip-radius, 0.75em);
-    background: var(--scrip-color-surface, transparent);
+    background-color: var(--scrip-color-surface, transparent);
     box-shadow: var(--scrip-shadow, none);
   }
   .top,

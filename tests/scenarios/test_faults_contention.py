@@ -135,3 +135,56 @@ async def test_an_account_that_somebody_keeps_locked_stops_nobody_else(world, ot
     finally:
         await enemy.close()
     assert micro((await client.balance("locked"))["available"]) == micro("99")
+
+
+VISITS = 500
+AT_ONCE = 20
+NEWS = "subscription($type: String!) { balance: balanceUpdated(creditType: $type) { available } }"
+WIDGETS = """query($type: String!) { viewer { now } customer { balance(creditType: $type) { available held version }
+  usage: balance(creditType: $type) { burned } ledger(first: 20, filter: { creditType: $type }) { edges { node { id amount } } } } }"""
+
+
+async def test_visitors_read_an_account_whose_writer_waits_for_a_lock(world, client, server):
+    """C20: the rows that every burn of a hot account locks are held by an open database transaction, so its writer stands
+    still. Everything that elements ask of that account is answered meanwhile: no read asks for a lock."""
+    await client.must("upsertCustomer", key="hot")
+    await give(client, "hot", "100", "g")
+    token = (await client.must("createEmbedToken", customer="hot", scopes=["balance:read", "ledger:read"]))["token"]
+    visitors = [await world.client(secret=token) for _ in range(AT_ONCE)]
+    fields = {"customer": "hot", "creditType": "ai", "amount": "1"}
+    await client.must("burn", **fields, idempotencyKey="before")
+    enemy = await asyncpg.connect(server.settings["DATABASE_URL"])
+    burning: list[asyncio.Task[Reply]] = []
+    stands = asyncio.Event()
+
+    async def keep_burning(number: int, caller: Client) -> None:
+        while not stands.is_set():
+            await caller.put("burn", **fields, idempotencyKey=f"hot{number}")
+
+    async def writer_waits() -> None:
+        async with asyncio.timeout(20):
+            while not await enemy.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+
+    async def visit(visitor: Client) -> set[str]:
+        answers = [await visitor.ask(WIDGETS, type="ai") for _ in range(VISITS // AT_ONCE)]
+        return {answer["customer"]["balance"]["available"] for answer in answers}
+
+    try:
+        await enemy.execute("BEGIN")
+        for table in ("customers", "accounts", "grants"):
+            key = "id" if table == "customers" else "customer_id"
+            query = f"SELECT FROM {table} WHERE {key} = (SELECT id FROM customers WHERE key = 'hot') FOR UPDATE"
+            assert len(await enemy.fetch(query)) == 1
+        burning = [asyncio.create_task(keep_burning(each, await world.client())) for each in range(4)]
+        await writer_waits()
+        async with visitors[0].subscribe(NEWS, type="ai") as news:
+            assert (await anext(news))["balance"]["available"] == "99"
+        seen = await asyncio.gather(*map(visit, visitors))
+        await writer_waits()  # still
+        assert set().union(*seen) == {"99"}
+    finally:
+        stands.set()
+        await enemy.close()
+    await asyncio.gather(*burning)
+    await client.must("burn", **fields, idempotencyKey="after")
