@@ -324,6 +324,7 @@ HOSTILE = """async (names) => {
     });
   for (const each of await all_anew()) each.remove();
   for (const name of names) delete Object.prototype[name];
+  put(far, { value: mark }); // where one thing that was put there leads to another
   for (const name of [...looked_up, "href", "src", "innerHTML", "onerror", "endpoint"])
     for (const value of [[mark], mark, far]) {
       put(name, { value, writable: true, enumerable: true });
@@ -364,10 +365,10 @@ async def test_what_somebody_puts_on_object_prototype_runs_nothing_and_sends_a_t
     page.on("websocket", lambda socket: asked.append((socket.url, "")))
     await page.goto(f"{host.pages.url}/")
     await settled(page)
-    scripts = [(folder() / VERSION / name).read_text(encoding="utf-8") for name in ("embed.js", "buying.js")]
-    names = {name for script in scripts for name in re.findall(r"[A-Za-z_$][\w$]*", script)} - OF_OBJECTS
+    script = (folder() / VERSION / "embed.js").read_text(encoding="utf-8")
+    names = set(re.findall(r"[A-Za-z_$][\w$]*", script)) - OF_OBJECTS
     looked_up = await page.evaluate(HOSTILE, sorted(names))
-    assert len(looked_up) > 10, looked_up
+    assert len(looked_up) > 5, looked_up
     await page.wait_for_timeout(1_000)
     assert await page.evaluate("Object.hasOwn(window, 'polluted')") is False
     assert {re.match(r"\w+://[^/]+", url)[0].replace("ws:", "http:") for url, _ in asked} == {

@@ -5,12 +5,14 @@
  * Only what stands in the source becomes markup. Values are set as text, as attributes and as listeners, so no name
  * of the catalog can ever be one.
  */
-export interface Template {
-  strings: TemplateStringsArray;
-  values: unknown[];
+export class Template {
+  constructor(
+    readonly strings: TemplateStringsArray,
+    readonly values: unknown[],
+  ) {}
 }
 
-export const html = (strings: TemplateStringsArray, ...values: unknown[]): Template => ({ strings, values });
+export const html = (strings: TemplateStringsArray, ...values: unknown[]): Template => new Template(strings, values);
 
 /** Where a value goes, until the markup has been read: no template has one of its own. */
 const PLACE = "~";
@@ -137,9 +139,9 @@ function child(end: ChildNode): [Fill, Text] {
       if (shown === value) return;
       clear(start, "", value);
       end.before(value);
-    } else if (Object.isFrozen((value as Template | undefined)?.strings ?? [])) {
-      // What a source has written is frozen; what data have put on a prototype is not, and becomes no markup.
-      const { strings, values } = value as Template;
+    } else if (value instanceof Template) {
+      // By who made it: somebody may have put `strings` on a prototype, and data must not become markup.
+      const { strings, values } = value;
       if (shown === strings) return update(values);
       const [fragment, filled] = create(strings);
       clear(start, "", strings);
