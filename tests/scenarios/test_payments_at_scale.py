@@ -68,18 +68,19 @@ async def live_through(day: Day) -> None:
     for knob, options in WRONG.items():
         shop.fake.turn(knob, **options)
     killing = asyncio.create_task(nemesis())
-    people = await asyncio.gather(*(person() for _ in range(CLIENTS)), return_exceptions=True)
-    killing.cancel()
-    await asyncio.gather(killing, return_exceptions=True)
+    try:
+        async with asyncio.TaskGroup() as people:  # what fails ends it at once: it lasts long enough
+            for _ in range(CLIENTS):
+                people.create_task(person())
+    finally:
+        killing.cancel()
+        await asyncio.gather(killing, return_exceptions=True)
     shop.fake.off()
     shop.fake.cut_webhooks()
     if shop.server.process is None or shop.server.process.poll() is not None:
         await shop.server.start()
     await shop.server.until_ready()
     shop.client.wire.drop()
-    failed = [each for each in people if isinstance(each, BaseException)]
-    if failed:
-        raise failed[0]
 
 
 async def settled(day: Day) -> float:

@@ -126,7 +126,9 @@ class FakeStripeProcess(Handle):
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one call into libc, no lock taken
         )
-        self._http = httpx.Client(base_url=self.url, timeout=START_S)
+        # A connection of its own for each verb: one that is kept may be closed in the moment of its next use.
+        alone = httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=self.url, timeout=START_S, limits=alone)
         until = time.monotonic() + START_S
         while not self._answers():
             assert self.process.poll() is None, "the fake ended"
