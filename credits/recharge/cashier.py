@@ -334,8 +334,8 @@ class Cashier:
                 await booking.report(runs, issue, place, writing.now)
             while not issues and (step := settle.next_step(top_up, kept, payment, seen.unit)) is not None:
                 if step.moves is not None:
-                    by_theirs = await theirs(page, seen)
-                    companion = Booking(place, step.moves, payment, seen.unit, writing.real_now, self._changed, by_theirs)
+                    who = await theirs(page, seen)
+                    companion = Booking(place, step.moves, payment, seen.unit, writing.real_now, self._changed, who)
                     moving = seen.credit_type, step, companion
                     break
                 top_up, kept = await booking.write(runs, top_up, kept, step, writing)
