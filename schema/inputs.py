@@ -165,7 +165,8 @@ class TopUpInput:
     mode: CheckoutMode = CheckoutMode.HOSTED
     replaces: strawberry.ID | None = strawberry.field(
         default=None,
-        description="One of the same customer that was declined or left open: it is canceled first, so that nobody pays both. "
+        description="One of the same customer, no recharge, that was declined or left open: it is canceled first, so that nobody "
+        "pays both. "
         "Where it has been paid meanwhile, it is the answer, and nothing is bought.",
     )
     idempotency_key: str

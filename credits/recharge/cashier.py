@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from credits import durations
-from credits.access.actors import ensure_actor
 from credits.customers.customers import Customer, lock_customer
 from credits.db import bare
 from credits.errors import Conflict, NotAllowed, NotFound, Refusal
@@ -21,7 +20,7 @@ from credits.recharge import booking, refunds, settle, statements
 from credits.recharge.booking import Booking, Changed, Writing
 from credits.recharge.methods import keep_methods, know_again, known_to, payer_of
 from credits.recharge.moving import command_of
-from credits.recharge.orders import Wish, nobody_takes_money, place_order, unavailable
+from credits.recharge.orders import Wish, nobody_takes_money, place_order, to_be_ended, unavailable
 from credits.recharge.provider import (
     Mode,
     Order,
@@ -34,7 +33,7 @@ from credits.recharge.provider import (
 )
 from credits.recharge.reads import read_paybacks
 from credits.recharge.refunds import RefundWish
-from credits.recharge.seen import Seen, see
+from credits.recharge.seen import see, theirs
 from credits.recharge.settle import Issue, Step
 from credits.recharge.top_ups import REFUSED, KeptPayback, Place, TopUp, public_id
 from credits.workspaces import Workspace
@@ -87,12 +86,9 @@ class Cashier:
         """Buys credits: the order of that key, known to the provider. Refused with UNAVAILABLE where the provider cannot
         say; the same key finishes it. A decline is no refusal here: see `top_ups.failed`. Where `wish.replaces` has been
         paid meanwhile, that is the answer, and nothing is bought."""
-        if wish.replaces is not None:
-            before = await self._ended(workspace_id, wish.replaces)
-            if isinstance(before, Refusal) or before.is_paid:
-                return before
-            if before.is_open:
-                return Conflict("the top-up to be replaced cannot be canceled any more")
+        instead = None if wish.replaces is None else await self._make_way(workspace_id, customer, wish)
+        if instead is not None:
+            return instead
         async with self._reader.changing(workspace_id) as page:
             provider = self._provider_for(page.workspace)
             name = None if provider is None else provider.name
@@ -233,6 +229,15 @@ class Cashier:
         return changed
 
     # ─── within ────────────────────────────────────────────────────────────────────────────────────
+    async def _make_way(self, workspace_id: int, customer: Customer, wish: Wish) -> TopUp | Refusal | None:
+        """Ends what the wish replaces. What is returned is the answer instead, and nothing is bought."""
+        async with self._reader.page(workspace_id) as page:
+            place = await to_be_ended(page, customer, wish)
+        before = place if place is None or isinstance(place, Refusal) else await self._ended(workspace_id, place)
+        if before is None or isinstance(before, Refusal) or before.is_paid:
+            return before
+        return Conflict("the top-up to be replaced cannot be canceled any more") if before.is_open else None
+
     async def _ended(self, workspace_id: int, place: Place) -> TopUp | Refusal:
         """The top-up as it is once the provider was told to end it, where it may be paid yet."""
         async with self._reader.page(workspace_id) as page:
@@ -329,8 +334,8 @@ class Cashier:
                 await booking.report(runs, issue, place, writing.now)
             while not issues and (step := settle.next_step(top_up, kept, payment, seen.unit)) is not None:
                 if step.moves is not None:
-                    theirs = await self._theirs(page, seen)
-                    companion = Booking(place, step.moves, payment, seen.unit, writing.real_now, self._changed, theirs)
+                    who = await theirs(page, seen)
+                    companion = Booking(place, step.moves, payment, seen.unit, writing.real_now, self._changed, who)
                     moving = seen.credit_type, step, companion
                     break
                 top_up, kept = await booking.write(runs, top_up, kept, step, writing)
@@ -340,12 +345,6 @@ class Cashier:
         if top_up is not was:
             self.publish(top_up)
         return top_up, moving
-
-    async def _theirs(self, page: Page, seen: Seen) -> int | None:
-        """Who has paid back what nobody here has asked for: the provider's own people; None: the system."""
-        if seen.top_up.provider != "stripe":
-            return None
-        return await ensure_actor(page.connection, page.workspace.id, "STRIPE", "stripe", "Stripe")
 
     async def _not_booked(self, workspace_id: int, place: Place, refusal: Refusal) -> TopUp:
         """Money has moved, and the ledger will not: an operator has to see to it. The next look tries again."""

@@ -21,7 +21,7 @@ from credits.posting.reader import Page
 from credits.recharge import statements
 from credits.recharge.booking import LOOK_SOON
 from credits.recharge.provider import Mode, ProviderName
-from credits.recharge.reads import count_open, find_by_key
+from credits.recharge.reads import count_open, find_by_key, read_top_ups
 from credits.recharge.top_ups import Place, TopUp, top_up_of
 
 OTHER_PAYLOAD = "this idempotency key was used before with another payload"
@@ -30,8 +30,8 @@ _MONEY_MAX = 10**12  # smallest units of one payment: twelve digits are the most
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What somebody wants to buy, as it was said. `key` is the idempotency key; `replaces` is ended first, so that nobody
-    pays both, and is no part of what the key stands for: whoever asks again may have forgotten it."""
+    """What somebody wants to buy, as it was said. `key` is the idempotency key; `replaces`, no recharge, is ended first,
+    so that nobody pays both, and is no part of what the key stands for: whoever asks again may have forgotten it."""
 
     bundle: str
     quantity: int
@@ -58,6 +58,19 @@ class Sale:
     quantity: int
     credits: int
     price: int
+
+
+async def to_be_ended(page: Page, customer: Customer, wish: Wish) -> Place | Refusal | None:
+    """What the wish replaces, where that is to be ended first. A wish that has no form ends nothing; nor does one whose key
+    was used before: what it has bought may be the very one."""
+    problem = wish.form()
+    if problem or wish.replaces is None or await find_by_key(page.connection, customer.id, wish.key) is not None:
+        return problem
+    replaced = (await read_top_ups(page.connection, [wish.replaces])).get(wish.replaces)
+    if replaced is not None and replaced.mode == "OFF_SESSION":
+        # Its charge may be under way, which nobody can see yet: it could be canceled here, and be paid all the same.
+        return Conflict("a recharge is not replaced; it can be canceled")
+    return wish.replaces
 
 
 async def place_order(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from credits.access.actors import ensure_actor
 from credits.amount import MICRO_DECIMALS
 from credits.customers.customers import read_customers
 from credits.db import bare
@@ -64,3 +65,10 @@ async def see(page: Page, place: Place) -> Seen | None:
         raise LookupError(f"{top_up.id} points to what the catalog does not have")
     payer = await payer_of(page, customer, top_up.provider)
     return Seen(top_up, kept, payer, bundle.name, credit_type.key, 10 ** (MICRO_DECIMALS - credit_type.scale))
+
+
+async def theirs(page: Page, seen: Seen) -> int | None:
+    """Who has paid back what nobody here has asked for: the provider's own people; None: the system."""
+    if seen.top_up.provider != "stripe":
+        return None
+    return await ensure_actor(page.connection, page.workspace.id, "STRIPE", "stripe", "Stripe")

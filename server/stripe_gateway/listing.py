@@ -79,7 +79,8 @@ class EventList:
                 self._database, workspace.id, PROVIDER, now, every=self._every * 3 / 4, first=first
             )
             if cursor is not None:
-                claimed[workspace.id] = datetime.fromtimestamp(int(cursor), now.tzinfo)
+                # One that lies ahead was left by a clock that has been put right since.
+                claimed[workspace.id] = min(datetime.fromtimestamp(int(cursor), now.tzinfo), now - BEHIND)
         return claimed
 
     async def _slice(self, claimed: Mapping[int, datetime], since: datetime, until: datetime | None) -> int:

@@ -108,8 +108,10 @@ class Shop:
         quantity: int = 1,
         client: Client | None = None,
         mode: str = "HOSTED",
+        replaces: str | None = None,
     ) -> Reply:
         wish = {"customer": customer, "bundle": "pack", "quantity": quantity, "mode": mode, "returnUrl": RETURN}
+        wish["replaces"] = replaces
         return await self.act("startTopUp", client, input={**wish, "idempotencyKey": key or str(uuid4())})
 
     async def buy(self, customer: str, **options: Any) -> Json:

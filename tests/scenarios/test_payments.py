@@ -4,11 +4,14 @@ The names of the faults (S1 …) are those of tests/FAULTS.md.
 """
 
 import asyncio
+import contextlib
 
 import pytest
+import stripe
 
 from tests.harness.client import Client
 from tests.harness.stripe.forgery import BADLY_SIGNED
+from tests.harness.stripe.problems import Problem
 from tests.scenarios.shop import CREDITS, METHODS, PRICE, SECRETS, eventually
 
 
@@ -239,6 +242,60 @@ async def test_s20_a_method_that_takes_days_is_credited_when_it_is_paid(shop):
     await shop.until(paid["id"], "SUCCEEDED")
     assert (await shop.until(failed["id"], "FAILED"))["failure"]
     assert await shop.balance(customer) == CREDITS
+
+
+async def test_s20_nothing_replaces_what_a_bank_may_still_pay_and_anything_what_it_has_not(shop):
+    customer = await shop.customer()
+    first = (await shop.buy(customer))["id"]
+    shop.fake.pay(shop.session(first)["id"], "pm_usBankAccount_insufficientFunds")
+    assert (await shop.start(customer, replaces=first)).code == "CONFLICT"  # whether or not its webhook is here
+    shop.fake.finish_later(shop.session(first)["id"], paid=False)
+    await shop.until(first, "FAILED")
+    second = (await shop.start(customer, replaces=first))["topUp"]["id"]
+    shop.fake.pay(shop.session(second)["id"])
+    await shop.until(second, "SUCCEEDED")
+    assert len(await granted(shop, customer)) == 1
+
+
+async def pay(shop, top_up):
+    """By card, on the page that it has, where that is still to be paid."""
+    with contextlib.suppress(Problem, stripe.InvalidRequestError):
+        if top_up["checkoutUrl"]:
+            return await asyncio.to_thread(shop.fake.pay, shop.session(top_up["id"])["id"])
+        intent = top_up["clientSecret"].partition("_secret_")[0]
+        card = {"payment_method": "pm_card_visa", "return_url": "https://shop.example"}
+        return await shop.fake.client().v1.payment_intents.confirm_async(intent, card)
+
+
+@pytest.mark.parametrize("mode", ["HOSTED", "ELEMENT"])
+async def test_who_pays_while_a_second_try_begins_pays_for_one_of_them(shop, mode):
+    """On a page that is still open somewhere; and the second try is sent twice."""
+
+    async def crossing(first, customer, delay):
+        async def second():
+            await asyncio.sleep(delay)
+            client = Client(shop.server.url, shop.secret)
+            wish = {"key": f"second-{customer}", "mode": mode, "replaces": first["id"]}
+            reply = await shop.start(customer, client=client, **wish)
+            client.wire.drop()
+            return reply
+
+        _, *replies = await asyncio.gather(pay(shop, first), second(), second())
+        assert [reply.ok for reply in replies] == [True, True], replies
+        assert replies[0]["topUp"]["id"] == replies[1]["topUp"]["id"]
+        return replies[0]["topUp"]
+
+    customers = [await shop.customer() for _ in range(12)]
+    firsts = [await shop.buy(customer, mode=mode) for customer in customers]
+    crossings = (crossing(*each, number / 400) for number, each in enumerate(zip(firsts, customers, strict=True)))
+    for first, customer, last in zip(firsts, customers, await asyncio.gather(*crossings), strict=True):
+        if last["id"] != first["id"]:
+            await pay(shop, last)
+        await shop.until(last["id"], "SUCCEEDED")
+        await pay(shop, first)
+        money = shop.fake.check_money("scrip_top_up")
+        assert sum(money[each]["taken"] for each in {first["id"], last["id"]} & money.keys()) == PRICE
+        assert await shop.balance(customer) == CREDITS
 
 
 async def test_a_card_that_is_saved_is_known(shop):

@@ -1,9 +1,13 @@
 """Ending what has not been paid, by itself or because something else is bought instead."""
 
-from credits.errors import Conflict
+import asyncio
+
+from credits.errors import Conflict, IdempotencyConflict, InvalidInput
+from credits.recharge.provider import Order, Payment
 from credits.recharge.top_ups import TopUp
 from tests.credits.recharge.bank import lost
 from tests.credits.recharge.counter import Counter
+from tests.credits.recharge.ruling import Ruling
 
 
 async def test_what_is_canceled_stays_so_and_what_is_paid_cannot_be(counter: Counter):
@@ -72,3 +76,64 @@ async def test_what_the_provider_would_not_begin_has_nothing_to_cancel(counter: 
     refused = await counter.start()
     assert refused.status == "FAILED"
     assert isinstance(await counter.cancel(refused), Conflict)
+
+
+async def test_what_is_refused_as_it_is_or_was_asked_before_ends_nothing(counter: Counter):
+    first, other = await counter.start(key="first"), await counter.start()
+    assert isinstance(await counter.start(quantity=0, replaces=other.place), InvalidInput)
+    assert isinstance(await counter.start(quantity=2, key="first", replaces=other.place), IdempotencyConflict)
+    for replaces in (other.place, first.place):  # its own order, too
+        again = await counter.start(key="first", replaces=replaces)
+        assert (again.id, again.status, again.checkout_url) == (first.id, "PENDING", first.checkout_url)
+    assert (await counter.read(other)).status == counter.bank.accounts[other.id].payment.state == "PENDING"
+    # Also where nobody can be asked: what was answered once is answered again.
+    second = await counter.start(key="second", replaces=first.place)
+    counter.bank.fault = lost("cancel", "before")
+    assert (await counter.start(key="second", replaces=first.place)).id == second.id
+
+
+async def test_a_recharge_is_not_replaced_as_its_charge_may_be_under_way(ruling: Ruling):
+    """It would be canceled here while the bank takes the money, and the second be paid as well."""
+    counter = ruling.counter
+    await ruling.card()
+    await ruling.rule()
+    charge, refused = counter.bank.charge, list[object]()
+
+    async def charge_slowly(order: Order) -> Payment:
+        (row,) = await counter.till.rows("SELECT customer_id, number FROM top_ups")
+        refused.append(await counter.start(key="never", replaces=(row["customer_id"], row["number"])))
+        return await charge(order)
+
+    counter.bank.charge = charge_slowly  # type: ignore[method-assign]
+    attempt = await ruling.fire()
+    assert attempt is not None
+    assert attempt.status == "SUCCEEDED"
+    assert isinstance(refused[0], Conflict)
+    assert counter.bank.charges == [attempt.id]
+    assert not await counter.till.rows("SELECT 1 FROM top_ups WHERE key = 'never'")
+
+
+async def test_two_who_replace_the_same_at_once_and_one_who_pays_it_leave_nobody_charged_twice(counter: Counter):
+    """Whoever pays first wins: each answer is what was paid, or something new once that can be paid no more."""
+    for _ in range(10):
+        first, taken = await counter.start(), len(counter.bank.charges)
+
+        async def pay(of: TopUp = first) -> None:
+            if counter.bank.accounts[of.id].payment.state != "CANCELED":
+                counter.bank.pay(of.id)
+
+        answers = await asyncio.gather(
+            counter.start(key=f"one-{first.id}", replaces=first.place),
+            counter.look(first),
+            pay(),
+            counter.start(key=f"one-{first.id}", replaces=first.place),
+        )
+        now = await counter.look(first)
+        bought = {answers[0].id, answers[3].id}
+        if now.is_paid:
+            assert (bought, len(counter.bank.charges)) == ({first.id}, taken + 1)
+        else:
+            assert (now.status, len(bought), len(counter.bank.charges)) == ("CANCELED", 1, taken)
+            assert first.id not in bought
+            await counter.cancel(answers[0])
+    await counter.till.check()

@@ -171,6 +171,27 @@ async def test_where_stripe_is_down_the_rest_of_a_long_list_is_left_for_later(sh
     assert await shop.read_later() == 120
 
 
+async def test_a_clock_that_was_ahead_and_has_been_put_right_makes_nobody_miss_anything(shop):
+    shop.now += timedelta(days=1)
+    await shop.events.read()
+    shop.now -= timedelta(days=1)
+    await shop.pay("top_1_1")
+    assert await shop.read_later() == 1
+
+
+async def test_an_order_whose_events_fill_pages_is_looked_at_again_where_its_first_look_failed(shop):
+    """None of its events may be kept as told by a look that there was none of."""
+    for _ in range(105):
+        await shop.pay("top_1_1")
+    shop.looking.fails[(1, 1)] = ProviderUnavailable("not now")
+    with pytest.raises(ProviderUnavailable):
+        await shop.events.read()
+    assert (shop.looking.asked, shop.looking.looked) == (2, [])
+    shop.looking.fails.clear()
+    assert await shop.read_later() == 105
+    assert shop.looking.looked == [(1, 1)]
+
+
 async def test_what_stripe_does_not_answer_is_read_again_and_the_rest_is_done(shop):
     for number in (1, 2, 3):
         await shop.pay(f"top_1_{number}")
