@@ -1,6 +1,6 @@
 /** What of a purchase outlives a reload: its key, its id once there is one, and where it leads back to. */
 export interface Purchase {
-  /** Begins with the bundle's key, so another bundle is another purchase. */
+  /** Begins with the bundle's key, so another bundle is another purchase; empty where none has begun since one was declined. */
   key: string;
   id?: string | undefined;
   /** A part of what was asked for: the same key with another one would be another purchase. */
@@ -27,11 +27,16 @@ export function remember(creditType: string, purchase?: Purchase): void {
   } catch {}
 }
 
+/** What was declined is to end, whatever is bought after it. */
+export const declined = (creditType: string, replaces?: string): void =>
+  remember(creditType, replaces ? { key: "", replaces } : undefined);
+
 /** This try to buy: the last one again, as long as nobody knows what came of it. */
-export function purchaseOf(creditType: string, bundle: string, returnUrl: string | undefined): Purchase {
+export function purchaseOf(creditType: string, bundle: string, returnUrl?: string, replaces?: string): Purchase {
   const last = recall(creditType);
   if (last?.key.startsWith(`${bundle}:`)) return last;
-  return { key: `${bundle}:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`, returnUrl };
+  const key = `${bundle}:${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+  return { key, returnUrl, replaces: replaces ?? last?.replaces };
 }
 
 /** The purchase from which the payment page has led back here, in another tab or browser than it began in. */

@@ -11,7 +11,7 @@ import { html, type Template } from "../core/render.ts";
 import { type Resource, receive, type Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { lasting } from "./lasting.ts";
-import { type Purchase, purchaseOf, recall, remember, returned } from "./purchase.ts";
+import { declined, type Purchase, purchaseOf, recall, remember, returned } from "./purchase.ts";
 import { styles } from "./top-up.styles.ts";
 
 interface Bundle {
@@ -119,8 +119,8 @@ export class ScripTopUp extends FollowingElement<Data> {
     if (creditType !== this.#creditType) {
       this.#creditType = creditType;
       const kept = recall(creditType);
-      this.#id = kept ? kept.id : returned();
-      this.#isOurs = !!kept;
+      this.#isOurs = !!kept?.key;
+      this.#id = this.#isOurs ? kept?.id : returned();
       this.#topUp = this.#bundle = undefined;
     }
     const args = { creditType: ["String!", creditType] } as const;
@@ -167,9 +167,9 @@ export class ScripTopUp extends FollowingElement<Data> {
     const { id, status, credits, bundle } = topUp;
     if (status === before) return;
     if (!OPEN.test(status)) {
-      remember(this.#creditType);
       // What was declined may yet be paid, on the page that has declined it.
       if (status !== "FAILED") this.#id = undefined;
+      declined(this.#creditType, this.#id);
       if (!this.#isOurs) {
         // Nothing has happened here.
       } else if (status === "FAILED") this.#failed("PAYMENT_FAILED");
@@ -196,8 +196,8 @@ export class ScripTopUp extends FollowingElement<Data> {
     const creditType = this.#creditType;
     // In a tab of its own the payment page need not lead anywhere.
     const wish = this.getAttribute("return-url") ?? (page.isBeside ? undefined : "");
-    const purchase = purchaseOf(creditType, bundle.key, wish === undefined ? wish : new URL(wish, location.href).href);
-    purchase.replaces ??= this.#id;
+    const returnUrl = wish === undefined ? wish : new URL(wish, location.href).href;
+    const purchase = purchaseOf(creditType, bundle.key, returnUrl, this.#id);
     remember(creditType, purchase);
     this.#isOurs = true;
     this.#bundle = bundle;
@@ -217,7 +217,7 @@ export class ScripTopUp extends FollowingElement<Data> {
     } else {
       page.close();
       // Without a definite answer it may have been started: the next try says so by its key.
-      if (code !== "NETWORK" && code !== "UNAVAILABLE") remember(creditType);
+      if (code !== "NETWORK" && code !== "UNAVAILABLE") declined(creditType, purchase.replaces);
       this.#refusal = code;
       this.#failed(code);
     }
@@ -230,9 +230,12 @@ export class ScripTopUp extends FollowingElement<Data> {
     const { startTopUp } = await this.ask<{ startTopUp: { topUp?: TopUp; code?: string; field?: string } }>(query, {
       input: { bundle, returnUrl, replaces, idempotencyKey: key },
     });
+    const { code, field } = startTopUp ?? {};
     // This page is none that the server leads back to, and the host has not asked for it: then it leads nowhere.
-    if (startTopUp?.field === "returnUrl" && !this.hasAttribute("return-url")) {
-      delete purchase.returnUrl;
+    const isStray = field === "returnUrl" && !this.hasAttribute("return-url");
+    // Another customer's was declined.
+    if (isStray || (replaces && code === "NOT_FOUND")) {
+      delete purchase[isStray ? "returnUrl" : "replaces"];
       return this.#start(bundle, purchase);
     }
     return { code: "NETWORK", ...startTopUp };
@@ -309,7 +312,11 @@ export class ScripTopUp extends FollowingElement<Data> {
     if (this.#refusal)
       return html`<span role="alert" class="bad">${this.#refusal === "PAYMENT_FAILED" ? this.texts.payFailed : this.texts.notStarted}</span>${again(this.#bundle)}`;
     if (this.#bundle) return this.texts.starting;
-    if (!topUp) return this.#id ? "…" : "";
+    if (!topUp) {
+      // It was here already, from an element before this one.
+      if (this.resources[3]?.data) queueMicrotask(() => this.requestUpdate());
+      return this.#id ? "…" : "";
+    }
     if (topUp.status === "FAILED")
       return html`<span role="alert" class="bad">${this.texts.payFailed}${
         topUp.failure ? html`: <bdi lang="en">${topUp.failure}</bdi>` : ""

@@ -4,6 +4,7 @@
  * the code their numbers.
  */
 import { parse } from "acorn";
+import { OURS } from "./ours.mjs";
 
 /** Between two texts, and where a value goes: none of them has such a letter of its own. */
 const BETWEEN = "|";
@@ -30,6 +31,7 @@ function withShortClasses(texts, code) {
   const ofTemplates = /(?<= class=)(?:"[^"]*"|[a-z]+(?![\w~-]))/g;
   const isPutTogether = (name) => RegExp(`"${name}[ "]`).test(code);
   const names = [...new Set(texts.join().match(ofSheets))].filter((name) => !isPutTogether(name));
+  if (names.length > 26) throw new Error(`more classes than letters: ${names.join(" ")}`);
   const short = (words) =>
     words.replace(/[a-z]+/g, (word) => (names.includes(word) ? (10 + names.indexOf(word)).toString(36) : word));
   return texts.map((text) => text.replace(ofSheets, short).replace(ofTemplates, short));
@@ -41,6 +43,8 @@ function editsOf(tree, wanted, put) {
   for (const node of nodes(tree)) {
     const { type, start, end } = node;
     const edit = (write) => edits.push({ start, end, write });
+    // The name becomes a letter, what is in quotes stays.
+    if (type === "Literal" && OURS.includes(node.value)) throw new Error(`a name of ours in quotes: ${node.value}`);
     if (type === "Literal" && wanted.includes(node.value)) edit((_, texts) => `${ALL}[${texts.indexOf(node.value)}]`);
     if (type === "ConditionalExpression" && node.test.name === ALL) edit((within) => within(node.consequent));
     if (type === "TaggedTemplateExpression" && node.tag.name === "html") {

@@ -31,6 +31,10 @@ describe("what is taken out of the code", () => {
   });
 });
 
+it("a name that becomes a letter may not be in quotes too, where it would stay as it is", () => {
+  expect(() => sorted('const is = "css" in element;')).toThrow("css");
+});
+
 describe("templates", () => {
   it("lose quotes around one word, indentation, and tags that close at the end; no others", () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: code as a text
@@ -50,5 +54,12 @@ describe("templates", () => {
 
   it("that use the letter between texts are refused", () => {
     expect(() => sorted("html`<p>a|b</p>`")).toThrow("a|b");
+  });
+
+  it("have no more classes than there are letters", () => {
+    const names = [..."abcdefghijklmnopqrstuvwxyzä"].map((_, index) => `.class${"x".repeat(index)}`);
+    const sheet = `${names.join()}{top:0}`;
+    expect(() => sorted(JSON.stringify(sheet), [sheet])).toThrow("more classes than letters");
+    expect(() => sorted(JSON.stringify(sheet.slice(7)), [sheet.slice(7)])).not.toThrow();
   });
 });

@@ -232,6 +232,13 @@ describe("the dashboard", () => {
   });
 });
 
+it("every template is drawn, also the one that the build has put first", async () => {
+  const page = await open("/examples/strict-csp.html", {}, noIcon);
+  const attempts = page.locator("scrip-recharge [part=attempts] li");
+  expect(await attempts.last().locator("bdi").textContent()).toBe("card declined");
+  expect(await attempts.last().innerText()).toMatch(/Failed · card declined$/);
+});
+
 describe("a purchase", () => {
   it("opens the payment page in a tab beside it, and is told to the end", async () => {
     const page = await open("/examples/strict-csp.html", {}, noIcon);

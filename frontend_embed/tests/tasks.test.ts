@@ -1,6 +1,7 @@
 /** What the built bundle does in which task of a page, without measuring how long: a slow telephone feels each of them. */
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { VERSION } from "../build_steps/bundle.mjs";
 import { launchOptions } from "../testing/chromium.mjs";
 import { serve } from "../testing/serve.mjs";
 
@@ -84,8 +85,14 @@ function record(): void {
   });
 }
 
+const SCRIPT = '<script type="module" src="/embed/v1.js"></script>';
+
 /** A page that has these elements when the script comes. */
-async function open(elements: string[], prepare?: (page: Page) => Promise<void>): Promise<Page> {
+async function open(
+  elements: string[],
+  prepare?: (page: Page) => Promise<void>,
+  script: string = SCRIPT,
+): Promise<Page> {
   const page = await (await browser.newContext()).newPage();
   await page.addInitScript(record);
   await prepare?.(page);
@@ -98,7 +105,7 @@ async function open(elements: string[], prepare?: (page: Page) => Promise<void>)
   await page.route("**/page", (route) =>
     route.fulfill({
       contentType: "text/html",
-      body: `<!doctype html><html lang="en"><link rel="icon" href="data:,"><script type="module" src="/embed/v1.js"></script>${provider}`,
+      body: `<!doctype html><html lang="en"><link rel="icon" href="data:,">${script}${provider}`,
     }),
   );
   await page.goto(`${host.origin}/page`);
@@ -178,4 +185,27 @@ it("what the first element asks waits for none of the others, and they ask toget
   expect(own?.query.match(/r\d:/g)).toEqual(["r0:"]);
   for (const asked of ["expirations(", "runway(", "usage(", "ledger(", "check("])
     expect(others?.query).toContain(asked);
+});
+
+it("two copies of the script that come together leave all names to the first, also those that wait", async () => {
+  const other = `<script defer src="/embed/${VERSION}/embed.iife.js"></script>`;
+  const page = await open(ALL, undefined, other + SCRIPT);
+  await page.locator("scrip-ledger [part=row]").first().waitFor();
+  const copies = await page.evaluate(
+    (all) =>
+      all.map((name) => {
+        const { Scrip } = globalThis as unknown as { Scrip: Record<string, unknown> };
+        return Object.values(Scrip).includes(customElements.get(`scrip-${name}`));
+      }),
+    ALL,
+  );
+  expect(new Set(copies)).toEqual(new Set([true]));
+});
+
+it("an element that cannot be drawn holds up none of those that wait", async () => {
+  host.fake.runway.runsOutAt = "never";
+  const page = await open(ALL);
+  await page.locator("scrip-ledger [part=row]").first().waitFor();
+  await page.locator("scrip-usage [part=bar]").first().waitFor();
+  expect(await page.locator("scrip-runway [part=basis]").count()).toBe(0);
 });

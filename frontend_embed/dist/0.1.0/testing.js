@@ -258,6 +258,7 @@ var FakePayments = class {
     const refusal = this.#refused();
     if (refusal) return refusal;
     const before = this.find(input["replaces"]);
+    if (input["replaces"] && !before) return { code: "NOT_FOUND", message: "no such top-up" };
     if (before?.status === "SUCCEEDED") return { topUp: before };
     if (before) this.move("CANCELED", before.id);
     if (input["returnUrl"] && !this.leadsBack)
