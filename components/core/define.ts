@@ -16,7 +16,11 @@ export function define(tag: string, element: CustomElementConstructor): void {
   const registry = globalThis.customElements;
   if (!registry) return;
   first ??= registry.get(tag) as typeof first;
-  const register = (): void => registry.define(tag, Object.assign(element, { version: VERSION }));
+  // The first drawing comes after it, in the same task.
+  const register = (): unknown => {
+    registry.define(tag, Object.assign(element, { version: VERSION }));
+    return tag;
+  };
   if (first) console.warn(`${tag}: ${first.version} was here before ${VERSION}`);
   // Of what draws nothing there is nothing to divide.
   else if ((element as { css?: string }).css && document.querySelector(tag)) inTurn(register);

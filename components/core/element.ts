@@ -52,6 +52,8 @@ export abstract class ScripElement<T> extends HTMLElement {
   #isUpdating = false;
   #spoken: Spoken | undefined;
   #mistake: ScripError | undefined;
+  /** The part that had the focus when a skeleton took its place. */
+  #left: string | undefined;
   #changed = (): void => this.requestUpdate();
 
   constructor() {
@@ -140,9 +142,17 @@ export abstract class ScripElement<T> extends HTMLElement {
     const data = spoken && resource?.data;
     const error = this.pageSession ? spoken && (this.#mistake ?? resource?.error) : this.#noSession;
 
+    const { activeElement } = this.tree;
     const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
     const language = spoken?.localeTag ?? this.localeTag;
     render(this.whole(data, error, language, direction || (rightToLeft(this.localeTag) ? "rtl" : "ltr")), this.tree);
+    if (activeElement && !activeElement.isConnected) this.#left = activeElement.part.value;
+    if (data) {
+      // Whoever has chosen what came now stays there, unless they have gone elsewhere.
+      if (this.#left && document.activeElement === document.body)
+        this.tree.querySelector<HTMLElement>(`[part=${this.#left}]`)?.focus();
+      this.#left = "";
+    }
     this.#tell(data, error);
   };
 

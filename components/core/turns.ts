@@ -1,5 +1,5 @@
 /** What waits for its turn, in the order in which it came. */
-const waiting = new Set<() => void>();
+const waiting = new Set<() => unknown>();
 let isTaken = false;
 let channel: MessageChannel | undefined;
 
@@ -7,10 +7,11 @@ let channel: MessageChannel | undefined;
 const SLICE_MS = 5;
 
 /**
- * Does at once what comes first in a task; everything else waits for tasks of its own, as many as it takes. Messages,
- * because timers that follow one another are slowed down.
+ * Does at once what comes first in a task; everything else waits for tasks of its own, as many as it takes. Work that
+ * returns something is the last of its task: more comes of it, which no clock sees. Messages, because timers that follow
+ * one another are slowed down.
  */
-export function inTurn(work: () => void): void {
+export function inTurn(work: () => unknown): void {
   waiting.add(work);
   if (!isTaken) next();
 }
@@ -24,7 +25,6 @@ function next(): void {
   const until_ms = performance.now() + SLICE_MS;
   for (const work of waiting) {
     waiting.delete(work);
-    work();
-    if (performance.now() > until_ms) break;
+    if (work() || performance.now() > until_ms) break;
   }
 }

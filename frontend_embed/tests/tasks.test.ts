@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 /** Notes what happens in the page, and in which task. Every look at the clock finds that much time has passed. */
-function record(): void {
+function record(step_ms: number): void {
   const log: Log = [];
   let task = 0;
   let isNoted = false;
@@ -68,7 +68,7 @@ function record(): void {
   const { fetch } = globalThis;
   let now_ms = 0;
   performance.now = () => {
-    now_ms += 1_000;
+    now_ms += step_ms;
     return now_ms;
   };
   Object.assign(Intl, {
@@ -91,10 +91,10 @@ const SCRIPT = '<script type="module" src="/embed/v1.js"></script>';
 async function open(
   elements: string[],
   prepare?: (page: Page) => Promise<void>,
-  script: string = SCRIPT,
+  { script = SCRIPT, step_ms = 1_000 } = {},
 ): Promise<Page> {
   const page = await (await browser.newContext()).newPage();
-  await page.addInitScript(record);
+  await page.addInitScript(record, step_ms);
   await prepare?.(page);
   const inside = elements
     .map((name) => `<scrip-${name} credit-type="ai" feature="images"><b slot="allowed">Generate</b></scrip-${name}>`)
@@ -173,6 +173,13 @@ it("draws no two elements in one task, neither their places nor their data", asy
   }
 });
 
+it("defines each name in a task of its own, however fast it is", async () => {
+  const page = await open(ALL, undefined, { step_ms: 0 });
+  await page.locator("scrip-usage [part=bar]").first().waitFor();
+  const made = (await logOf(page)).filter(({ does }) => does === "make");
+  expect(new Set(made.map(({ task }) => task)).size).toBe(ALL.length);
+});
+
 it("what the first element asks waits for none of the others, and they ask together", async () => {
   const page = await open(ALL);
   await page.locator("scrip-ledger [part=row]").first().waitFor();
@@ -189,7 +196,7 @@ it("what the first element asks waits for none of the others, and they ask toget
 
 it("two copies of the script that come together leave all names to the first, also those that wait", async () => {
   const other = `<script defer src="/embed/${VERSION}/embed.iife.js"></script>`;
-  const page = await open(ALL, undefined, other + SCRIPT);
+  const page = await open(ALL, undefined, { script: other + SCRIPT });
   await page.locator("scrip-ledger [part=row]").first().waitFor();
   const copies = await page.evaluate(
     (all) =>
