@@ -232,7 +232,7 @@ export class ScripTopUp extends FollowingElement<Data> {
     });
     const { code, field } = startTopUp ?? {};
     // This page is none that the server leads back to, and the host has not asked for it: then it leads nowhere.
-    const isStray = field === "returnUrl" && !this.hasAttribute("return-url");
+    const isStray = returnUrl && field === "returnUrl" && !this.hasAttribute("return-url");
     // Another customer's was declined.
     if (isStray || (replaces && code === "NOT_FOUND")) {
       delete purchase[isStray ? "returnUrl" : "replaces"];
