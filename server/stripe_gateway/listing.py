@@ -159,7 +159,7 @@ class EventList:
         if until is not None:
             created["lt"] = int(until.timestamp())
         asked = {"types": list(LISTED), "created": created}
-        events = self._asker.pages(lambda page: self._asker.v1.events.list_async({**asked, **page}), {}, most=_PAGES)
+        events = self._asker.pages(self._asker.events, asked, most=_PAGES)
         async for event in events:
             # Of a whole page of events only this is kept: an hour may have many.
             item = event["data"]["object"]
