@@ -147,11 +147,11 @@ WIDGETS = """query($type: String!) { viewer { now } customer { balance(creditTyp
 async def test_visitors_read_an_account_whose_writer_waits_for_a_lock(world, client, server):
     """C20: the rows that every burn of a hot account locks are held by an open database transaction, so its writer stands
     still. Everything that elements ask of that account is answered meanwhile: no read asks for a lock."""
-    await client.must("upsertCustomer", key="hot")
-    await give(client, "hot", "100", "g")
-    token = (await client.must("createEmbedToken", customer="hot", scopes=["balance:read", "ledger:read"]))["token"]
+    await client.must("upsertCustomer", key="visited")
+    await give(client, "visited", "100", "g")
+    token = (await client.must("createEmbedToken", customer="visited", scopes=["balance:read", "ledger:read"]))["token"]
     visitors = [await world.client(secret=token) for _ in range(AT_ONCE)]
-    fields = {"customer": "hot", "creditType": "ai", "amount": "1"}
+    fields = {"customer": "visited", "creditType": "ai", "amount": "1"}
     await client.must("burn", **fields, idempotencyKey="before")
     enemy = await asyncpg.connect(server.settings["DATABASE_URL"])
     burning: list[asyncio.Task[Reply]] = []
@@ -174,7 +174,7 @@ async def test_visitors_read_an_account_whose_writer_waits_for_a_lock(world, cli
         await enemy.execute("BEGIN")
         for table in ("customers", "accounts", "grants"):
             key = "id" if table == "customers" else "customer_id"
-            query = f"SELECT FROM {table} WHERE {key} = (SELECT id FROM customers WHERE key = 'hot') FOR UPDATE"
+            query = f"SELECT FROM {table} WHERE {key} = (SELECT id FROM customers WHERE key = 'visited') FOR UPDATE"
             assert len(await enemy.fetch(query)) == 1
         burning = [asyncio.create_task(keep_burning(each, await world.client())) for each in range(4)]
         await writer_waits()
