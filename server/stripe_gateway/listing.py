@@ -1,15 +1,21 @@
 """Reading Stripe's own list of events, so that nothing depends on a webhook's coming.
 
-The list is read from a point in time on, in slices; a slice is behind us once it was read whole. Slices overlap by minutes:
-an event may be listed a little after the instant that it bears. A slice may hold very much, so each page of it is acted
-upon as it comes, newest first, and kept as told: who dies in between has less to do next time. That order does no harm.
-What an order is looked at for has all happened before, so its older events need no look of their own.
+The list is read from a point in time on, in slices, the oldest first; that point moves when a slice was read whole. It stays
+minutes behind Stripe's clock, as the `Date` of its answers tells it: an event may be listed a little after the instant that
+it bears. A slice that holds very much is cut shorter, so that whoever dies often comes forward too.
+
+Each page of a slice is acted upon as it comes, newest first, and kept as told: who dies in between has less to do next time.
+That order does no harm. What an order is looked at for has all happened before, so its older events need no look of their own.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from stripe import StripeResponse
 
 from credits.db import Database, is_unavailable
 from credits.recharge.provider import ProviderUnavailable
@@ -23,14 +29,33 @@ logger = logging.getLogger(__name__)
 
 FIRST = timedelta(days=3)  # how far back a workspace begins: as long as Stripe would go on sending
 KEPT = timedelta(days=30)  # what Stripe lists at most
-OVERLAP = timedelta(minutes=5)
-SLICE = timedelta(hours=1)
-BEHIND = timedelta(minutes=10)  # how far the cursor stays behind our clock: Stripe's may be late
+SETTLES = timedelta(minutes=5)  # after that, by Stripe's clock, an instant has all its events in the list
+UNDATED = timedelta(minutes=10)  # how far Stripe's clock may be behind ours where an answer bears no `Date`
+LEAST = timedelta(minutes=1)  # the first slice, and the one that is read to its end whatever it holds
+SLICE = timedelta(hours=1)  # slices become longer while there is little in them, up to this
+FULL = 50  # pages of Stripe's after which a longer slice is cut: some seconds
 AT_ONCE = 8  # of the questions that one process asks at once, so that buyers need not wait for it
 _TOGETHER = 100  # events acted upon together: a page of Stripe's
 _PAGES = 100_000  # of one slice; beyond any shop's hour
-_UNANSWERED = 20  # questions of one slice: Stripe is down, and the rest is read in the next round
-_FORGOTTEN = 10_000  # events of nobody here that are remembered, so that they are not asked about again
+_UNANSWERED = 20  # questions of one round: Stripe is down, and the rest is read in the next one
+_REMEMBERED = 50_000  # events that need nothing more: the last minutes are read again and again
+
+
+class _Full(Exception):
+    """There is more in the slice than fits."""
+
+
+@dataclass
+class _Round:
+    """One reading of the list. `claimed`: workspace → how far it has been read; `held_at`: when we last said it is ours.
+    `their_now`: Stripe's clock. `failed`: what was not answered; the point in time stays before the first of it."""
+
+    claimed: dict[int, datetime]
+    held_at: datetime
+    their_now: datetime
+    new: int = 0
+    pages: int = 0
+    failed: list[BaseException] = field(default_factory=list)
 
 
 class EventList:
@@ -41,7 +66,7 @@ class EventList:
     ) -> None:
         self._database, self._asker, self._teller = database, asker, teller
         self._every, self._real_now = every, real_now
-        self._ignored: dict[str, None] = {}
+        self._done: dict[str, None] = {}
 
     async def read(self) -> int:
         """Acts upon all that has happened since; how many events were new. Raises `Unavailable`, `ProviderUnavailable`:
@@ -49,24 +74,38 @@ class EventList:
         claimed = await self._claim()
         if not claimed:
             return 0
-        since = max(min(claimed.values()), self._real_now() - KEPT)
-        new = 0
-        while True:
-            started_at = self._real_now()
-            until = since + SLICE if since + SLICE < started_at - BEHIND else None
-            new = new + await self._slice(claimed, since - OVERLAP, until)
-            since = until or max(since, started_at - BEHIND)
-            for workspace_id, reached in claimed.items():
-                claimed[workspace_id] = max(since, reached)
-            await self._hold(claimed)
+        now = self._real_now()
+        this = _Round(claimed, now, their_now=now)
+        since, length = max(min(claimed.values()), now - KEPT), LEAST
+        while len(this.failed) < _UNANSWERED:
+            settled = this.their_now - SETTLES
+            until = since + length if since + length < settled else None
+            longest = min(length, settled - since)
+            try:
+                await self._slice(this, since, until, most=FULL if longest > LEAST else _PAGES)
+            except _Full:
+                length = max(longest / 8, LEAST)
+                continue
+            if this.pages < FULL / 4:
+                length = min(length * 2, SLICE)
+            settled = this.their_now - SETTLES
+            since = max(since, settled if until is None else min(until, settled))
+            if not this.failed:
+                for workspace_id, reached in claimed.items():
+                    claimed[workspace_id] = max(since, reached)
+                await self._hold(this)
             if until is None:
-                return new
+                break
+        if this.failed:  # the others are done and kept; these slices are read again for those alone
+            raise this.failed[0]
+        return this.new
 
-    async def _hold(self, claimed: Mapping[int, datetime]) -> None:
+    async def _hold(self, this: _Round) -> None:
         """They are ours for longer, and have been read up to there."""
-        for workspace_id, reached in claimed.items():
+        this.held_at = self._real_now()
+        for workspace_id, reached in this.claimed.items():
             cursor = str(int(reached.timestamp()))
-            await advance_list(self._database, workspace_id, PROVIDER, cursor, self._real_now())
+            await advance_list(self._database, workspace_id, PROVIDER, cursor, this.held_at)
 
     async def _claim(self) -> dict[int, datetime]:
         """Workspace → from when on; those that are ours to read for now."""
@@ -80,28 +119,27 @@ class EventList:
             )
             if cursor is not None:
                 # One that lies ahead was left by a clock that has been put right since.
-                claimed[workspace.id] = min(datetime.fromtimestamp(int(cursor), now.tzinfo), now - BEHIND)
+                claimed[workspace.id] = min(datetime.fromtimestamp(int(cursor), now.tzinfo), now - SETTLES)
         return claimed
 
-    async def _slice(self, claimed: Mapping[int, datetime], since: datetime, until: datetime | None) -> int:
-        """All of a slice, each order looked at once however many events name it; how many events were new."""
-        new, looked, failed = 0, set[Ours](), list[BaseException]()
-        async for events in self._pages(since, until):
-            new = new + await self._act(set(claimed), events, looked, failed)
-            if len(failed) >= _UNANSWERED:
-                break
-            await self._hold(claimed)
-        if failed:  # the others are done and kept; this slice is read again for those alone
-            raise failed[0]
-        return new
+    async def _slice(self, this: _Round, since: datetime, until: datetime | None, *, most: int) -> None:
+        """All of a slice, each order looked at once however many events name it. Raises `_Full` after `most` pages."""
+        this.pages, looked = 0, set[Ours]()
+        async for events in self._pages(this, since, until, most):
+            this.new = this.new + await self._act(this.claimed, events, looked, this.failed)
+            if len(this.failed) >= _UNANSWERED:
+                return
+            if self._real_now() - this.held_at > self._every / 4:
+                await self._hold(this)
 
     async def _act(
-        self, workspaces: set[int], events: list[Json], looked: set[Ours], failed: list[BaseException]
+        self, workspaces: Mapping[int, datetime], events: list[Json], looked: set[Ours], failed: list[BaseException]
     ) -> int:
         """Some events, of which more than one may name an order. Adds to `looked` and `failed`; how many were new."""
         known: set[str] = set()
         for workspace_id in workspaces:
             known.update(await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in events]))
+        self._remember(known)
         fresh = [event for event in events if event["id"] not in known]
         turn = asyncio.Semaphore(AT_ONCE)
 
@@ -113,7 +151,7 @@ class EventList:
                     failed.append(error)
                     return None
             if ours is None:
-                self._ignore(event["id"])
+                self._remember([event["id"]])
             return ours
 
         concerned: dict[Ours, list[tuple[str, str]]] = {}
@@ -127,6 +165,7 @@ class EventList:
                     await self._look(ours, told[0][0])
                     looked.add(ours)
                 await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
+                self._remember(event_id for event_id, _ in told)
 
         done = await asyncio.gather(*(see_to(*each) for each in concerned.items()), return_exceptions=True)
         failed += [each for each in done if isinstance(each, BaseException)]
@@ -142,10 +181,12 @@ class EventList:
             logger.exception("%s of Stripe cannot be acted upon", event_id)
             await self._teller.tell_failed(ours, event_id, type(error).__name__)
 
-    async def _pages(self, since: datetime, until: datetime | None) -> AsyncIterator[list[Json]]:
+    async def _pages(
+        self, this: _Round, since: datetime, until: datetime | None, most: int
+    ) -> AsyncIterator[list[Json]]:
         events: list[Json] = []
-        async for event in self._listed(since, until):
-            if event["id"] in self._ignored:
+        async for event in self._listed(this, since, until, most):
+            if event["id"] in self._done:
                 continue
             events.append(event)
             if len(events) == _TOGETHER:
@@ -154,20 +195,37 @@ class EventList:
         if events:
             yield events
 
-    async def _listed(self, since: datetime, until: datetime | None) -> AsyncIterator[Json]:
+    async def _listed(self, this: _Round, since: datetime, until: datetime | None, most: int) -> AsyncIterator[Json]:
         created = {"gte": int(since.timestamp())}
         if until is not None:
             created["lt"] = int(until.timestamp())
-        asked = {"types": list(LISTED), "created": created}
-        events = self._asker.pages(self._asker.events, asked, most=_PAGES)
-        async for event in events:
+
+        async def page(asked: Json) -> StripeResponse:
+            if this.pages == most:
+                raise _Full
+            answer = await self._asker.events(asked)
+            if this.pages == 0:  # what happens from now on is not in it
+                this.their_now = _date_of(answer) or self._real_now() - UNDATED
+            this.pages += 1
+            return answer
+
+        async for event in self._asker.pages(page, {"types": list(LISTED), "created": created}, most=_PAGES):
             # Of a whole page of events only this is kept: an hour may have many.
             item = event["data"]["object"]
             kept = {name: item.get(name) for name in ("id", "object", "metadata", "payment_intent", "customer")}
             data = {"object": kept, "previous_attributes": event["data"].get("previous_attributes")}
             yield {"id": event["id"], "type": event["type"], "account": event.get("account"), "data": data}
 
-    def _ignore(self, event_id: str) -> None:
-        self._ignored[event_id] = None
-        while len(self._ignored) > _FORGOTTEN:
-            del self._ignored[next(iter(self._ignored))]
+    def _remember(self, events: Iterable[str]) -> None:
+        """Nothing more is to be done for these: they are kept as told, or nobody's here."""
+        self._done.update(dict.fromkeys(events))
+        while len(self._done) > _REMEMBERED:
+            del self._done[next(iter(self._done))]
+
+
+def _date_of(answer: StripeResponse) -> datetime | None:
+    """Stripe's clock, whole seconds; None where it says nothing of it."""
+    try:
+        return parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return None

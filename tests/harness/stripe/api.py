@@ -5,6 +5,7 @@ import socket
 import struct
 import traceback
 from collections import Counter
+from email.utils import formatdate
 from typing import Any
 
 import orjson
@@ -137,6 +138,7 @@ class Fake:
 
     def _respond(self, answer: Answer, *, replayed: bool = False) -> Response:
         headers = {"stripe-version": books.API_VERSION, "request-id": self.books[False].new_id("req", 14)}
+        headers["date"] = formatdate(self.clock.now(), usegmt=True)
         if replayed:
             first = answer.headers.get("request-id", "")
             headers |= {**answer.headers, "request-id": headers["request-id"]}

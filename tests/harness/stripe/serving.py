@@ -97,6 +97,7 @@ async def serve(fake: Fake, listener: socket.socket, ready: Callable[[uvicorn.Se
         log_config=None,
         log_level="critical",
         access_log=False,
+        date_header=False,  # the day is that of the fake's own clock
         timeout_graceful_shutdown=1,
     )
     server = Serving(config)

@@ -1,6 +1,7 @@
 """Stripe's own list of events: read from where it was left, by one of all processes, whatever breaks off in between."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,7 +70,7 @@ class Shop:
         self.now = datetime.now(UTC)
         self.looking = Looking()
         self.asker = Asker(TEST_KEY, fake.url, patience_s=3.0)
-        teller = Teller(
+        self.teller = Teller(
             database,
             self.looking,
             self.asker,
@@ -77,7 +78,12 @@ class Shop:
             live=False,
             real_now=lambda: self.now,  # type: ignore[arg-type]
         )
-        self.events = EventList(database, self.asker, teller, every=EVERY, real_now=lambda: self.now)
+        self.database = database
+        self.restart()
+
+    def restart(self) -> None:
+        """Another process, which remembers nothing."""
+        self.events = EventList(self.database, self.asker, self.teller, every=EVERY, real_now=lambda: self.now)
 
     async def pay(self, order: str, **metadata: str) -> Any:
         named = {
@@ -176,6 +182,132 @@ async def test_a_clock_that_was_ahead_and_has_been_put_right_makes_nobody_miss_a
     await shop.events.read()
     shop.now -= timedelta(days=1)
     await shop.pay("top_1_1")
+    assert await shop.read_later() == 1
+
+
+@pytest.mark.parametrize("skew", [timedelta(hours=2), timedelta(hours=-2)])
+async def test_how_far_the_list_was_read_is_said_by_stripes_clock_not_by_ours(shop, skew):
+    shop.now += skew
+    await shop.events.read()
+    await shop.pay("top_1_1")
+    assert await shop.read_later() == 1
+    for number in range(2, 5):
+        shop.fake.advance(3600)
+        shop.now += timedelta(hours=1)
+        await shop.pay(f"top_1_{number}")
+        assert await shop.read_later() == 1
+    assert shop.looking.looked == [(1, number) for number in range(1, 5)]
+
+
+async def test_an_event_that_is_listed_minutes_after_the_instant_that_it_bears_is_not_missed(shop):
+    await shop.pay("top_1_1")
+    await shop.events.read()
+    shop.fake.advance(-280)
+    await shop.pay("top_1_2")
+    shop.fake.advance(280)
+    assert await shop.read_later() == 1
+    assert shop.looking.looked == [(1, 1), (1, 2)]
+
+
+class Pages:
+    """Counts the pages that are asked for; whoever asks for more than `left` dies."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.asked: list[dict[str, int]] = []
+        self.left = 1_000_000
+        self._events = shop.asker.events
+        shop.asker.events = self.page  # type: ignore[method-assign]
+
+    async def page(self, asked: Any) -> Any:
+        self.left -= 1
+        if self.left < 0:
+            raise KilledError
+        self.asked.append(asked["created"])
+        return await self._events(asked)
+
+
+class KilledError(BaseException):
+    pass
+
+
+async def test_a_list_much_longer_than_any_process_lives_is_read_to_its_end_oldest_first(shop, monkeypatch):
+    """Of a hundred minutes each process reads three pages."""
+    await shop.events.read()
+    monkeypatch.setattr("server.stripe_gateway.listing.FULL", 1)
+    monkeypatch.setattr("server.stripe_gateway.listing._TOGETHER", 5)
+    monkeypatch.setattr("server.stripe_gateway.asking._PAGE", 5)
+    for number in range(1, 101):
+        await shop.pay(public_id((1, number)))
+        shop.fake.advance(60)
+        shop.now += timedelta(minutes=1)
+    pages, lives = Pages(shop), 0
+    while len(shop.looking.looked) < 100 and lives < 60:
+        lives, pages.left = lives + 1, 3
+        shop.restart()
+        with contextlib.suppress(KilledError):
+            await shop.read_later()
+    assert set(shop.looking.looked) == {(1, number) for number in range(1, 101)}
+    assert len(shop.looking.looked) == 100
+    assert lives < 60
+
+
+async def test_slices_are_long_where_little_happened_and_short_where_much_did(shop, monkeypatch):
+    monkeypatch.setattr("server.stripe_gateway.listing.FULL", 8)
+    monkeypatch.setattr("server.stripe_gateway.asking._PAGE", 2)
+    await shop.events.read()
+    shop.fake.advance(20 * 3600)
+    shop.now += timedelta(hours=20)
+    for number in range(1, 61):
+        await shop.pay(public_id((1, number)))
+        shop.fake.advance(60)
+        shop.now += timedelta(minutes=1)
+    shop.fake.advance(20 * 3600)
+    shop.now += timedelta(hours=20)
+    pages = Pages(shop)
+    assert await shop.read_later() == 60
+    lengths = [asked["lt"] - asked["gte"] for asked in pages.asked if "lt" in asked]
+    assert lengths[:7] == [60, 120, 240, 480, 960, 1920, 3600]
+    cut, grown = lengths.index(450), lengths.index(900)
+    assert set(lengths[cut:grown]) == {450}
+    assert lengths[grown:][:4] == [900, 1800, 3600, 3600]
+    assert len(pages.asked) < 100
+
+
+async def test_an_order_that_stripe_does_not_answer_for_keeps_none_of_the_later_hours_waiting(shop):
+    await shop.events.read()
+    for number in range(1, 6):
+        await shop.pay(f"top_1_{number}")
+        shop.fake.advance(5 * 3600)
+        shop.now += timedelta(hours=5)
+    shop.looking.fails[(1, 2)] = ProviderUnavailable("not now")
+    for _ in range(2):
+        with pytest.raises(ProviderUnavailable):
+            await shop.read_later()
+        assert shop.looking.looked == [(1, 1), (1, 3), (1, 4), (1, 5)]
+    shop.looking.fails.clear()
+    shop.restart()
+    assert await shop.read_later() == 1
+    assert shop.looking.looked[-1] == (1, 2)
+
+
+async def test_where_an_answer_bears_no_date_the_list_is_read_with_more_overlap(shop):
+    events = shop.asker.events
+
+    async def undated(asked: Any) -> Any:
+        answer = await events(asked)
+        answer.headers = {}
+        return answer
+
+    shop.asker.events = undated
+    for number in range(1, 4):
+        await shop.pay(f"top_1_{number}")
+        assert await shop.read_later() == 1
+        shop.fake.advance(3600)
+        shop.now += timedelta(hours=1)
+        shop.restart()
+    shop.now += timedelta(minutes=9)  # ours is ahead
+    await shop.read_later()
+    await shop.pay("top_1_4")
     assert await shop.read_later() == 1
 
 
