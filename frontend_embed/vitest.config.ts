@@ -12,6 +12,10 @@ export default defineConfig({
   server: { host: "127.0.0.1" },
   optimizeDeps: { include: ["axe-core"] },
   test: {
+    // The machine may be busy with servers and databases: these tell what hangs, not what is slow.
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       {
         extends: true,
@@ -19,7 +23,6 @@ export default defineConfig({
           // Elements from their sources, in a page, against a fake Scrip.
           name: "elements",
           include: ["components/**/*.test.ts"],
-          testTimeout: 60_000,
           browser: {
             enabled: true,
             headless: true,
@@ -40,7 +43,6 @@ export default defineConfig({
           name: "pages",
           include: ["frontend_embed/tests/**/*.test.ts"],
           environment: "node",
-          testTimeout: 60_000,
         },
       },
     ],

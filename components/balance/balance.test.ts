@@ -176,6 +176,7 @@ describe("states", () => {
     const before = height(balance);
     provider.fetchToken = () => fake.mint();
     await vi.waitFor(() => expect(balance.value).toBe("1,500"), PATIENCE_MS);
+    await settle(); // of the answer and the socket the second one comes, too, while there is a network
     expect(height(balance)).toBe(before);
     fake.isUp = false;
     dispatchEvent(new Event("offline"));

@@ -16,6 +16,9 @@ export function inTurn(work: () => unknown): void {
   if (!isTaken) next();
 }
 
+/** Whether something waits, or has just been done: tests wait for the end of it. */
+export const isAtWork = (): boolean => isTaken;
+
 function next(): void {
   isTaken = waiting.size > 0;
   if (!isTaken) return;

@@ -53,6 +53,16 @@ describe("what it shows", () => {
     }
   });
 
+  it("also where each of them takes a task of its own, as on a busy machine", async () => {
+    let now_ms = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => (now_ms += 1_000));
+    const content = `<${tag} credit-type="ai"></${tag}>`.repeat(4);
+    const { provider } = await mount({ tag: "article", content });
+    const all = [...provider.querySelectorAll<HTMLElement>(tag)].flatMap(cards);
+    expect(all.length).toBe(28);
+    expect(all.filter((card) => new ElementHarness(card).isLoading)).toEqual([]);
+  });
+
   it("in one request or what the server takes of it, and one socket", async () => {
     const { fake } = await page();
     expect(fake.requests.length).toBeLessThanOrEqual(2);

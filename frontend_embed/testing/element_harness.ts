@@ -35,16 +35,3 @@ export class BalanceHarness extends ElementHarness {
     return this.parts("bucket").map((bucket) => bucket.querySelector("span")?.textContent?.trim());
   }
 }
-
-/** A turn of the event loop that fake timers leave alone: bodies of answers are read in tasks. */
-export const turn = (): Promise<unknown> =>
-  new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => resolve(port1.close());
-    port2.postMessage(0);
-  });
-
-/** Everything that is due, as far as no time has to pass. */
-export async function settle(): Promise<void> {
-  for (let n = 0; n < 12; n++) await turn();
-}

@@ -16,10 +16,6 @@ declare class BalanceHarness extends ElementHarness {
     get exact(): string | null | undefined;
     get buckets(): (string | undefined)[];
 }
-/** A turn of the event loop that fake timers leave alone: bodies of answers are read in tasks. */
-declare const turn: () => Promise<unknown>;
-/** Everything that is due, as far as no time has to pass. */
-declare function settle(): Promise<void>;
 
 /** What a fake Scrip knows of its customer, and where it comes from when a test says nothing. */
 interface FakeCreditType {
