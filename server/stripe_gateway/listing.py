@@ -6,11 +6,14 @@ it bears. A slice that holds very much is cut shorter, so that whoever dies ofte
 
 Each page of a slice is acted upon as it comes, newest first, and kept as told: who dies in between has less to do next time.
 That order does no harm. What an order is looked at for has all happened before, so its older events need no look of their own.
+
+What has been done only the database knows: one that a standby has taken over may lack the last seconds, and then they are done
+again. All that a process remembers is whose an event is.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -38,7 +41,7 @@ AT_ONCE = 8  # of the questions that one process asks at once, so that buyers ne
 _TOGETHER = 100  # events acted upon together: a page of Stripe's
 _PAGES = 100_000  # of one slice; beyond any shop's hour
 _UNANSWERED = 20  # questions of one round: Stripe is down, and the rest is read in the next one
-_REMEMBERED = 50_000  # events that need nothing more: the last minutes are read again and again
+_REMEMBERED = 50_000  # events of which we know whose they are: the last minutes are read again and again
 
 
 class _Full(Exception):
@@ -66,7 +69,7 @@ class EventList:
     ) -> None:
         self._database, self._asker, self._teller = database, asker, teller
         self._every, self._real_now = every, real_now
-        self._done: dict[str, None] = {}
+        self._workspace_of: dict[str, int | None] = {}  # an event's, which never changes; None: it is nobody's here
 
     async def read(self) -> int:
         """Acts upon all that has happened since; how many events were new. Raises `Unavailable`, `ProviderUnavailable`:
@@ -89,16 +92,22 @@ class EventList:
             if this.pages < FULL / 4:
                 length = min(length * 2, SLICE)
             settled = this.their_now - SETTLES
-            since = max(since, settled if until is None else min(until, settled))
+            since = settled if until is None else min(until, settled)
             if not this.failed:
                 for workspace_id, reached in claimed.items():
-                    claimed[workspace_id] = max(since, reached)
+                    # One that lies ahead of Stripe's clock was left by one of ours.
+                    claimed[workspace_id] = min(max(since, reached), settled)
                 await self._hold(this)
             if until is None:
                 break
         if this.failed:  # the others are done and kept; these slices are read again for those alone
             raise this.failed[0]
         return this.new
+
+    async def _hold_in_time(self, this: _Round) -> None:
+        """Before the claim lapses, and another process begins to do the same."""
+        if self._real_now() - this.held_at > self._every / 4:
+            await self._hold(this)
 
     async def _hold(self, this: _Round) -> None:
         """They are ours for longer, and have been read up to there."""
@@ -118,58 +127,70 @@ class EventList:
                 self._database, workspace.id, PROVIDER, now, every=self._every * 3 / 4, first=first
             )
             if cursor is not None:
-                # One that lies ahead was left by a clock that has been put right since.
-                claimed[workspace.id] = min(datetime.fromtimestamp(int(cursor), now.tzinfo), now - SETTLES)
+                claimed[workspace.id] = datetime.fromtimestamp(int(cursor), now.tzinfo)
         return claimed
 
     async def _slice(self, this: _Round, since: datetime, until: datetime | None, *, most: int) -> None:
         """All of a slice, each order looked at once however many events name it. Raises `_Full` after `most` pages."""
         this.pages, looked = 0, set[Ours]()
         async for events in self._pages(this, since, until, most):
-            this.new = this.new + await self._act(this.claimed, events, looked, this.failed)
+            this.new = this.new + await self._act(this, events, looked)
             if len(this.failed) >= _UNANSWERED:
                 return
-            if self._real_now() - this.held_at > self._every / 4:
-                await self._hold(this)
+            await self._hold_in_time(this)
 
-    async def _act(
-        self, workspaces: Mapping[int, datetime], events: list[Json], looked: set[Ours], failed: list[BaseException]
-    ) -> int:
-        """Some events, of which more than one may name an order. Adds to `looked` and `failed`; how many were new."""
-        known: set[str] = set()
-        for workspace_id in workspaces:
-            known.update(await told_before(self._database, workspace_id, PROVIDER, [event["id"] for event in events]))
-        self._remember(known)
-        fresh = [event for event in events if event["id"] not in known]
+    async def _act(self, this: _Round, events: list[Json], looked: set[Ours]) -> int:
+        """Some events, of which more than one may name an order. Adds to `looked`; how many were new."""
+        fresh = await self._fresh(this.claimed, events)
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def whose(event: Json) -> Ours | None:
             async with turn:
+                if len(this.failed) >= _UNANSWERED:
+                    return None
                 try:
                     ours = None if event.get("account") else await self._teller.whose(event)
                 except ProviderUnavailable as error:
-                    failed.append(error)
+                    this.failed.append(error)
                     return None
-            if ours is None:
-                self._remember([event["id"]])
+            self._remember({event["id"]: None if ours is None else ours.workspace_id})
             return ours
 
         concerned: dict[Ours, list[tuple[str, str]]] = {}
         for event, ours in zip(fresh, await asyncio.gather(*map(whose, fresh)), strict=True):
-            if ours is not None and ours.workspace_id in workspaces:
+            if ours is not None and ours.workspace_id in this.claimed:
                 concerned.setdefault(ours, []).append((event["id"], event["type"]))
 
         async def see_to(ours: Ours, told: list[tuple[str, str]]) -> None:
             async with turn:
-                if ours not in looked:
-                    await self._look(ours, told[0][0])
-                    looked.add(ours)
-                await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
-                self._remember(event_id for event_id, _ in told)
+                if len(this.failed) >= _UNANSWERED:
+                    return
+                try:
+                    if ours not in looked:
+                        await self._look(ours, told[0][0])
+                        looked.add(ours)
+                    await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
+                    await self._hold_in_time(this)
+                except Exception as error:  # raised by whoever reads, once the others are done  # noqa: BLE001
+                    this.failed.append(error)
 
-        done = await asyncio.gather(*(see_to(*each) for each in concerned.items()), return_exceptions=True)
-        failed += [each for each in done if isinstance(each, BaseException)]
+        await asyncio.gather(*(see_to(*each) for each in concerned.items()))
         return sum(map(len, concerned.values()))
+
+    async def _fresh(self, workspaces: Mapping[int, datetime], events: list[Json]) -> list[Json]:
+        """Those that these workspaces were not told before, and that may be theirs."""
+        left = {
+            event["id"]: event
+            for event in events
+            if event["id"] not in self._workspace_of or self._workspace_of[event["id"]] in workspaces
+        }
+        for workspace_id in workspaces:
+            asked = [event_id for event_id in left if self._workspace_of.get(event_id, workspace_id) == workspace_id]
+            told = await told_before(self._database, workspace_id, PROVIDER, asked)
+            self._remember(dict.fromkeys(told, workspace_id))
+            for event_id in told:
+                del left[event_id]
+        return list(left.values())
 
     async def _look(self, ours: Ours, event_id: str) -> None:
         try:
@@ -186,8 +207,6 @@ class EventList:
     ) -> AsyncIterator[list[Json]]:
         events: list[Json] = []
         async for event in self._listed(this, since, until, most):
-            if event["id"] in self._done:
-                continue
             events.append(event)
             if len(events) == _TOGETHER:
                 yield events
@@ -205,7 +224,9 @@ class EventList:
                 raise _Full
             answer = await self._asker.events(asked)
             if this.pages == 0:  # what happens from now on is not in it
-                this.their_now = _date_of(answer) or self._real_now() - UNDATED
+                # Where the two do not agree, the earlier one: what is read once more does no harm.
+                ours = self._real_now()
+                this.their_now = min(_date_of(answer) or ours - UNDATED, ours)
             this.pages += 1
             return answer
 
@@ -216,16 +237,15 @@ class EventList:
             data = {"object": kept, "previous_attributes": event["data"].get("previous_attributes")}
             yield {"id": event["id"], "type": event["type"], "account": event.get("account"), "data": data}
 
-    def _remember(self, events: Iterable[str]) -> None:
-        """Nothing more is to be done for these: they are kept as told, or nobody's here."""
-        self._done.update(dict.fromkeys(events))
-        while len(self._done) > _REMEMBERED:
-            del self._done[next(iter(self._done))]
+    def _remember(self, workspaces: Mapping[str, int | None]) -> None:
+        self._workspace_of.update(workspaces)
+        while len(self._workspace_of) > _REMEMBERED:
+            del self._workspace_of[next(iter(self._workspace_of))]
 
 
 def _date_of(answer: StripeResponse) -> datetime | None:
     """Stripe's clock, whole seconds; None where it says nothing of it."""
     try:
         return parsedate_to_datetime(answer.headers["Date"]).astimezone(UTC)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None

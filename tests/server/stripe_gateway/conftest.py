@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from credits import ids
+from credits.db import Database
 from credits.recharge.provider import Order, Payer
+from credits.workspaces import ensure_workspace
 from server.stripe_gateway.asking import Asker
 from server.stripe_gateway.gateway import StripeGateway
 from tests.harness.stripe.handle import TEST_KEY, FakeStripe
+from tests.server.stripe_gateway.listed import Shop
 
 DONE = "https://scrip.example/payments/done"
 _numbers = itertools.count(7_000_000)
@@ -39,6 +42,25 @@ def own_fake() -> Iterator[FakeStripe]:
     fake = FakeStripe()
     yield fake
     fake.close()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    opened = await Database.connect(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def workspace(database: Database) -> int:
+    return (await ensure_workspace(database, "shop", test_mode=True, now=datetime.now(UTC))).id
+
+
+@pytest.fixture
+async def shop(database: Database, own_fake: FakeStripe, workspace: int) -> AsyncIterator[Shop]:
+    opened = Shop(database, own_fake, workspace)
+    yield opened
+    await opened.asker.close()
 
 
 def gateway_to(fake: FakeStripe, **options: Any) -> StripeGateway:
