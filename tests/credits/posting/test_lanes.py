@@ -6,11 +6,11 @@ import pytest
 
 from credits import bounds
 from credits.posting.commands import Advance
-from credits.posting.lanes import Lane, Waiting
+from credits.posting.lanes import Asked, Lane, Waiting
 
 
 def waiting(whose: str, *, number: int = 0) -> Waiting:
-    return Waiting(Advance(number), whose, asyncio.get_running_loop().create_future())
+    return Waiting(Advance(number), whose, Asked(1))
 
 
 @pytest.fixture
