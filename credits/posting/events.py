@@ -51,8 +51,12 @@ def take_event(book: Book, event: TakeEvent) -> EventTaken:
     elif customer is not None:
         book.tag(customer)
         for account, amount_micro, cause in burns:
-            if amount_micro:
-                _burn(book, account, amount_micro, occurred_at, cause, entries)
+            if not amount_micro:
+                continue
+            if account.phased_at is not None and is_late(account, occurred_at):
+                _place(book, account, LateBurn(amount_micro, occurred_at, cause), entries)
+            else:
+                entries.append(burn(account, amount_micro, occurred_at=occurred_at, now=book.now, cause=cause))
     whom = None if customer is None else customer.id
     stored = NewEvent(event, whom, occurred_at, taken.outcome, taken.message, entries)
     book.seen_events[event.key] = stored
@@ -85,32 +89,28 @@ def _judge(book: Book, event: TakeEvent, customer: LockedCustomer | None, occurr
         member = None
     burns: _Burns = []
     together: dict[int, int] = {}  # credit type → micro-credits: features of one event may burn from one account
-    for feature, applied in meter.priced(dimensions, text):
+    for applied in meter.priced(dimensions, text):
+        feature, credit_type = applied.feature, applied.credit_type
         quantity = quantity_of(feature, data)
         if isinstance(quantity, str):
             return EventTaken(EventOutcome.INVALID, quantity)
-        if applied is None:
+        if applied.rate is None or credit_type is None:
             return EventTaken(EventOutcome.UNRATED, no_rate(meter.card, feature).message)
-        credit_type = book.credit_type(applied.credit_type_id)
-        cost = rate(applied, quantity, credit_type.scale)
+        cost = rate(applied.rate, quantity, credit_type.scale)
         if isinstance(cost, InvalidInput):
             return EventTaken(EventOutcome.INVALID, cost.message)
+        exact = cost.exact if cost.rounded else None
+        cause = Cause(None, feature.id, applied.rate.id, quantity, exact, text, member, event.key)
         account = book.account_before_late(customer.id, credit_type)
-        sum_micro = together[credit_type.id] = together.get(credit_type.id, 0) + cost.amount_micro
+        burns.append((account, cost.amount_micro, cause))
+        together[credit_type.id] = together.get(credit_type.id, 0) + cost.amount_micro
+    for credit_type_id, sum_micro in together.items():
+        account = book.accounts[customer.id, credit_type_id]
         if account.outgoing + book.late_micro(account) + sum_micro > INT64_MAX:
             return EventTaken(EventOutcome.INVALID, "would burn more than 64 bits of micro-credits in all")
-        exact = cost.exact if cost.rounded else None
-        cause = Cause(None, feature.id, applied.id, quantity, exact, text, member, event.key)
-        burns.append((account, cost.amount_micro, cause))
     return burns
 
 
-def _burn(  # noqa: PLR0917 -- a burn, and where its entry goes
-    book: Book, account: Account, amount_micro: int, occurred_at: datetime, cause: Cause, entries: list[Entry]
-) -> None:
-    """Burns, and puts the entry to the event's `entries`; late usage waits, so that all of an account is laid at once."""
-    if is_late(account, occurred_at):
-        late = LateBurn(amount_micro, occurred_at, cause)
-        book.late.setdefault((account.customer_id, account.credit_type_id), []).append((late, entries))
-        return
-    entries.append(burn(account, amount_micro, occurred_at=occurred_at, now=book.now, cause=cause))
+def _place(book: Book, account: Account, late: LateBurn, entries: list[Entry]) -> None:
+    """Late usage waits, so that all of an account is laid at once; its entry then goes to the event's `entries`."""
+    book.late.setdefault((account.customer_id, account.credit_type_id), []).append((late, entries))

@@ -12,7 +12,7 @@ from typing import Self
 
 from credits.amount import QUANTITY_DECIMALS, decimals, parse_plain
 from credits.catalog.matching import Scalar
-from credits.catalog.values import COUNT, Catalog, Feature, Rate, RateCard
+from credits.catalog.values import COUNT, Catalog, CreditType, Feature, Rate, RateCard
 from credits.rating.rate import find_rate
 
 MEMBER = "member"  # the field of data that attributes usage to a member: not a dimension
@@ -21,6 +21,15 @@ QUANTITY_END = 10**13  # at most 13 digits before the point
 _ONE = Decimal(1)
 _MEANINGFUL = Context(prec=25, traps=[Inexact])  # 13 digits, 12 decimals
 _SCALARS = frozenset({str, bool, int, Decimal})
+
+
+@dataclass(slots=True)
+class Applied:
+    """A feature that an event is usage of, with the rate that applies and what it costs; None: no rate."""
+
+    feature: Feature
+    rate: Rate | None
+    credit_type: CreditType | None
 
 
 @dataclass(slots=True)
@@ -33,13 +42,14 @@ class Meter:
     card: RateCard | None
     features: tuple[Feature, ...]
     not_dimensions: frozenset[str]
-    _priced: dict[str | None, list[tuple[Feature, Rate | None]]] = field(default_factory=dict)
+    catalog: Catalog
+    _priced: dict[str | None, list[Applied]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, catalog: Catalog, card: RateCard | None, event_type: str) -> Self:
         features = features_for(catalog, event_type, card)
         quantities = [feature.quantity for feature in features if feature.quantity != COUNT]
-        return cls(card, features, frozenset([MEMBER, *quantities]))
+        return cls(card, features, frozenset([MEMBER, *quantities]), catalog)
 
     def dimensions_of(self, data: Mapping[str, object]) -> dict[str, Scalar]:
         """The scalar fields of the event's data by which its usage is priced."""
@@ -50,17 +60,17 @@ class Meter:
             if name not in no_dimension and type(value) in _SCALARS
         }
 
-    def priced(self, dimensions: Mapping[str, object], text: str | None) -> list[tuple[Feature, Rate | None]]:
-        """The features, each with the rate that applies; None: no rate. By `text`, the dimensions' canonical JSON, it
-        knows them again: what means the same has the same text."""
+    def priced(self, dimensions: Mapping[str, object], text: str | None) -> list[Applied]:
+        """The features, each with the rate that applies. By `text`, the dimensions' canonical JSON, it knows them again:
+        what means the same has the same text."""
         found = self._priced.get(text)
         if found is None:
-            card = self.card
-            found = self._priced[text] = [
-                (feature, None if card is None else find_rate(card, feature.id, dimensions))
-                for feature in self.features
-            ]
+            found = self._priced[text] = [self._applied(feature, dimensions) for feature in self.features]
         return found
+
+    def _applied(self, feature: Feature, dimensions: Mapping[str, object]) -> Applied:
+        rate = None if self.card is None else find_rate(self.card, feature.id, dimensions)
+        return Applied(feature, rate, None if rate is None else self.catalog.credit_type(rate.credit_type_id))
 
 
 def features_for(catalog: Catalog, event_type: str, card: RateCard | None) -> tuple[Feature, ...]:

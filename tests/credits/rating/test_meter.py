@@ -111,9 +111,9 @@ def test_usage_is_priced_by_what_its_dimensions_mean() -> None:
         *(({"n": Decimal("1.0")}, 1), ({"n": Decimal("1.5")}, 0)),
     ]
     for dimensions, rate_id in said * 2:
-        ((_, applied),) = meter.priced(dimensions, canonical_json(dimensions) if dimensions else None)
-        assert applied is not None
-        assert applied.id == rate_id, dimensions
+        (applied,) = meter.priced(dimensions, canonical_json(dimensions) if dimensions else None)
+        assert applied.rate is not None
+        assert applied.rate.id == rate_id, dimensions
 
 
 def test_an_archived_feature_meters_for_whoever_is_on_a_card_that_prices_it() -> None:
