@@ -5,12 +5,16 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import cast
 
-from credits.posting.commands import Command
+from credits import bounds
+from credits.posting.commands import Command, TakeEvent
 from credits.posting.locking import Whose
 from credits.posting.outcomes import Answer
 
 _GATHER_S = 0.005  # at most: who comes first waits no longer for company, however many come
 _SHARED = 8  # fewer are not worth two batches
+_COMMAND_BATCHES = 2
+_EVENT_LANES = 3
+_LATELY = 100_000  # events of a lane after which what went before counts half
 
 
 class Asked:
@@ -141,3 +145,36 @@ class Lane:
         self._busy.update(item.whose for item in batch)
         self._under_way += len(batch)
         return batch
+
+
+class Lanes:
+    """The lanes of one workspace: one of commands, and some of events, each with customers of its own.
+
+    Where a customer's events go once, they go always: so they stay in order. A new customer's go where least went of
+    late. By chance alone, of three lanes the fullest had 45% of all usage, and the others waited for it.
+    """
+
+    def __init__(self, workspace_id: int) -> None:
+        self.commands = Lane(workspace_id, bounds.BATCH_COMMANDS_MAX, _COMMAND_BATCHES)
+        self.events = [Lane(workspace_id, bounds.BATCH_EVENTS_MAX, 1) for _ in range(_EVENT_LANES)]
+        self.all = (self.commands, *self.events)
+        self._homes: dict[Whose, int] = {}
+        self._went = [0] * _EVENT_LANES
+
+    def of(self, command: Command, name: Whose) -> Lane:
+        """Where a command about this customer waits."""
+        if not isinstance(command, TakeEvent):
+            return self.commands
+        home = self._homes.get(name)
+        if home is None:
+            home = self._find_home(name)
+        self._went[home] += 1
+        return self.events[home]
+
+    def _find_home(self, name: Whose) -> int:
+        if len(self._homes) >= bounds.LANE_CUSTOMERS_MAX:
+            return hash(name) % _EVENT_LANES
+        home = self._homes[name] = self._went.index(min(self._went))
+        if self._went[home] > _LATELY:
+            self._went = [count // 2 for count in self._went]
+        return home

@@ -33,7 +33,7 @@ from credits.posting.closing import close_book, events_collide
 from credits.posting.commands import Command, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.decide import apply
-from credits.posting.lanes import Asked, Lane, Waiting
+from credits.posting.lanes import Asked, Lane, Lanes, Waiting
 from credits.posting.locking import CustomerIds, Whose, find_locked, whose
 from credits.posting.outcomes import Answer, Replay
 from credits.posting.replays import read_firsts
@@ -43,8 +43,6 @@ from credits.webhooks.outbox import tell_hot
 
 logger = logging.getLogger(__name__)
 
-_COMMAND_BATCHES = 2
-_EVENT_LANES = 3
 _RETRIES = 3
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
@@ -74,7 +72,7 @@ class Writer:
         self._committed = committed
         self._configuration = configuration
         self._customer_ids = CustomerIds()
-        self._lanes: dict[int, list[Lane]] = {}
+        self._lanes: dict[int, Lanes] = {}
         self._closed = False
 
     async def post(self, workspace_id: int, command: Command) -> Answer:
@@ -87,24 +85,21 @@ class Writer:
         asked = Asked(len(commands))
         for place, command in enumerate(commands):
             name = whose(command)
-            lane = lanes[1 + hash(name) % _EVENT_LANES if isinstance(command, TakeEvent) else 0]
-            lane.waiting.append(Waiting(command, name, asked, place))
-        for lane in lanes:
+            lanes.of(command, name).waiting.append(Waiting(command, name, asked, place))
+        for lane in lanes.all:
             self._wake(lane)
         return await asked.all()
 
-    def _open_lanes(self, workspace_id: int) -> list[Lane]:
-        """The lanes of the workspace, where they take more: one of commands, then those of events."""
+    def _open_lanes(self, workspace_id: int) -> Lanes:
+        """The lanes of the workspace, where they take more."""
         if self._closed:
             raise Unavailable("the server is shutting down")
         if self._refuse_writes():
             raise Unavailable("writes are refused: too little free disk space")
         lanes = self._lanes.get(workspace_id)
         if lanes is None:
-            commands = Lane(workspace_id, bounds.BATCH_COMMANDS_MAX, _COMMAND_BATCHES)
-            events = [Lane(workspace_id, bounds.BATCH_EVENTS_MAX, 1) for _ in range(_EVENT_LANES)]
-            lanes = self._lanes[workspace_id] = [commands, *events]
-        if sum(len(lane.waiting) for lane in lanes) > bounds.QUEUE_COMMANDS_MAX:
+            lanes = self._lanes[workspace_id] = Lanes(workspace_id)
+        if sum(len(lane.waiting) for lane in lanes.all) > bounds.QUEUE_COMMANDS_MAX:
             raise Busy("too many requests are waiting")
         return lanes
 
@@ -130,7 +125,7 @@ class Writer:
     async def close(self) -> None:
         """Takes no more, finishes what waits."""
         self._closed = True
-        for lane in [lane for lanes in self._lanes.values() for lane in lanes]:
+        for lane in [lane for lanes in self._lanes.values() for lane in lanes.all]:
             while tasks := lane.running | lane.aside:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
