@@ -25,6 +25,7 @@ BATCH_EVENTS_MAX = (
     1_000  # events that share one database transaction; larger requests become several, one after another
 )
 KNOWN_CUSTOMERS_MAX = 100_000  # customers whose ids a process remembers: 20 MB
+LANE_CUSTOMERS_MAX = 10_000  # customers of a workspace whose lane is chosen: any of the others are too small to matter
 LOCK_PATIENCE = timedelta(milliseconds=400)  # how long a batch waits for somebody else's lock with all who are in it
 LOCK_PATIENCE_ALONE = timedelta(milliseconds=1_200)  # and then those alone whom it concerns: UNAVAILABLE within 2 s
 LOCKS_AWAITED_MAX = 3  # batches of one lane that wait alone: each takes a connection

@@ -6,6 +6,8 @@ entry, and both set the workspace that row-level security lets through; it ends 
 that a connection back in the pool shows nothing.
 """
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -48,6 +50,7 @@ _AS_HOT = "".join(f"SET LOCAL {name} = off; " for name in ("enable_seqscan", "en
     "SET LOCAL max_parallel_workers_per_gather = 0"  # starting them takes longer than an index scan
 )
 _PLANNED_IN = "planned as hot in"  # of a connection: the database transaction that was told so
+_SEND_BUFFER_BYTES = 1024 * 1024  # 1,000 events and their entries are 700 KB
 _CONNECT_TIMEOUT_S = 5.0
 _COMMAND_TIMEOUT_S = 20.0  # a black hole in the network: the server's own timeouts cannot reach us
 
@@ -106,8 +109,11 @@ class Prepared:
 class Connection(asyncpg.Connection):
     """No reset between uses: the workspace is set per database transaction, and what is `prepared` stays so."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, protocol: Any, transport: asyncio.Transport, *arguments: Any) -> None:
+        super().__init__(protocol, transport, *arguments)
+        # As much as the system allows: what a batch writes should be gone at once. The rest of it waits for the event
+        # loop's next turn, and that waits for whatever is decided meanwhile, while PostgreSQL waits for both.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self.prepared: dict[Prepared, str] = {}  # by which name this connection knows it
         self._uses = 0
 

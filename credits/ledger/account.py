@@ -195,7 +195,8 @@ class Account:
         if self.recorded_at is not None and recorded_at < self.recorded_at:
             recorded_at = self.recorded_at
         # In UTC, as the database gives them back: the canonical entry says instants with their offset.
-        occurred_at, recorded_at = occurred_at.astimezone(UTC), recorded_at.astimezone(UTC)
+        if occurred_at.tzinfo is not UTC or recorded_at.tzinfo is not UTC:
+            occurred_at, recorded_at = occurred_at.astimezone(UTC), recorded_at.astimezone(UTC)
         self.sequence += 1
         self.balance += amount
         self.held += held_amount

@@ -136,22 +136,14 @@ def canonical(entry: Entry) -> bytes:
             None if cause.exact_amount is None else plain(cause.exact_amount),
             cause.dimensions,
             cause.member,
-            cause.event,
+            None if cause.event is None else str(cause.event),
             cause.reason,
             cause.note,
             cause.key,
             cause.fingerprint,
             *([] if cause.reverses is None else [["reverses", cause.reverses]]),
-        ],
-        default=_uuid,
+        ]
     )
-
-
-def _uuid(value: object) -> str:
-    """orjson writes the standard library's by itself; the driver brings another kind."""
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is no part of an entry")
 
 
 def chain(previous: bytes, entry: Entry) -> bytes:

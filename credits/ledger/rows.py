@@ -171,7 +171,7 @@ def sole_grant(entry: Entry) -> int | None:
     if len(entry.allocations) != 1:
         return None
     number, part = entry.allocations[0]
-    whole = max(abs(entry.amount), abs(entry.held_amount))
+    whole = max(abs(entry.amount), abs(entry.held_amount)) if entry.held_amount else abs(entry.amount)
     return number if number > 0 and part == whole else None
 
 

@@ -18,6 +18,7 @@ from credits.ledger.entries import Entry
 from credits.ledger.laying import LateBurn
 from credits.posting.commands import Keyed, TakeEvent
 from credits.posting.outcomes import EventOutcome, Replay, UsedKey
+from credits.rating.meter import Meter
 from credits.webhooks.messages import NOTHING_WANTED, Wanted
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ class LockedCustomer:
     limited: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SeenEvent:
-    """An event that came before, or earlier in this batch. Never changed; not `frozen`, which doubles its cost."""
+    """An event that came before."""
 
     content: int
     outcome: EventOutcome
@@ -70,6 +71,11 @@ class NewEvent:
     message: str | None
     entries: list[Entry]
     was: EventOutcome | None = None  # of a dead letter that is tried again: what it was until now
+    attempts: int = 1
+
+    @property
+    def content(self) -> int:
+        return self.command.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Book:
     customer_ids: dict[str, int] = field(default_factory=dict)
     accounts: dict[tuple[int, int], Account] = field(default_factory=dict)
     used_keys: dict[tuple[int, str], UsedKey] = field(default_factory=dict)
-    seen_events: dict[UUID, SeenEvent] = field(default_factory=dict)
+    seen_events: dict[UUID, SeenEvent | NewEvent] = field(default_factory=dict)  # before, or earlier in this batch
     burned: dict[tuple[int, int], Burned] = field(default_factory=dict)  # for grants that begin in the past
     # Late usage of events, laid at once when the account is next looked at; and where its entries go.
     late: dict[tuple[int, int], list[tuple[LateBurn, list[Entry]]]] = field(default_factory=dict)
@@ -116,6 +122,11 @@ class Book:
     retried_events: list[NewEvent] = field(default_factory=list)
     new_accounts: set[tuple[int, int]] = field(default_factory=set)
     tagged: set[int] = field(default_factory=set)
+    _meters: dict[tuple[int | None, str], Meter] = field(default_factory=dict)
+    _late_before: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._late_before = self.now - self.late_cutoff
 
     def customer(self, name: str | int) -> LockedCustomer | None:
         """By key, or by id."""
@@ -169,7 +180,7 @@ class Book:
     def cutoff(self, customer: LockedCustomer) -> datetime:
         """What happened before it is too late for this customer."""
         own = customer.late_cutoff_s
-        return self.now - (self.late_cutoff if own is None else timedelta(seconds=own))
+        return self._late_before if own is None else self.now - timedelta(seconds=own)
 
     def balance(self, account: Account) -> Balance:
         limit = self.enforcement(self.customers[account.customer_id], None, account.credit_type_id)
@@ -180,6 +191,14 @@ class Book:
 
     def rate_card(self, customer: LockedCustomer, at: datetime) -> RateCard | None:
         return card_for(self.catalog, customer.cohort, customer.rate_card_version, at, now=self.now)
+
+    def meter(self, card: RateCard | None, event_type: str) -> Meter:
+        """How events of this type are priced on that card."""
+        key = (None if card is None else card.id, event_type)
+        meter = self._meters.get(key)
+        if meter is None:
+            meter = self._meters[key] = Meter.of(self.catalog, card, event_type)
+        return meter
 
     def tag(self, customer: LockedCustomer) -> None:
         """A customer is given the newest effective version of its cohort at its first grant or burn."""

@@ -17,22 +17,33 @@ _NOTHING: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """A statement that takes any number of rows. `kinds` are the types of its columns, `source` gives its rows."""
+    """A statement that takes any number of rows. `kinds` are the types of its columns, `source` gives its rows.
+
+    `alike` are the places of those columns that are mostly the same in all rows, and then travel, and are read, once.
+    """
 
     statement: Prepared
     kinds: tuple[str, ...]
+    alike: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, name: str, sql: str, kinds: Iterable[str]) -> Self:
-        each = tuple(kinds)
-        return cls(Prepared(name, sql, len(each)), each)
+    def of(cls, name: str, sql: str, kinds: Iterable[str], alike: Iterable[int] = ()) -> Self:
+        each, places = tuple(kinds), tuple(alike)
+        return cls(Prepared(name, sql, len(each) + len(places)), each, places)
 
     def arguments(self, rows: Iterable[Sequence[Any]]) -> list[str | None]:
         """The rows as the statement takes them. A column of nulls is null: most entries leave half of them empty."""
-        return [
-            None if values[0] is None and values.count(None) == len(values) else column(kind, values)
-            for kind, values in zip(self.kinds, zip(*rows, strict=True), strict=True)
+        columns: list[Sequence[Any] | None] = [
+            None if values[0] is None and values.count(None) == len(values) else values
+            for values in zip(*rows, strict=True)
         ]
+        alike: list[str | None] = [None] * len(self.alike)
+        for number, place in enumerate(self.alike):
+            values = columns[place]
+            if values is not None and values.count(values[0]) == len(values):
+                alike[number], columns[place] = single(values[0]), None
+        sent = zip(self.kinds, columns, strict=True)
+        return [*(None if values is None else column(kind, values) for kind, values in sent), *alike]
 
 
 def source(columns: Mapping[str, str], name: str, first: int = 1) -> str:
@@ -65,6 +76,11 @@ def column(kind: str, values: Sequence[Any]) -> str:
     return f"{{{orjson.dumps(values, default=str)[1:-1].decode()}}}"
 
 
+def single(value: Any) -> str:
+    """One value as text, but for JSON and bytes."""
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode().strip('"')
+
+
 def _elements(kind: str, number: int) -> str:
     if kind == "json":
         return f"json_array_elements(${number}::text::json)"
@@ -73,15 +89,25 @@ def _elements(kind: str, number: int) -> str:
     return f"unnest(${number}::text::{kind}[])"
 
 
-def insert(table: str, columns: dict[str, str], *, cast: Mapping[str, str] = _NOTHING, suffix: str = "") -> Batched:
+def insert(
+    table: str,
+    columns: dict[str, str],
+    *,
+    cast: Mapping[str, str] = _NOTHING,
+    alike: Sequence[str] = (),
+    suffix: str = "",
+) -> Batched:
     """`INSERT … SELECT FROM` one array per column: one statement for any number of rows.
 
     An array of arrays would be unnested to its elements, so array columns travel as text and are `cast` here.
     """
-    names = ", ".join(columns)
-    selected = ", ".join(f"{name}::{cast[name]}" if name in cast else name for name in columns)
+    places = {name: place for place, name in enumerate(columns)}
+    values = {name: f"{name}::{cast[name]}" if name in cast else name for name in columns}
+    for number, name in enumerate(alike, len(columns) + 1):
+        values[name] = f"coalesce({name}, (SELECT ${number}::text::{columns[name]}))"  # the sub-select is run once
+    names, selected = ", ".join(columns), ", ".join(values.values())
     sql = f"INSERT INTO {table} ({names}) SELECT {selected} FROM {source(columns, 'new')} {suffix}"  # noqa: S608 -- names of our own, written above
-    return Batched.of(f"insert_{table}", sql, columns.values())
+    return Batched.of(f"insert_{table}", sql, columns.values(), [places[name] for name in alike])
 
 
 def update(

@@ -3,30 +3,72 @@
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from typing import cast
 
-from credits.posting.commands import Command
+from credits import bounds
+from credits.posting.commands import Command, TakeEvent
 from credits.posting.locking import Whose
 from credits.posting.outcomes import Answer
 
 _GATHER_S = 0.005  # at most: who comes first waits no longer for company, however many come
 _SHARED = 8  # fewer are not worth two batches
+_COMMAND_BATCHES = 2
+_EVENT_LANES = 3
+_LATELY = 100_000  # events of a lane after which what went before counts half
+
+
+class Asked:
+    """What one caller asks for together, and the one future that waits for all of its answers.
+
+    One for ten thousand commands: a future each would cost as much as taking an event apart.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._answers: list[Answer | None] = [None] * count
+        self._failures: dict[int, Exception] = {}
+        self._open = count
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not count:
+            self._done.set_result(None)
+
+    async def all(self) -> list[Answer]:
+        """Every answer, in order, once all are there; the first exception where there is any."""
+        await self._done
+        if self._failures:
+            raise self._failures[min(self._failures)]
+        return cast("list[Answer]", self._answers)
+
+    def answer(self, place: int, answer: Answer) -> None:
+        self._answers[place] = answer
+        self._close()
+
+    def fail(self, place: int, error: Exception) -> None:
+        self._failures[place] = error
+        self._close()
+
+    def failure(self, place: int) -> Exception | None:
+        return self._failures.get(place)
+
+    def _close(self) -> None:
+        self._open -= 1
+        if not self._open and not self._done.done():  # else whoever asked has gone
+            self._done.set_result(None)
 
 
 @dataclass(slots=True)
 class Waiting:
-    """A command, whom it is about, and where its answer goes."""
+    """A command, whom it is about, and whose answer it is: which of those that were `asked` together."""
 
     command: Command
     whose: Whose
-    future: "asyncio.Future[Answer]"
+    asked: Asked
+    place: int = 0
 
     def succeed(self, answer: Answer) -> None:
-        if not self.future.done():  # whoever asked has gone
-            self.future.set_result(answer)
+        self.asked.answer(self.place, answer)
 
     def fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
+        self.asked.fail(self.place, error)
 
 
 @dataclass(slots=True)
@@ -95,12 +137,44 @@ class Lane:
         return min(self.batch_max, max(_SHARED, share))
 
     def _take(self) -> list[Waiting]:
-        batch: list[Waiting] = []
-        kept: list[Waiting] = []
-        for _ in range(min(len(self.waiting), self._enough())):
-            item = self.waiting.popleft()
-            (kept if item.whose in self._busy else batch).append(item)
-        self.waiting.extendleft(reversed(kept))
+        waiting, busy = self.waiting, self._busy
+        batch = [waiting.popleft() for _ in range(min(len(waiting), self._enough()))]
+        if busy:
+            waiting.extendleft(reversed([item for item in batch if item.whose in busy]))
+            batch = [item for item in batch if item.whose not in busy]
         self._busy.update(item.whose for item in batch)
         self._under_way += len(batch)
         return batch
+
+
+class Lanes:
+    """The lanes of one workspace: one of commands, and some of events, each with customers of its own.
+
+    Where a customer's events go once, they go always: so they stay in order. A new customer's go where least went of
+    late. By chance alone, of three lanes the fullest had 45% of all usage, and the others waited for it.
+    """
+
+    def __init__(self, workspace_id: int) -> None:
+        self.commands = Lane(workspace_id, bounds.BATCH_COMMANDS_MAX, _COMMAND_BATCHES)
+        self.events = [Lane(workspace_id, bounds.BATCH_EVENTS_MAX, 1) for _ in range(_EVENT_LANES)]
+        self.all = (self.commands, *self.events)
+        self._homes: dict[Whose, int] = {}
+        self._went = [0] * _EVENT_LANES
+
+    def of(self, command: Command, name: Whose) -> Lane:
+        """Where a command about this customer waits."""
+        if not isinstance(command, TakeEvent):
+            return self.commands
+        home = self._homes.get(name)
+        if home is None:
+            home = self._find_home(name)
+        self._went[home] += 1
+        return self.events[home]
+
+    def _find_home(self, name: Whose) -> int:
+        if len(self._homes) >= bounds.LANE_CUSTOMERS_MAX:
+            return hash(name) % _EVENT_LANES
+        home = self._homes[name] = self._went.index(min(self._went))
+        if self._went[home] > _LATELY:
+            self._went = [count // 2 for count in self._went]
+        return home

@@ -48,6 +48,11 @@ async def read_past(
 
 def _since(book: Book, events: Sequence[TakeEvent], commands: Sequence[Command]) -> dict[_Place, datetime]:
     """The earliest instant that a command speaks of, for each account whose present phase began after it."""
+    accounts = book.accounts.values()
+    if not commands and not any(
+        account.phased_at or (account.due_at and account.due_at <= book.now) for account in accounts
+    ):
+        return {}  # events alone, and no phase has ended that they could reach back to
     earliest: dict[Whose, datetime] = {}
     for event in events:
         if event.time is not None and event.problem is None:

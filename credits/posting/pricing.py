@@ -55,15 +55,20 @@ def rated(
     book: Book, card: RateCard | None, feature: Feature, quantity: Decimal, dimensions: Dimensions
 ) -> Price | InvalidInput | NotFound:
     """The quantity at the rate that applies on the customer's rate card."""
+    applied = None if card is None else find_rate(card, feature.id, dimensions.values)
+    if applied is None:
+        return no_rate(card, feature)
+    return at_rate(book, feature, applied, quantity, dimensions)
+
+
+def no_rate(card: RateCard | None, feature: Feature) -> NotFound:
+    """Why the feature has no price."""
     if card is None:
         return NotFound("no rate card is in effect for this customer", code="NO_RATE")
-    applied = find_rate(card, feature.id, dimensions.values)
-    if applied is None:
-        return NotFound(
-            f"rate card {card.cohort!r} version {card.version} has no rate for {feature.key!r} with these dimensions",
-            code="NO_RATE",
-        )
-    return at_rate(book, feature, applied, quantity, dimensions)
+    return NotFound(
+        f"rate card {card.cohort!r} version {card.version} has no rate for {feature.key!r} with these dimensions",
+        code="NO_RATE",
+    )
 
 
 def at_rate(

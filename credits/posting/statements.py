@@ -71,6 +71,16 @@ SELECT w.clock_offset_us, w.config_version, w.late_cutoff_s, clock_timestamp() A
        (SELECT array_agg(used.key) AS used_keys FROM ({_USED_KEYS}) AS used) AS k
  WHERE w.id = $1
 """  # noqa: S608 -- no name from outside
+# read_events -- The book of a batch with events, and those of them that came before.
+BOOK_EVENT = ("key", "content", "outcome", "attempts")
+_BEFORE = "FROM usage_events WHERE workspace_id = $1 AND key = ANY"
+READ_EVENTS = f"""
+SELECT book.*, before.*
+  FROM ({READ_BOOK}) AS book, (SELECT {lists(BOOK_EVENT, "event_")} {_BEFORE}($5::text::uuid[])) AS before
+"""  # noqa: S608 -- no name from outside
+
+# lock_dead_letters -- Those alone, locked: of two who try a letter again, or give it up, one finds what the other has done.
+LOCK_DEAD_LETTERS = f"SELECT {', '.join(BOOK_EVENT)} {_BEFORE}($2::text::uuid[]) ORDER BY key FOR UPDATE"
 
 # read_grants_of_holds -- A hold's grants are open as long as it is: they came with read_book.
 # read_holds -- The holds that commands name, the open ones of accounts where something is due, and of those the end
@@ -94,14 +104,6 @@ SELECT due.customer_id, due.credit_type_id, next.expires_at
       AND h.status = 'OPEN' AND h.expires_at > $3
     ORDER BY h.expires_at LIMIT 1) AS next
 """
-
-# read_events -- The events of the batch that came before.
-READ_EVENTS = """
-SELECT key, content, outcome, attempts FROM usage_events WHERE workspace_id = $1 AND key = ANY($2::text::uuid[])
-"""
-
-# lock_dead_letters -- The same, locked: of two who try a letter again, or give it up, one finds what the other has done.
-LOCK_DEAD_LETTERS = READ_EVENTS + " ORDER BY key FOR UPDATE"
 
 # read_closed_grants -- Grants that corrections name or give back to, where they are closed: the open ones are there.
 READ_CLOSED_GRANTS = f"""
@@ -207,7 +209,12 @@ _ENTRY_COLUMNS = {
 
 
 # insert_entries -- COPY would be 10% faster and refuses tables under row-level security.
-INSERT_ENTRIES = insert("entries", _ENTRY_COLUMNS, cast={"allocations": "bigint[]"})
+INSERT_ENTRIES = insert(
+    "entries",
+    _ENTRY_COLUMNS,
+    cast={"allocations": "bigint[]"},
+    alike=("workspace_id", "credit_type_id", "recorded_at", "kind"),
+)
 
 _ACCOUNT_COLUMNS = {
     "customer_id": "bigint",
@@ -306,14 +313,7 @@ UPDATE_CORRECTED_ACCOUNTS = update(
 )
 
 # What of a grant and of a hold may ever change; the rest is as it was given.
-_GRANT_CHANGES = {
-    "remaining": "bigint",
-    "held": "bigint",
-    "burned": "bigint",
-    "expired": "bigint",
-    "open": "boolean",
-    "state": "text",
-}
+_GRANT_CHANGES = {name: _GRANT_COLUMNS[name] for name in ("remaining", "held", "burned", "expired", "open", "state")}
 UPDATE_GRANTS = update("grants", _NUMBERED_KEY, _GRANT_CHANGES)
 UPDATE_CORRECTED_GRANTS = update(
     "grants", _NUMBERED_KEY, _GRANT_CHANGES | _GRANT_CORRECTIONS, name="update_corrected_grants"
@@ -321,18 +321,9 @@ UPDATE_CORRECTED_GRANTS = update(
 # A customer is given its rate card's version at its first grant or burn.
 TAG_CUSTOMERS = update("customers", {"id": "bigint"}, {"rate_card_version": "int"})
 
+_HOLD_CHANGES = ("remaining", "settled", "expires_at", "closed_at", "status", "parts")
 UPDATE_HOLDS = update(
-    "holds",
-    _NUMBERED_KEY,
-    {
-        "remaining": "bigint",
-        "settled": "bigint",
-        "expires_at": "timestamptz",
-        "closed_at": "timestamptz",
-        "status": "text",
-        "parts": "text",
-    },
-    cast={"parts": "bigint[]"},
+    "holds", _NUMBERED_KEY, {name: _HOLD_COLUMNS[name] for name in _HOLD_CHANGES}, cast={"parts": "bigint[]"}
 )
 
 _PHASE_COLUMNS = {
@@ -396,5 +387,6 @@ INSERT_EVENTS = insert(
         "message": "text",
     },
     cast={"entries": "int[]"},
+    alike=("workspace_id", "received_at", "outcome", "attempts", "source", "type"),
     suffix="ORDER BY key",
 )

@@ -24,6 +24,7 @@ _KEYLESS = (TakeEvent, Advance, ExtendHold)
 _CUSTOMERS = slice(5, 5 + len(statements.BOOK_CUSTOMER))
 _ACCOUNTS = slice(_CUSTOMERS.stop, _CUSTOMERS.stop + len(statements.BOOK_ACCOUNT))
 _GRANTS = slice(_ACCOUNTS.stop, _ACCOUNTS.stop + len(statements.BOOK_GRANT))
+_EVENTS = slice(_GRANTS.stop, None)  # only where they were asked for
 
 
 async def open_book(
@@ -42,13 +43,16 @@ async def open_book(
     ids = await customer_ids.of(connection, workspace_id, set(map(whose, commands)))
     await lock(connection, ids)
     used = _keys(others, customer_ids.known(workspace_id))
-    row = await connection.fetchrow(
-        statements.READ_BOOK,
+    asked = [
         workspace_id,
         ids,
         column("bigint", [customer_id for customer_id, _ in used]) if used else None,
         column("text", [key for _, key in used]) if used else None,
-    )
+    ]
+    if not events:
+        row = await connection.fetchrow(statements.READ_BOOK, *asked)
+    else:
+        row = await connection.fetchrow(statements.READ_EVENTS, *asked, column("uuid", [event.key for event in events]))
     book = await _book_of(row, connection, configuration, workspace_id)
     if book.accounts:
         await _read_holds(connection, book, others)
@@ -59,8 +63,8 @@ async def open_book(
     await read_companions(connection, book, others)
     if any(customer.limited for customer in book.customers.values()):
         await read_limits(connection, book, others)
-    if events:
-        await _read_events(connection, book, events)
+    if any(event.again for event in events):
+        await _lock_dead_letters(connection, book, events)
     return book
 
 
@@ -89,6 +93,8 @@ async def _book_of(row: Any, connection: HotConnection, configuration: Configura
     for values in _rows(row[_GRANTS]):
         grant = Grant(*values[2:])
         book.accounts[values[0], values[1]].grants[grant.number] = grant
+    for key, *said in _rows(row[_EVENTS]):
+        book.seen_events[key] = _seen(*said)
     for customer_id, key, *values in row["used_keys"] or ():
         fingerprint, first_seen_at, credit_type_id, *numbers = values
         book.used_keys[customer_id, key] = UsedKey(fingerprint, first_seen_at, customer_id, credit_type_id, *numbers)
@@ -138,8 +144,11 @@ async def _read_holds(connection: HotConnection, book: Book, commands: Sequence[
             book.accounts[row["customer_id"], row["credit_type_id"]].later_hold_at = row["expires_at"]
 
 
-async def _read_events(connection: HotConnection, book: Book, events: Sequence[TakeEvent]) -> None:
-    again = any(event.again for event in events)
-    look = statements.LOCK_DEAD_LETTERS if again else statements.READ_EVENTS
-    for row in await connection.fetch(look, book.workspace_id, column("uuid", [event.key for event in events])):
-        book.seen_events[row["key"]] = SeenEvent(row["content"], EventOutcome(row["outcome"]), row["attempts"])
+async def _lock_dead_letters(connection: HotConnection, book: Book, events: Sequence[TakeEvent]) -> None:
+    keys = column("uuid", [event.key for event in events])
+    for key, *said in await connection.fetch(statements.LOCK_DEAD_LETTERS, book.workspace_id, keys):
+        book.seen_events[key] = _seen(*said)
+
+
+def _seen(content: int, outcome: int, attempts: int) -> SeenEvent:
+    return SeenEvent(content, EventOutcome(outcome), attempts)

@@ -33,7 +33,7 @@ from credits.posting.closing import close_book, events_collide
 from credits.posting.commands import Command, TakeEvent
 from credits.posting.configuration import Configuration
 from credits.posting.decide import apply
-from credits.posting.lanes import Lane, Waiting
+from credits.posting.lanes import Asked, Lane, Lanes, Waiting
 from credits.posting.locking import CustomerIds, Whose, find_locked, whose
 from credits.posting.outcomes import Answer, Replay
 from credits.posting.replays import read_firsts
@@ -43,8 +43,6 @@ from credits.webhooks.outbox import tell_hot
 
 logger = logging.getLogger(__name__)
 
-_COMMAND_BATCHES = 2
-_EVENT_LANES = 3
 _RETRIES = 3
 _RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
@@ -74,45 +72,36 @@ class Writer:
         self._committed = committed
         self._configuration = configuration
         self._customer_ids = CustomerIds()
-        self._lanes: dict[int, list[Lane]] = {}
+        self._lanes: dict[int, Lanes] = {}
         self._closed = False
 
     async def post(self, workspace_id: int, command: Command) -> Answer:
         """Puts one command through. Raises `Busy`, `Unavailable` (it is not known whether anything happened)."""
-        lanes = self._open_lanes(workspace_id)
-        item = Waiting(command, whose(command), asyncio.get_running_loop().create_future())
-        self._put(lanes, item)
-        return await item.future
+        return (await self.post_many(workspace_id, (command,)))[0]
 
     async def post_many(self, workspace_id: int, commands: Sequence[Command]) -> list[Answer]:
         """Puts commands through in order, each by itself."""
         lanes = self._open_lanes(workspace_id)
-        loop = asyncio.get_running_loop()
-        waiting = [Waiting(command, whose(command), loop.create_future()) for command in commands]
-        for item in waiting:
-            self._put(lanes, item)
-        return await _all(waiting)
+        asked = Asked(len(commands))
+        for place, command in enumerate(commands):
+            name = whose(command)
+            lanes.of(command, name).waiting.append(Waiting(command, name, asked, place))
+        for lane in lanes.all:
+            self._wake(lane)
+        return await asked.all()
 
-    def _open_lanes(self, workspace_id: int) -> list[Lane]:
-        """The lanes of the workspace, where they take more: one of commands, then those of events."""
+    def _open_lanes(self, workspace_id: int) -> Lanes:
+        """The lanes of the workspace, where they take more."""
         if self._closed:
             raise Unavailable("the server is shutting down")
         if self._refuse_writes():
             raise Unavailable("writes are refused: too little free disk space")
         lanes = self._lanes.get(workspace_id)
         if lanes is None:
-            commands = Lane(workspace_id, bounds.BATCH_COMMANDS_MAX, _COMMAND_BATCHES)
-            events = [Lane(workspace_id, bounds.BATCH_EVENTS_MAX, 1) for _ in range(_EVENT_LANES)]
-            lanes = self._lanes[workspace_id] = [commands, *events]
-        if sum(len(lane.waiting) for lane in lanes) > bounds.QUEUE_COMMANDS_MAX:
+            lanes = self._lanes[workspace_id] = Lanes(workspace_id)
+        if sum(len(lane.waiting) for lane in lanes.all) > bounds.QUEUE_COMMANDS_MAX:
             raise Busy("too many requests are waiting")
         return lanes
-
-    def _put(self, lanes: list[Lane], item: Waiting) -> None:
-        """Puts a command into its lane, and wakes it."""
-        lane = lanes[1 + hash(item.whose) % _EVENT_LANES if isinstance(item.command, TakeEvent) else 0]
-        lane.waiting.append(item)
-        self._wake(lane)
 
     def _wake(self, lane: Lane) -> None:
         if lane.has_room:
@@ -136,7 +125,7 @@ class Writer:
     async def close(self) -> None:
         """Takes no more, finishes what waits."""
         self._closed = True
-        for lane in [lane for lanes in self._lanes.values() for lane in lanes]:
+        for lane in [lane for lanes in self._lanes.values() for lane in lanes.all]:
             while tasks := lane.running | lane.aside:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -184,8 +173,7 @@ class Writer:
         """Goes on when the lock is free; when patience ends, also whoever came meanwhile is told so."""
         try:
             await self._commit(lane, waiting, bounds.LOCK_PATIENCE_ALONE)
-            first = waiting[0].future
-            error = first.exception() if first.done() and not first.cancelled() else None
+            error = waiting[0].asked.failure(waiting[0].place)
             if isinstance(error, Unavailable):
                 for item in lane.drop(names):
                     item.fail(error)
@@ -261,28 +249,6 @@ class Writer:
         for account in changed:
             if account.entries:
                 self._publish(account.workspace_id, account.customer_id, account.credit_type_id, account.sequence)
-
-
-async def _all(waiting: Sequence[Waiting]) -> list[Answer]:
-    """Every answer, in order, once all are there; the first exception where there is any.
-
-    Not by `gather`, which has the event loop call back for each of ten thousand: most are answered together.
-    """
-    answers: list[Answer] = []
-    failure: Exception | None = None
-    try:
-        for item in waiting:
-            try:
-                answers.append(await item.future)
-            except Exception as error:  # noqa: BLE001 -- raised below
-                failure = failure or error
-    except asyncio.CancelledError:
-        for item in waiting:
-            item.future.cancel()
-        raise
-    if failure is not None:
-        raise failure
-    return answers
 
 
 def _poisoned(event: TakeEvent) -> TakeEvent:

@@ -49,31 +49,32 @@ async def read_events(received: Iterable[object], *, accept_late: bool = False) 
 async def ingest(writer: Writer, workspace_id: int, events: Sequence[TakeEvent]) -> Ingested:
     """Takes events in order, each by itself. Raises `Busy`, `Unavailable`."""
     ingested = Ingested()
-    answers: dict[int, Answer] = {}
-    for indexes in _rounds(events):
-        posted = await writer.post_many(workspace_id, [events[index] for index in indexes])
-        answers.update(zip(indexes, posted, strict=True))
-    for index, event in enumerate(events):
-        answer = answers[index]
+    for index, answer in enumerate(await _post(writer, workspace_id, events)):
         assert isinstance(answer, EventTaken)  # noqa: S101 -- the writer's promise for this command
         if answer.outcome is EventOutcome.BURNED:
             ingested.accepted += 1
         elif answer.outcome is EventOutcome.DUPLICATE:
             ingested.duplicates += 1
         else:
-            rejected = RejectedEvent(index, event.event_id or None, answer.outcome, answer.message or "")
-            ingested.rejected.append(rejected)
+            event_id = events[index].event_id or None
+            ingested.rejected.append(RejectedEvent(index, event_id, answer.outcome, answer.message or ""))
     return ingested
 
 
-def _rounds(events: Sequence[TakeEvent]) -> list[list[int]]:
-    """The events by index, such that the first of two that contradict each other in their customer is taken first.
+async def _post(writer: Writer, workspace_id: int, events: Sequence[TakeEvent]) -> list[Answer]:
+    """The answers, in order; of two events that contradict each other in their customer the first is taken first.
 
     The writer keeps the order within a customer, and takes several customers at once.
     """
+    if len({event.key for event in events}) == len(events):
+        return await writer.post_many(workspace_id, events)
     subjects: dict[UUID, str] = {}
     first: list[int] = []
     later: list[int] = []
     for index, event in enumerate(events):
         (first if subjects.setdefault(event.key, event.subject) == event.subject else later).append(index)
-    return [indexes for indexes in (first, later) if indexes]
+    answers: dict[int, Answer] = {}
+    for indexes in (first, later):
+        posted = await writer.post_many(workspace_id, [events[index] for index in indexes])
+        answers.update(zip(indexes, posted, strict=True))
+    return [answers[index] for index in range(len(events))]

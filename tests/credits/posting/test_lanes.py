@@ -1,16 +1,18 @@
 """Which of what waits goes next."""
 
 import asyncio
+import random
+from uuid import uuid4
 
 import pytest
 
 from credits import bounds
-from credits.posting.commands import Advance
-from credits.posting.lanes import Lane, Waiting
+from credits.posting.commands import Advance, TakeEvent
+from credits.posting.lanes import Asked, Lane, Lanes, Waiting
 
 
 def waiting(whose: str, *, number: int = 0) -> Waiting:
-    return Waiting(Advance(number), whose, asyncio.get_running_loop().create_future())
+    return Waiting(Advance(number), whose, Asked(1))
 
 
 @pytest.fixture
@@ -73,3 +75,29 @@ async def test_who_is_set_aside_stays_busy_until_it_is_readmitted(lane: Lane):
     lane.readmit({"locked"})
     lane.waiting.append(again := waiting("locked"))
     assert await lane.gather() == [again]
+
+
+def an_event(subject: str) -> TakeEvent:
+    return TakeEvent(uuid4(), 0, "s", "e", "t", subject, None, {}, "{}")
+
+
+async def test_few_customers_that_make_most_of_the_usage_are_spread_over_the_lanes_and_keep_them():
+    lanes = Lanes(1)
+    sent = [f"c{number % size}" for size in (1, 2, 4, 8, 16, 32, 64, 128) for number in range(1_000)]
+    random.Random(1).shuffle(sent)
+    homes: dict[str, set[int]] = {}
+    for name in sent:
+        lane = lanes.of(an_event(name), name)
+        lane.waiting.append(waiting(name))
+        homes.setdefault(name, set()).add(lanes.all.index(lane))
+    assert {len(home) for home in homes.values()} == {1}, "what one customer is asked for stays in order"
+    assert not lanes.commands.waiting
+    assert max(len(lane.waiting) for lane in lanes.events) < 0.4 * len(sent)
+    assert lanes.of(Advance(1), "c0") is lanes.commands
+
+
+async def test_who_comes_after_all_homes_are_given_keeps_a_lane_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bounds, "LANE_CUSTOMERS_MAX", 1)
+    lanes = Lanes(1)
+    for name in ("first", "second", "third") * 2:
+        assert lanes.of(an_event(name), name) is lanes.of(an_event(name), name)

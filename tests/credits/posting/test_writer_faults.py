@@ -172,7 +172,7 @@ async def test_a_lock_that_is_given_back_in_time_keeps_the_order_of_who_waited(t
     await till.must(till.grant("2"))
     async with kept_locked(till, "acme"):
         burns = [asyncio.create_task(till.post(till.burn("1"))) for _ in range(2)]
-        while not till.writer._lanes[till.workspace_id][0].aside:
+        while not till.writer._lanes[till.workspace_id].commands.aside:
             await asyncio.sleep(0.01)
         burns += [asyncio.create_task(till.post(till.burn("1"))) for _ in range(2)]
         await asyncio.sleep(0)

@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
+from credits.canonical import canonical_json
+from credits.catalog.matching import Scalar
 from credits.catalog.values import Catalog, Feature, Rate, RateCard
-from credits.rating.meter import dimensions_of, features_for, quantity_of
+from credits.rating.meter import Meter, features_for, quantity_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def feature(number: int = 1, quantity: str = "tokens", *, archived: bool = False) -> Feature:
     return Feature(number, f"f{number}", f"F{number}", None, "call", quantity, "token", archived)
+
+
+def metering(*features: Feature, card: RateCard | None = None) -> Meter:
+    return Meter.of(Catalog(1, 1, (), features, (), ()), card, "call")
 
 
 def parsed(data: str) -> Any:
@@ -89,10 +95,25 @@ def test_dimensions_are_the_other_scalar_fields() -> None:
         '{"tokens": 1, "out": 2, "model": "large", "fast": true, "size": 0.5, "count": 3, '
         '"member": "ada", "nested": {"a": 1}, "list": [1], "none": null}'
     )
-    features = (feature(1, "tokens"), feature(2, "out"))
-    assert dimensions_of(features, data) == {"model": "large", "fast": True, "size": Decimal("0.5"), "count": 3}
-    assert "out" in dimensions_of(features[:1], data), "only what is a quantity here is no dimension"
-    assert dimensions_of((feature(1, "1"),), {"1": "one"}) == {"1": "one"}
+    both = metering(feature(1, "tokens"), feature(2, "out"))
+    assert both.dimensions_of(data) == {"model": "large", "fast": True, "size": Decimal("0.5"), "count": 3}
+    assert "out" in metering(feature()).dimensions_of(data), "only what is a quantity here is no dimension"
+    assert metering(feature(1, "1")).dimensions_of({"1": "one"}) == {"1": "one"}
+
+
+def test_usage_is_priced_by_what_its_dimensions_mean() -> None:
+    """A rate that was found once is taken for whoever means the same, and for nobody else."""
+    matches: list[dict[str, Scalar]] = [{}, {"n": 1}, {"n": "1"}, {"n": True}]
+    rates = tuple(Rate(number, 1, 1, 1, match, Decimal(1), "UP") for number, match in enumerate(matches))
+    meter = metering(feature(), card=RateCard(1, "default", 1, START, START, False, None, rates))
+    said: list[tuple[dict[str, Scalar], int]] = [
+        *(({}, 0), ({"n": 1}, 1), ({"n": "1"}, 2), ({"n": True}, 3), ({"n": False}, 0), ({"m": 1}, 0)),
+        *(({"n": Decimal("1.0")}, 1), ({"n": Decimal("1.5")}, 0)),
+    ]
+    for dimensions, rate_id in said * 2:
+        (applied,) = meter.priced(dimensions, canonical_json(dimensions) if dimensions else None)
+        assert applied.rate is not None
+        assert applied.rate.id == rate_id, dimensions
 
 
 def test_an_archived_feature_meters_for_whoever_is_on_a_card_that_prices_it() -> None:
