@@ -1,7 +1,6 @@
 """`scrip serve` as a real process: started, asked, killed, started again on the same port and data."""
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
@@ -10,18 +9,15 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+
+from tests.harness.forking import Forked, end_with_parent
 
 SCRIP = (sys.executable, "-m", "server.cli")
 START_S = 60.0  # the machine may be busy
 STOP_S = 60.0
 POLL_S = 0.02
 SECRET_KEY = "the same in every process of a test, and long enough"
-
-
-def _end_with_parent() -> None:
-    """In the new process: SIGTERM when the tests are killed (Linux's PR_SET_PDEATHSIG), or servers would pile up."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 class NotReady(AssertionError):
@@ -64,7 +60,7 @@ class Server:
         self.settings = {name.upper(): value for name, value in settings.items()}
         if database_url:
             self.settings = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET_KEY, **self.settings}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.log_path = data_dir.with_name(f"{data_dir.name}.{self.port}.log")
         self._log_from = 0
 
@@ -96,15 +92,17 @@ class Server:
         options = ("--port", str(self.port), "--workers", str(self.workers), "--data-dir", str(self.data_dir))
         with self.log_path.open("ab") as log:
             self._log_from = log.tell()
+            place = {"stdout": log, "stderr": log, "env": self.environment, "cwd": self.data_dir.parent}
+            python, *program = self.program
+            if program[0] in {"-m", "-c"}:
+                self.process = Forked([*program, *options], stdin=None, **place)
+                return
             self.process = subprocess.Popen(
-                [*self.program, *options],
+                [python, *program, *options],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self.environment,
-                cwd=self.data_dir.parent,
                 start_new_session=True,  # so that kill takes its workers too, and nobody else
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one call into libc, no lock taken
+                preexec_fn=end_with_parent,  # noqa: PLW1509 -- one call into libc, no lock taken
+                **place,
             )
 
     async def until_ready(self) -> None:
@@ -142,19 +140,16 @@ class Server:
 
     async def command(self, *arguments: str, stdin: str | None = None) -> Completed:
         """`scrip …` on the same database and settings."""
-        process = await asyncio.create_subprocess_exec(
-            *SCRIP,
-            *arguments,
-            "--data-dir",
-            str(self.data_dir),
-            stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.environment,
-            cwd=self.data_dir.parent,
-        )
-        out, err = await process.communicate(None if stdin is None else stdin.encode())
-        return Completed(process.returncode or 0, out.decode(), err.decode())
+        with TemporaryFile() as asks, TemporaryFile() as says, TemporaryFile() as warns:
+            asks.write((stdin or "").encode())
+            asks.seek(0)
+            command = (*SCRIP[1:], *arguments, "--data-dir", str(self.data_dir))
+            place = {"env": self.environment, "cwd": self.data_dir.parent}
+            process = Forked(command, stdin=asks, stdout=says, stderr=warns, **place)
+            status = await process.ended()
+            for written in (says, warns):
+                written.seek(0)
+            return Completed(status, says.read().decode(), warns.read().decode())
 
     async def create_key(self, workspace: str, role: str, *, test: bool = True) -> str:
         """A secret key, by the command line; the workspace is made when new."""

@@ -14,7 +14,7 @@ import httpx
 import stripe
 import uvicorn
 
-from tests.harness.server import _end_with_parent
+from tests.harness.forking import end_with_parent
 from tests.harness.stripe.api import Fake
 from tests.harness.stripe.controls import Controls
 from tests.harness.stripe.serving import ask, listening, serve
@@ -124,7 +124,7 @@ class FakeStripeProcess(Handle):
             stdout=subprocess.DEVNULL,
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 -- one call into libc, no lock taken
+            preexec_fn=end_with_parent,  # noqa: PLW1509 -- one call into libc, no lock taken
         )
         # A connection of its own for each verb: one that is kept may be closed in the moment of its next use.
         alone = httpx.Limits(max_keepalive_connections=0)
