@@ -1,7 +1,7 @@
 import { announce, makeRegion } from "./announce.ts";
 import { ScripError } from "./errors.ts";
 import { ago, canonical, getReady, rightToLeft } from "./intl.ts";
-import { english, fill, type Messages, messagesFor, type Spoken } from "./messages.ts";
+import { few, fill, type Messages, messagesFor, type Spoken } from "./messages.ts";
 import { html, render, type Template } from "./render.ts";
 import type { Resource, Session, Topic } from "./session.ts";
 import { sheetOf } from "./sheet.ts";
@@ -39,7 +39,7 @@ export abstract class ScripElement<T> extends HTMLElement {
 
   protected readonly tree = this.attachShadow({ mode: "open" });
   /** The texts and the language of this moment. */
-  protected texts: Messages = english.texts;
+  protected texts: Messages = few.texts;
   protected localeTag = "en";
   protected pageSession: Session | undefined;
   /** What `topics()` asks for, in its order. */
@@ -63,6 +63,10 @@ export abstract class ScripElement<T> extends HTMLElement {
 
   /** What to show, by the attributes, and behind it what else is needed; an error when they say too little. */
   protected abstract topics(): readonly [Topic<T>, ...Topic<never>[]] | ScripError;
+  /** Whether it has more to say than the few texts in the script. */
+  protected get isWordy(): boolean {
+    return false;
+  }
   protected abstract headline(data: T): string;
   /** Stands beside the heading. */
   protected beside(_data: T): unknown {
@@ -126,8 +130,8 @@ export abstract class ScripElement<T> extends HTMLElement {
   /** Everything before drawing: nothing that the server is asked for waits for that. */
   #prepare(): void {
     this.localeTag = canonical(this.getAttribute("locale") || nearest(this, "[lang]")?.lang || navigator.language);
-    this.#spoken = messagesFor(this.localeTag, this.pageSession?.baseUrl);
-    this.texts = (this.#spoken ?? english).texts;
+    this.#spoken = messagesFor(this.localeTag, this.pageSession?.baseUrl, !this.isWordy);
+    this.texts = (this.#spoken ?? few).texts;
 
     const topics = this.topics();
     this.#mistake = topics instanceof ScripError ? topics : undefined;
@@ -139,8 +143,12 @@ export abstract class ScripElement<T> extends HTMLElement {
     const spoken = this.#spoken;
     const [resource] = this.resources as Resource<T>[];
     // Until its texts are there, an element is still loading: nobody sees two languages.
-    const data = spoken && resource?.data;
-    const error = this.pageSession ? spoken && (this.#mistake ?? resource?.error) : this.#noSession;
+    const isSpeechless = this.isWordy && spoken === few;
+    const data = isSpeechless ? undefined : spoken && resource?.data;
+    const error = !this.pageSession
+      ? this.#noSession
+      : spoken &&
+        (this.#mistake ?? resource?.error ?? (isSpeechless ? new ScripError("SERVER", "no texts") : undefined));
 
     const { activeElement } = this.tree;
     const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
@@ -177,9 +185,9 @@ export abstract class ScripElement<T> extends HTMLElement {
       this.say(this.#problem(error));
     }
     this.#told = error?.code;
-    // The age of old data is on the screen, so it has to grow.
+    // The age of old data is on the screen, so it has to grow; and texts may be there by then.
     clearTimeout(this.#ageing);
-    if (data && error) this.#ageing = setTimeout(this.#changed, AGE_STEP_MS);
+    if (error) this.#ageing = setTimeout(this.#changed, AGE_STEP_MS);
   }
 
   protected say(text: string): void {

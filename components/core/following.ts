@@ -54,6 +54,10 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
     return [own, balanceTopic(creditType) as Topic<never>, ...others];
   }
 
+  protected override get isWordy(): boolean {
+    return true;
+  }
+
   /** Whether what is shown is kept new. */
   protected get isFollowing(): boolean {
     return true;

@@ -19,14 +19,6 @@ export interface LedgerEvents extends CommonEvents {
 
 type Form = "" | "asking" | "sending" | "failed";
 
-/** What can be chosen to be shown, and the kinds that are meant. */
-const FILTERS: Record<string, string> = {
-  spent: "BURN SETTLE",
-  added: "GRANT UNEXPIRE",
-  ended: "EXPIRE VOID CLAWBACK",
-  aside: "HOLD RELEASE LAPSE",
-  corrected: "REVERSE REALLOCATE ADJUST",
-};
 const PAGE = "{edges{node" + ENTRY + "}pageInfo{hasNextPage endCursor}}";
 const PAGE_MAX = 100;
 const EXPORTED_AT_ONCE = 500;
@@ -91,6 +83,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
   ];
   static override readonly css = theme + lists + styles;
 
+  /** The kinds that were chosen; "" for all that the page wants. */
   #filter = "";
   /** The entry whose details are open; whether it is being disputed, and what came of the try. */
   #open = "";
@@ -154,10 +147,10 @@ export class ScripLedger extends FollowingElement<Ledger> {
     }: Event) => {
       this.#filter = (target as HTMLSelectElement).value;
       this.requestUpdate();
-    }}><option value="">${this.texts.all}</option>${Object.keys(FILTERS)
-      .filter((name) => this.#among(name).length)
+    }}><option value="">${this.texts.all}</option>${this.#filters()
+      .filter(([, kinds]) => this.#among(kinds).length)
       .map(
-        (name) => html`<option value=${name} ?selected=${name === this.#filter}>${this.word(name)}</option>`,
+        ([name, kinds]) => html`<option value=${kinds} ?selected=${kinds === this.#filter}>${name}</option>`,
       )}</select><button part="export" ?disabled=${this.#busy === "export"} @click=${() => this.#export()}>${this.texts.exportCsv}</button></span>`;
   }
 
@@ -340,14 +333,29 @@ export class ScripLedger extends FollowingElement<Ledger> {
     return moment(this.localeTag, instant, { dateStyle: "medium", timeStyle: "short" });
   }
 
-  #among(filter: string): string[] {
-    const wanted = this.getAttribute("kinds")?.match(/\w+/g);
-    const kinds = FILTERS[filter]?.split(" ") ?? [];
-    return wanted ? kinds.filter((kind) => wanted.includes(kind)) : kinds;
+  /** What can be chosen to be shown, and the kinds that are meant. */
+  #filters(): [name: string, kinds: string][] {
+    const { texts } = this;
+    return [
+      [texts.spent, "BURN SETTLE"],
+      [texts.added, "GRANT UNEXPIRE"],
+      [texts.ended, "EXPIRE VOID CLAWBACK"],
+      [texts.aside, "HOLD RELEASE LAPSE"],
+      [texts.corrected, "REVERSE REALLOCATE ADJUST"],
+    ];
+  }
+
+  /** The kinds that the page wants; null for all. */
+  get #wanted(): string[] | null {
+    return this.getAttribute("kinds")?.match(/\w+/g) ?? null;
+  }
+
+  #among(kinds: string): string[] {
+    return kinds.split(" ").filter((kind) => this.#wanted?.includes(kind) ?? true);
   }
 
   get #kinds(): string[] | null {
-    return this.#filter ? this.#among(this.#filter) : (this.getAttribute("kinds")?.match(/\w+/g) ?? null);
+    return this.#filter ? this.#among(this.#filter) : this.#wanted;
   }
 }
 

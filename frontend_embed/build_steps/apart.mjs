@@ -37,8 +37,15 @@ function withShortClasses(texts, code) {
   return texts.map((text) => text.replace(ofSheets, short).replace(ofTemplates, short));
 }
 
+/** A text of a language, `texts.retry`: it is found by its place, so that its name need not be sent. */
+const isText = ({ type, computed, object, property }, names) =>
+  type === "MemberExpression" &&
+  !computed &&
+  /^texts\d*$/.test(object.name ?? object.property?.name) &&
+  names.includes(property.name);
+
 /** @returns {{start: number, end: number, write: (within: (node: object) => string, texts: string[]) => string}[]} */
-function editsOf(tree, wanted, put) {
+function editsOf(tree, wanted, names, put) {
   const edits = [];
   for (const node of nodes(tree)) {
     const { type, start, end } = node;
@@ -46,6 +53,7 @@ function editsOf(tree, wanted, put) {
     // The name becomes a letter, what is in quotes stays.
     if (type === "Literal" && OURS.includes(node.value)) throw new Error(`a name of ours in quotes: ${node.value}`);
     if (type === "Literal" && wanted.includes(node.value)) edit((_, texts) => `${ALL}[${texts.indexOf(node.value)}]`);
+    if (isText(node, names)) edit((within) => `${within(node.object)}[${names.indexOf(node.property.name)}]`);
     if (type === "ConditionalExpression" && node.test.name === ALL) edit((within) => within(node.consequent));
     if (type === "TaggedTemplateExpression" && node.tag.name === "html") {
       const { quasis, expressions } = node.quasi;
@@ -60,12 +68,13 @@ function editsOf(tree, wanted, put) {
 /**
  * @param {string} code
  * @param {string[]} wanted what goes out beside templates, and at the end of them
+ * @param {string[]} names of a language's texts, in the order of the files
  * @returns {{code: string, head: string}} the code, and what has to stand before it
  */
-export function apart(code, wanted) {
+export function apart(code, wanted, names = []) {
   const tree = parse(code, { ecmaVersion: "latest", sourceType: "module" });
   const found = new Set();
-  const edits = editsOf(tree, wanted, (text) => found.add(text));
+  const edits = editsOf(tree, wanted, names, (text) => found.add(text));
   // By the alphabet, which brings together what begins alike.
   const texts = [...[...found].filter((text) => !wanted.includes(text)).sort(), ...wanted];
   const write = ({ start, end }) => {

@@ -27,19 +27,20 @@ const cssLiterals = (sheets) => ({
   },
 });
 
-/** The English texts as one string, so that their names are written once and without what a language has around them. */
-const englishTexts = (texts) => ({
-  name: "english-texts",
+const english = JSON.parse(await readFile(`${ROOT}/components/locales/en.json`, "utf8"));
+/** What texts are called, in the order in which all files have them. */
+const NAMES = Object.keys(english);
+
+/** The few texts of the script as one string: where they stand says which they are. */
+const firstTexts = (texts) => ({
+  name: "first-texts",
   setup({ onLoad }) {
-    onLoad({ filter: /locales\/en\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const lines = [...source.matchAll(/^ {2}(\w+): "([^;"]*)",$/gm)];
-      if (lines.length !== source.match(/^ {2}/gm).length)
-        throw new Error(`${path}: one text a line, without a semicolon`);
-      const english = lines.map(([, name, text]) => `${name} ${text}`).join(";");
-      texts.push(english);
-      const read = `Object.fromEntries(${JSON.stringify(english)}.split(";").map((text) => text.split(/ (.*)/)))`;
-      return { contents: `export const en = ${read};` };
+    onLoad({ filter: /locales\/first\.ts$/ }, async ({ path }) => {
+      const names = (await readFile(path, "utf8")).match(/(?<=first = \{)[^}]*/)[0].match(/\w+/g);
+      if (`${names}` !== `${NAMES.slice(0, names.length)}`) throw new Error(`${path}: not the first of en.json`);
+      const first = names.map((name) => english[name]).join(";");
+      texts.push(first);
+      return { contents: `export const first = ${JSON.stringify(first)}.split(";");` };
     });
   },
 });
@@ -63,7 +64,7 @@ async function join(entry, isFinal) {
     legalComments: "none",
     minifySyntax: isFinal,
     define: { SCRIP_VERSION: JSON.stringify(VERSION), SCRIP_TEXTS: isFinal ? ALL : "undefined" },
-    plugins: isFinal ? [cssLiterals(texts), englishTexts(texts)] : [cssLiterals(texts)],
+    plugins: isFinal ? [cssLiterals(texts), firstTexts(texts)] : [cssLiterals(texts)],
   });
   return { code: outputFiles[0].text, texts: texts.sort() };
 }
@@ -102,7 +103,7 @@ const SERVER_SIDE = "const HTMLElement=globalThis.HTMLElement??class{};";
 export async function bundle({ entry, minified = true }) {
   const { code, texts } = await join(entry, minified);
   if (!minified) return code;
-  const { code: rest, head } = apart(code, texts);
+  const { code: rest, head } = apart(code, texts, NAMES);
   return head + (await squeeze(SERVER_SIDE + rest));
 }
 

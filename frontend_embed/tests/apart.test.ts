@@ -31,6 +31,16 @@ describe("what is taken out of the code", () => {
   });
 });
 
+it("texts of a language are found by their places, whatever holds them; nothing else is", () => {
+  const names = ["retry", "low"];
+  const { code } = apart(
+    "this.texts.low + texts.retry + texts2.low + texts.length + texts[name] + data.low",
+    [],
+    names,
+  );
+  expect(code).toBe("this.texts[1] + texts[0] + texts2[1] + texts.length + texts[name] + data.low");
+});
+
 it("a name that becomes a letter may not be in quotes too, where it would stay as it is", () => {
   expect(() => sorted('const is = "css" in element;')).toThrow("css");
 });
