@@ -47,7 +47,7 @@ export function registerLocale(locale: string, messages: Partial<Messages>): voi
  * matter more than their language, and where that can't either, or where they are enough, the few in the script.
  */
 export function messagesFor(locale: string, endpoint: string | undefined, areFewEnough: boolean): Spoken | undefined {
-  const tags = [locale.toLowerCase(), locale.split("-")[0] ?? "", "en"];
+  const tags = [locale.toLowerCase(), locale.split("-")[0] as string, "en"];
   for (const tag of tags) {
     const own = registered.get(tag);
     if (!own && (!SHIPPED.test(tag) || (areFewEnough && tag === "en"))) continue;
@@ -73,7 +73,6 @@ export function messagesFor(locale: string, endpoint: string | undefined, areFew
 /** Texts are data: they come by `fetch`, not as a script, so the hash of the one script covers all code. */
 async function load(language: string, endpoint: string, own: object | undefined): Promise<Messages> {
   const response = await fetch(`${endpoint}/embed/${SCRIP_VERSION}/locales/${language}.json`, {
-    credentials: "omit",
     signal: AbortSignal.timeout(LOAD_MS_MAX),
   });
   // What is no list, such as the answer that there is no such file, throws.

@@ -14,7 +14,7 @@ async function plain(elements, exported) {
   const shared = tokens.match(/^export type .*;$/gm).join("\n");
   const english = JSON.parse(await readFile(`${ROOT}/components/locales/en.json`, "utf8"));
   const keys = Object.keys(english)
-    .map((key) => `  ${key}: string;\n`)
+    .map((key) => `  ${quote(key)}: string;\n`)
     .join("");
   const events = unique(elements.flatMap((element) => element.events));
   return `/** Types of the Scrip embed. Written by the build: don't edit. */

@@ -87,8 +87,8 @@ class FakeSocket {
   }
 
   send(text: string): void {
-    if (this.readyState !== 1) throw new DOMException("not open", "InvalidStateError");
-    if (this.#peer) this.#fake.receive(this.#peer, text);
+    if (this.readyState === 0) throw new DOMException("not open", "InvalidStateError");
+    if (this.readyState === 1 && this.#peer) this.#fake.receive(this.#peer, text);
   }
 
   close(code = 1005): void {

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { apart } from "../build_steps/apart.mjs";
 
 /** What the array holds, and the code that is left. */
-const sorted = (code: string, texts: string[] = []): { all: string[]; code: string } => {
-  const { code: rest, head } = apart(code, texts);
-  return { all: new Function(`${head}return $`)() as string[], code: rest };
+const sorted = (code: string, wanted: string[] = []): { all: string[]; code: string } => {
+  const { code: rest, texts } = apart(code, wanted);
+  return { all: texts, code: rest };
 };
 
 describe("what is taken out of the code", () => {
@@ -24,6 +24,11 @@ describe("what is taken out of the code", () => {
     ]);
     expect(all).toEqual(["<b>~", sheet]);
     expect(code).toBe('const css = $[1], other = "red", b = html(0,other);');
+  });
+
+  it("style sheets without their names where these are read once", () => {
+    const { code } = sorted('var a = ":host{}"; var b = "p{}"; f(a + b, b);', [":host{}", "p{}"]);
+    expect(code).toBe(" var b = $[1]; f($[0] + b, b);");
   });
 
   it("what the sources do where nothing is taken out", () => {

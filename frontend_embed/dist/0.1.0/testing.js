@@ -616,11 +616,6 @@ var en_default = {
   ledger: "Activity",
   filter: "Show",
   all: "Everything",
-  spent: "Used",
-  added: "Added",
-  ended: "Ended",
-  aside: "Set aside",
-  corrected: "Corrected",
   entry: "Entry",
   after: "Balance {a}",
   noEntries: "Nothing to show yet",
@@ -648,13 +643,8 @@ var en_default = {
   suggested: "Suggested",
   nothingOnSale: "Nothing is on sale right now",
   starting: "Starting the payment…",
-  paying: "Waiting for your payment",
-  confirming: "Your bank wants you to confirm this payment",
   payPage: "Open the payment page",
-  bought: "{a} added · {b} available",
-  payFailed: "The payment failed",
   notStarted: "The payment could not be started",
-  canceled: "Canceled, nothing was charged",
   auto: "Recharge automatically",
   below: "When below",
   bundle: "Buy",
@@ -703,7 +693,17 @@ var en_default = {
   FAILED: "Failed",
   CANCELED: "Canceled",
   REFUNDED: "Refunded",
-  DISPUTED: "Contested"
+  DISPUTED: "Contested",
+  TOP_UP_PENDING: "Waiting for your payment",
+  TOP_UP_REQUIRES_ACTION: "Your bank wants you to confirm this payment",
+  TOP_UP_SUCCEEDED: "{a} added · {b} available",
+  TOP_UP_FAILED: "The payment failed",
+  TOP_UP_CANCELED: "Canceled, nothing was charged",
+  "BURN SETTLE": "Used",
+  "GRANT UNEXPIRE": "Added",
+  "EXPIRE VOID CLAWBACK": "Ended",
+  "HOLD RELEASE LAPSE": "Set aside",
+  "REVERSE REALLOCATE ADJUST": "Corrected"
 };
 
 // frontend_embed/testing/install.ts
@@ -772,8 +772,8 @@ var FakeSocket = class {
     });
   }
   send(text2) {
-    if (this.readyState !== 1) throw new DOMException("not open", "InvalidStateError");
-    if (this.#peer) this.#fake.receive(this.#peer, text2);
+    if (this.readyState === 0) throw new DOMException("not open", "InvalidStateError");
+    if (this.readyState === 1 && this.#peer) this.#fake.receive(this.#peer, text2);
   }
   close(code = 1005) {
     if (this.#peer) this.#fake.peers.delete(this.#peer);

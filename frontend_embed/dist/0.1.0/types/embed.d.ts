@@ -81,11 +81,6 @@ export interface Messages {
   ledger: string;
   filter: string;
   all: string;
-  spent: string;
-  added: string;
-  ended: string;
-  aside: string;
-  corrected: string;
   entry: string;
   after: string;
   noEntries: string;
@@ -113,13 +108,8 @@ export interface Messages {
   suggested: string;
   nothingOnSale: string;
   starting: string;
-  paying: string;
-  confirming: string;
   payPage: string;
-  bought: string;
-  payFailed: string;
   notStarted: string;
-  canceled: string;
   auto: string;
   below: string;
   bundle: string;
@@ -169,6 +159,16 @@ export interface Messages {
   CANCELED: string;
   REFUNDED: string;
   DISPUTED: string;
+  TOP_UP_PENDING: string;
+  TOP_UP_REQUIRES_ACTION: string;
+  TOP_UP_SUCCEEDED: string;
+  TOP_UP_FAILED: string;
+  TOP_UP_CANCELED: string;
+  "BURN SETTLE": string;
+  "GRANT UNEXPIRE": string;
+  "EXPIRE VOID CLAWBACK": string;
+  "HOLD RELEASE LAPSE": string;
+  "REVERSE REALLOCATE ADJUST": string;
 }
 /** Adds a language, or replaces texts of one; what is left out is said in English. */
 export declare function registerLocale(locale: string, messages: Partial<Messages>): void;
