@@ -5,9 +5,6 @@ export const styles = /* css */ `
   :host([show-held]) {
     min-block-size: 12em;
   }
-  [part="card"] {
-    min-block-size: inherit;
-  }
   .main {
     display: flex;
     align-items: center;
@@ -26,16 +23,13 @@ export const styles = /* css */ `
     font-size: 1.25em;
   }
   data {
-    unicode-bidi: plaintext;
     font-weight: 650;
-    font-variant-numeric: tabular-nums;
-    overflow-wrap: anywhere;
   }
   [part="unit"],
   [part="held"] {
     color: var(--_muted);
   }
-  .debt {
+  [value^="-"] {
     color: var(--_negative);
   }
   .between {

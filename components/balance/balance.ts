@@ -1,14 +1,17 @@
 import { floor, text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import { type CommonEvents, ScripElement } from "../core/element.ts";
-import { ScripError } from "../core/errors.ts";
-import { day, number } from "../core/intl.ts";
+import { day } from "../core/intl.ts";
 import { fill } from "../core/messages.ts";
 import { html, type Template } from "../core/render.ts";
 import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./balance.styles.ts";
 import { type Balance, balanceTopic, credits } from "./topic.ts";
+
+interface Data {
+  balance: Balance;
+}
 
 export interface BalanceEvents extends CommonEvents {
   /** `previous` and `available` are exact decimals. */
@@ -67,37 +70,23 @@ const LONG = 10;
  * @cssproperty --scrip-space - Padding of the card.
  * @cssproperty --scrip-shadow - Shadow of the card.
  */
-export class ScripBalance extends ScripElement<Balance> {
-  static override readonly observedAttributes = [
-    ...ScripElement.observedAttributes,
-    "credit-type",
-    "compact",
-    "low",
-    "show-held",
-  ];
+export class ScripBalance extends ScripElement<Data> {
   static override readonly css = theme + styles;
 
-  #isOpen = false;
   #wasLow = false;
 
-  protected override topics(): readonly [Topic<Balance>] | ScripError {
-    const creditType = this.getAttribute("credit-type");
-    return creditType ? [balanceTopic(creditType)] : new ScripError("CONFIG", "no credit-type");
+  protected override ownTopics(creditType: string): Topic[] {
+    return [balanceTopic(creditType)];
   }
 
-  protected override headline({ creditType }: Balance): string {
-    return creditType.name;
-  }
-
-  protected override arrived(data: Balance, previous: Balance | undefined): void {
-    const { available, version } = data;
+  protected override arrived(data: Data, shown: Data | undefined): void {
+    const { available, version } = data.balance;
+    const previous = shown?.balance.available;
     const isLow = this.#isLow(data);
-    if (previous && previous.available !== available) {
-      this.emit<BalanceEvents>("scrip-balance-change", { previous: previous.available, available, version });
-      const { scale } = data.creditType;
-      if (floor(available, scale) !== floor(previous.available, scale)) {
-        const a = credits(this.localeTag, data.creditType, available).join(" ");
-        this.say(fill(this.texts.balance, { h: this.headline(data), a }).join(""));
+    if (previous && previous !== available) {
+      this.emit<BalanceEvents>("scrip-balance-change", { previous, available, version });
+      if (floor(available, this.decimals) !== floor(previous, this.decimals)) {
+        this.say(fill(this.texts.balance, { h: this.headline(data), a: this.inCredits(available) }).join(""));
         this.#flash();
       }
     }
@@ -107,46 +96,40 @@ export class ScripBalance extends ScripElement<Balance> {
     this.#wasLow = isLow;
   }
 
-  protected override beside(data: Balance): unknown {
-    return this.#isLow(data) ? html`<span part="low">${this.texts.low}</span>` : "";
+  protected override beside(data: Data): unknown {
+    return this.#isLow(data) && html`<span part="low">${this.texts.low}</span>`;
   }
 
-  protected override body(data: Balance | undefined, notice: unknown): unknown {
-    const figure = data ? this.#figure(data) : BONE;
+  protected override body(data: Data | undefined, notice: unknown): unknown {
+    const figure = data ? this.#figure(data.balance) : BONE;
     if (this.hasAttribute("compact")) return [figure, data && this.beside(data), notice];
     return html`<div class="main">${figure}<div part="action"><slot name="action"></slot></div></div>${
-      data ? this.#details(data, notice) : BONES
+      data ? this.#details(data.balance, notice) : BONES
     }`;
   }
 
   #figure(data: Balance): Template {
     const [amount, unit] = credits(this.localeTag, data.creditType, data.available);
-    const kind = (data.available < "0" ? "debt " : "") + (amount.length > LONG ? "long" : "");
-    return html`<p><data part="value" class=${kind} value=${data.available}>${amount}</data> <span part="unit">${unit}</span></p>`;
+    return html`<p><data part="value" class=${amount.length > LONG ? "long" : ""} value=${data.available}>${amount}</data> <span part="unit">${unit}</span></p>`;
   }
 
   #details(data: Balance, notice: unknown): Template {
     const { creditType, held, version } = data;
     const lines = this.#lines(data);
     const hidden = lines.length - ROWS;
-    const shown = this.#isOpen ? lines : lines.slice(0, ROWS);
-    const toggle = html`<button aria-expanded=${this.#isOpen} aria-label=${fill(this.texts.more, { n: hidden }).join("")} @click=${() => {
-      this.#isOpen = !this.#isOpen;
-      this.requestUpdate();
-    }}>${this.#isOpen ? "−" : "+"}${hidden}</button>`;
+    const shown = this.isOpen ? lines : lines.slice(0, ROWS);
+    const toggle = html`<button aria-expanded=${this.isOpen} aria-label=${fill(this.texts.more, { n: hidden }).join("")} @click=${this.openOrClose}>${this.isOpen ? "−" : "+"}${hidden}</button>`;
     return html`<div class="between">${notice || bar(lines)}</div>${
       version
         ? html`<ul part="buckets" role="list">${shown.map(
             (line, index) =>
-              html`<li part="bucket" class="c${index}"><span>${this.#sentence(data, line)}</span>${
-                hidden > 0 && index === ROWS - 1 ? toggle : ""
+              html`<li part="bucket" class="c${index}"><span>${this.#sentence(line)}</span>${
+                hidden > 0 && index === ROWS - 1 && toggle
               }</li>`,
           )}</ul>`
         : html`<slot name="empty"><p class="row">${fill(this.texts.empty, { u: creditType.unitPlural })}</p></slot>`
     }${
-      this.hasAttribute("show-held")
-        ? html`<p part="held">${fill(this.texts.held, { a: number(this.localeTag, held, creditType.scale) })}</p>`
-        : ""
+      this.hasAttribute("show-held") && html`<p part="held">${fill(this.texts.held, { a: this.inDigits(held) })}</p>`
     }`;
   }
 
@@ -163,23 +146,23 @@ export class ScripBalance extends ScripElement<Balance> {
     return [...byDay.values()];
   }
 
-  #sentence(data: Balance, { totalUnits, date, expiresAt }: Line): unknown {
-    const [amount, unit] = credits(this.localeTag, data.creditType, text(totalUnits));
+  #sentence({ totalUnits, date, expiresAt }: Line): unknown {
+    const amount = text(totalUnits);
     return expiresAt
       ? fill(this.texts.expiring, {
-          a: `${amount} ${unit}`,
+          a: this.inCredits(amount),
           d: html`<time part="expiry" datetime=${expiresAt}>${date}</time>`,
         })
-      : fill(this.texts.never, { a: amount });
+      : fill(this.texts.never, { a: this.inDigits(amount) });
   }
 
   get #low(): string {
     return this.getAttribute("low") ?? "";
   }
 
-  #isLow({ available }: Balance): boolean {
+  #isLow({ balance }: Data): boolean {
     try {
-      return units(available) < units(this.#low);
+      return units(balance.available) < units(this.#low);
     } catch {
       return false; // `low` is the host's, and may be anything
     }

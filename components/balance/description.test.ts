@@ -21,6 +21,13 @@ describeDescription("scrip-balance", ScripBalance, [
   () => ({ fake: unreachable() }),
 ]);
 
+it("all elements observe the attributes that one of them has, and no others", () => {
+  const all = ["balance", "usage", "ledger", "expirations", "top-up", "recharge", "runway", "gate"].flatMap((name) =>
+    names(described_as(`scrip-${name}`).attributes),
+  );
+  expect([...new Set(all)].sort()).toEqual([...ScripBalance.observedAttributes].sort());
+});
+
 it("custom-elements.json names the attributes of the provider", () => {
   expect(names(described_as("scrip-provider").attributes)).toEqual([...ScripProvider.observedAttributes].sort());
 });

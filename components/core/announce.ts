@@ -36,6 +36,6 @@ export function announce(source: unknown, text: string, locale: string): void {
       makeRegion().textContent = [...waiting.values()].join(". ");
       waiting.clear();
     },
-    Math.max(0, last_ms + PAUSE_MS - performance.now()),
+    last_ms + PAUSE_MS - performance.now(),
   );
 }

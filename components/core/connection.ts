@@ -73,7 +73,7 @@ export class Connection {
   }
 
   #send(message: Message): void {
-    if (this.#socket.readyState === 1) this.#socket.send(JSON.stringify(message));
+    this.#socket.send(JSON.stringify(message));
   }
 
   #expectWithin(delay_ms: number): void {

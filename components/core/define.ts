@@ -18,7 +18,8 @@ export function define(tag: string, element: CustomElementConstructor): void {
   first ??= registry.get(tag) as typeof first;
   // The first drawing comes after it, in the same task.
   const register = (): unknown => {
-    registry.define(tag, Object.assign(element, { version: VERSION }));
+    (element as typeof first & object).version = VERSION;
+    registry.define(tag, element);
     return tag;
   };
   if (first) console.warn(`${tag}: ${first.version} was here before ${VERSION}`);

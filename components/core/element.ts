@@ -1,7 +1,8 @@
+import { type CreditType, credits, type Followed } from "../balance/topic.ts";
 import { announce, makeRegion } from "./announce.ts";
 import { ScripError } from "./errors.ts";
-import { ago, canonical, getReady, rightToLeft } from "./intl.ts";
-import { english, fill, type Messages, messagesFor, type Spoken } from "./messages.ts";
+import { ago, canonical, getReady, isolated, number, rightToLeft } from "./intl.ts";
+import { few, fill, type Messages, messagesFor, type Spoken } from "./messages.ts";
 import { html, render, type Template } from "./render.ts";
 import type { Resource, Session, Topic } from "./session.ts";
 import { sheetOf } from "./sheet.ts";
@@ -33,17 +34,23 @@ declare global {
  * Attributes are all that a page sets: plain pages and every framework can do that. Lit renders; its
  * base class would be a fifth of the whole size budget, for more than these elements need.
  */
-export abstract class ScripElement<T> extends HTMLElement {
-  static readonly observedAttributes: readonly string[] = ["locale", "heading-level"];
+export abstract class ScripElement<T extends Followed> extends HTMLElement {
+  /** Those of all elements: one that another has changes nothing here. */
+  static readonly observedAttributes =
+    "locale heading-level credit-type compact low show-held within interval range group-by view page-size kinds live disputable feature quantity on-error bundles return-url".split(
+      " ",
+    );
   static readonly css: string = theme;
 
   protected readonly tree = this.attachShadow({ mode: "open" });
   /** The texts and the language of this moment. */
-  protected texts: Messages = english.texts;
+  protected texts: Messages = few.texts;
   protected localeTag = "en";
   protected pageSession: Session | undefined;
   /** What `topics()` asks for, in its order. */
   protected resources: Resource<unknown>[] = [];
+  /** A list that is longer than its room is shown as a whole. */
+  protected isOpen = false;
   /** The data on the screen, and the code of the error that was told last: retries don't repeat it. */
   #shown: T | undefined;
   #told: string | undefined;
@@ -62,8 +69,18 @@ export abstract class ScripElement<T> extends HTMLElement {
   }
 
   /** What to show, by the attributes, and behind it what else is needed; an error when they say too little. */
-  protected abstract topics(): readonly [Topic<T>, ...Topic<never>[]] | ScripError;
-  protected abstract headline(data: T): string;
+  protected topics(): Topic[] | ScripError {
+    const creditType = this.getAttribute("credit-type");
+    return creditType ? this.ownTopics(creditType) : new ScripError("CONFIG", "no credit-type");
+  }
+  protected abstract ownTopics(creditType: string): Topic[] | ScripError;
+  /** Whether it has more to say than the few texts in the script. */
+  protected get isWordy(): boolean {
+    return false;
+  }
+  protected headline({ balance }: T): string {
+    return balance.creditType.name;
+  }
   /** Stands beside the heading. */
   protected beside(_data: T): unknown {
     return "";
@@ -117,21 +134,21 @@ export abstract class ScripElement<T> extends HTMLElement {
   follow(): void {
     type Provider = HTMLElement & { scripSession?: Session };
     const tag = "scrip-provider";
-    const provider = nearest<Provider>(this, tag) ?? document.querySelector<Provider>(tag);
-    if (provider?.scripSession !== this.pageSession) this.#watch();
-    this.pageSession = provider?.scripSession;
+    const session = (nearest<Provider>(this, tag) ?? document.querySelector<Provider>(tag))?.scripSession;
+    if (session !== this.pageSession) this.#watch();
+    this.pageSession = session;
     this.requestUpdate();
   }
 
   /** Everything before drawing: nothing that the server is asked for waits for that. */
   #prepare(): void {
     this.localeTag = canonical(this.getAttribute("locale") || nearest(this, "[lang]")?.lang || navigator.language);
-    this.#spoken = messagesFor(this.localeTag, this.pageSession?.baseUrl);
-    this.texts = (this.#spoken ?? english).texts;
+    this.#spoken = messagesFor(this.localeTag, this.pageSession?.baseUrl, !this.isWordy);
+    this.texts = (this.#spoken ?? few).texts;
 
     const topics = this.topics();
     this.#mistake = topics instanceof ScripError ? topics : undefined;
-    this.#watch(this.#mistake ? [] : (topics as unknown as Topic<unknown>[]));
+    this.#watch(this.#mistake ? [] : (topics as Topic[]));
   }
 
   #draw = (): void => {
@@ -139,8 +156,12 @@ export abstract class ScripElement<T> extends HTMLElement {
     const spoken = this.#spoken;
     const [resource] = this.resources as Resource<T>[];
     // Until its texts are there, an element is still loading: nobody sees two languages.
-    const data = spoken && resource?.data;
-    const error = this.pageSession ? spoken && (this.#mistake ?? resource?.error) : this.#noSession;
+    const isSpeechless = this.isWordy && spoken === few;
+    const data = isSpeechless ? undefined : spoken && resource?.data;
+    const error = !this.pageSession
+      ? this.#noSession
+      : spoken &&
+        (this.#mistake ?? resource?.error ?? (isSpeechless ? new ScripError("SERVER", "no texts") : undefined));
 
     const { activeElement } = this.tree;
     const direction = this.hasAttribute("locale") ? "" : nearest(this, "[dir]")?.dir;
@@ -177,10 +198,35 @@ export abstract class ScripElement<T> extends HTMLElement {
       this.say(this.#problem(error));
     }
     this.#told = error?.code;
-    // The age of old data is on the screen, so it has to grow.
+    // The age of old data is on the screen, so it has to grow; and texts may be there by then.
     clearTimeout(this.#ageing);
-    if (data && error) this.#ageing = setTimeout(this.#changed, AGE_STEP_MS);
+    if (error) this.#ageing = setTimeout(this.#changed, AGE_STEP_MS);
   }
+
+  get #creditType(): CreditType {
+    return (this.resources[0] as Resource<T>).data?.balance.creditType as CreditType;
+  }
+
+  /** Decimal places of the credit type. */
+  protected get decimals(): number {
+    return this.#creditType.scale;
+  }
+
+  /** "1,500" */
+  protected inDigits(amount: string): string {
+    return number(this.localeTag, amount, this.decimals);
+  }
+
+  /** "1,500 credits" */
+  protected inCredits(amount: string): string {
+    return isolated(this.localeTag, credits(this.localeTag, this.#creditType, amount).join(" "));
+  }
+
+  /** Opens a list that is longer than its room, and closes it. */
+  protected openOrClose = (): void => {
+    this.isOpen = !this.isOpen;
+    this.requestUpdate();
+  };
 
   protected say(text: string): void {
     announce(this, text, (this.tree.firstElementChild as HTMLElement).lang);
@@ -216,13 +262,14 @@ export abstract class ScripElement<T> extends HTMLElement {
   }
 
   #retry({ retryable }: ScripError, face: string): unknown {
-    return retryable
-      ? html`<button part="retry" aria-label=${this.texts.retry} @click=${() => this.pageSession?.retryNow()}>${face}</button>`
-      : "";
+    return (
+      retryable &&
+      html`<button part="retry" aria-label=${this.texts.retry} @click=${() => this.pageSession?.retryNow()}>${face}</button>`
+    );
   }
 
   /** Shows these topics from now on; without any, nothing. */
-  #watch(topics: Topic<unknown>[] = []): void {
+  #watch(topics: Topic[] = []): void {
     const { pageSession: session, resources } = this;
     this.resources = session ? topics.map((topic) => session.watchTopic(topic, this.#changed)) : [];
     for (const each of resources) if (!this.resources.includes(each)) session?.unwatch(each, this.#changed);

@@ -1,28 +1,22 @@
-import { type Balance, balanceTopic, type CreditType, credits, isNewer } from "../balance/topic.ts";
+import { type Balance, balanceTopic, FOLLOWED, type Followed } from "../balance/topic.ts";
 import { ScripElement } from "./element.ts";
 import { ScripError } from "./errors.ts";
 import { request } from "./graphql.ts";
-import { isolated, number } from "./intl.ts";
 import { fill, type Messages } from "./messages.ts";
-import { html, type Template } from "./render.ts";
-import type { Resource, Session, Topic } from "./session.ts";
+import { html } from "./render.ts";
+import type { Args, Resource, Session, Topic } from "./session.ts";
 
-/** What every answer says of the balance it belongs to. */
-export interface Followed {
-  balance: Pick<Balance, "available" | "version" | "asOf"> & { creditType: CreditType };
+/** What an element reads, and what else it wants to know. */
+export interface Asked<T> extends Pick<Topic<T>, "merge" | "args"> {
+  /** Fields of the customer beside its balance; `$creditType` is there, other arguments are in `args`. */
+  fields: string;
+  besides?: Topic[];
 }
-export const FOLLOWED =
-  "balance(creditType:$creditType){creditType{key name unitSingular unitPlural scale}available version asOf}";
-
-/** The newer of two answers, by the balance they belong to. */
-export const newest = <T extends Followed>(next: T, shown: T | undefined): T | undefined =>
-  next.balance && shown && !isNewer(next.balance as Balance, shown.balance as Balance) ? shown : next.balance && next;
-
 /** Places of lines that are on their way, so many letters long; without text, which high contrast would show. */
 export const bones = (...lines: number[]): unknown[] =>
   lines.map(
     (letters, index) =>
-      html`${index ? html`<br>` : ""}<span part="skeleton" class=${index ? "small" : ""}>${"\xa0".repeat(letters)}</span>`,
+      html`${index > 0 && html`<br>`}<span part="skeleton" class=${index ? "small" : ""}>${"\xa0".repeat(letters)}</span>`,
   );
 /** The same for `count` things with such lines each. */
 export const skeleton = (count: number, ...lines: number[]): unknown[] =>
@@ -39,19 +33,24 @@ const GAP_MS = 3_000;
  */
 export abstract class FollowingElement<T extends Followed> extends ScripElement<T> {
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isOpen = false;
 
-  /** What is read, by the attributes; behind it what else is pushed. */
-  protected abstract ownTopics(creditType: string): readonly [Topic<T>, ...Topic<never>[]] | ScripError;
+  protected abstract asked(creditType: string): Asked<T> | ScripError;
   protected abstract captionText(): string;
 
-  protected override topics(): readonly [Topic<T>, ...Topic<never>[]] | ScripError {
-    const creditType = this.getAttribute("credit-type");
-    if (!creditType) return new ScripError("CONFIG", "no credit-type");
-    const topics = this.ownTopics(creditType);
-    if (topics instanceof ScripError) return topics;
-    const [own, ...others] = topics;
-    return [own, balanceTopic(creditType) as Topic<never>, ...others];
+  protected override ownTopics(creditType: string): Topic[] | ScripError {
+    const asked = this.asked(creditType);
+    if (asked instanceof ScripError) return asked;
+    const { fields, merge, args, besides = [] } = asked;
+    const own = {
+      asked: `customer{${FOLLOWED}${fields}}`,
+      args: { creditType: ["String!", creditType], ...args } as Args,
+      merge,
+    };
+    return [own, balanceTopic(creditType), ...besides];
+  }
+
+  protected override get isWordy(): boolean {
+    return true;
   }
 
   /** Whether what is shown is kept new. */
@@ -59,8 +58,8 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
     return true;
   }
 
-  protected override headline({ balance }: T): string {
-    return `${balance.creditType.name} · ${this.captionText()}`;
+  protected override headline(data: T): string {
+    return `${super.headline(data)} · ${this.captionText()}`;
   }
 
   override requestUpdate(): void {
@@ -70,8 +69,8 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
   }
 
   /** The balance that is followed. */
-  protected get balanceResource(): Resource<Balance> | undefined {
-    return this.resources[1] as Resource<Balance> | undefined;
+  protected get balanceResource(): Resource<{ balance: Balance }> | undefined {
+    return this.resources[1] as Resource<{ balance: Balance }> | undefined;
   }
 
   #follow(): void {
@@ -86,9 +85,9 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
   }
 
   /** An entry that was pushed tells its version, and nothing of what is available. */
-  #isBehind(own: Resource<T>, live: Resource<Balance>): unknown {
+  #isBehind(own: Resource<T>, live: Resource<Followed>): unknown {
     const shown = own.data?.balance;
-    const now = live.data;
+    const now = live.data?.balance;
     if (!shown || !now) return false;
     return (
       now.version > shown.version ||
@@ -113,42 +112,17 @@ export abstract class FollowingElement<T extends Followed> extends ScripElement<
   }
 
   /** Of a list as many as fit, or all where somebody has opened it; and what opens it. */
-  protected shortened<R>(all: R[], fitting: number): [shown: R[], toggle: Template | ""] {
+  protected shortened<R>(all: R[], fitting: number): [shown: R[], toggle: unknown] {
     const hidden = all.length - fitting;
-    const toggle = () => {
-      this.#isOpen = !this.#isOpen;
-      this.requestUpdate();
-    };
     return [
-      this.#isOpen ? all : all.slice(0, fitting),
-      hidden > 0
-        ? html`<div><button part="more" class="small" aria-expanded=${this.#isOpen} @click=${toggle}>${this.#isOpen ? "−" : "+"} ${fill(this.texts.more, { n: hidden })}</button></div>`
-        : "",
+      this.isOpen ? all : all.slice(0, fitting),
+      hidden > 0 &&
+        html`<div><button part="more" class="small" aria-expanded=${this.isOpen} @click=${this.openOrClose}>${this.isOpen ? "−" : "+"} ${fill(this.texts.more, { n: hidden })}</button></div>`,
     ];
-  }
-
-  #creditType(): CreditType {
-    const [own] = this.resources as [Resource<T>];
-    return (own.data as T).balance.creditType;
-  }
-
-  /** Decimal places of the credit type. */
-  protected get decimals(): number {
-    return this.#creditType().scale;
   }
 
   /** A word for a name of the wire; what is new there is written as it is. */
   protected word(name = ""): string {
     return this.texts[name as keyof Messages] ?? name;
-  }
-
-  /** "1,500" */
-  protected inDigits(amount: string): string {
-    return number(this.localeTag, amount, this.decimals);
-  }
-
-  /** "1,500 credits" */
-  protected inCredits(amount: string): string {
-    return isolated(this.localeTag, credits(this.localeTag, this.#creditType(), amount).join(" "));
   }
 }

@@ -4,7 +4,7 @@ import { inTurn } from "./turns.ts";
 /** A language tag that `Intl` takes; English for what is none. */
 export function canonical(tag: string): string {
   try {
-    return Intl.getCanonicalLocales(tag.replace(/_/g, "-"))[0] ?? "en";
+    return Intl.getCanonicalLocales(tag.replace(/_/g, "-"))[0] as string;
   } catch {
     return "en";
   }
@@ -61,26 +61,26 @@ export function day(locale: string, instant: string, now: string): string {
   return moment(locale, instant, { month: "short", day: "numeric", year: isThisYear ? undefined : "numeric" });
 }
 
-/** "5 min. ago", in the largest unit that is full. */
-export function ago(locale: string, elapsed_ms: number): string {
-  const seconds = elapsed_ms / 1000;
-  const [amount, unit] =
-    seconds < 60
-      ? ([seconds, "second"] as const)
-      : seconds < 3600
-        ? ([seconds / 60, "minute"] as const)
-        : ([seconds / 3600, "hour"] as const);
-  return formatter("RelativeTimeFormat", locale, { style: "short" }).format(-Math.floor(amount) || -1, unit);
+/** How far away, in the largest unit that is full; before now where it is negative. */
+function away(locale: string, span_ms: number, options: Intl.RelativeTimeFormatOptions): string {
+  const size_ms = Math.abs(span_ms);
+  const [unit_ms, unit] =
+    size_ms < 60_000
+      ? ([1_000, "second"] as const)
+      : size_ms < 3_600_000
+        ? ([60_000, "minute"] as const)
+        : size_ms < 86_400_000
+          ? ([3_600_000, "hour"] as const)
+          : ([86_400_000, "day"] as const);
+  return formatter("RelativeTimeFormat", locale, options).format(Math.trunc(span_ms / unit_ms) || -1, unit);
 }
 
-const HOUR_MS = 3_600_000;
+/** "5 min. ago" */
+export const ago = (locale: string, elapsed_ms: number): string => away(locale, -elapsed_ms, { style: "short" });
 
-/** "in 3 days", "tomorrow", "in 5 hours": how far `instant` is from `now`, in units that are full. */
-export function until(locale: string, instant: string, now: string): string {
-  const hours = (Date.parse(instant) - Date.parse(now)) / HOUR_MS;
-  const [amount, unit] = hours < 24 ? ([hours, "hour"] as const) : ([hours / 24, "day"] as const);
-  return formatter("RelativeTimeFormat", locale, { numeric: "auto" }).format(Math.floor(amount), unit);
-}
+/** "in 3 days", "tomorrow", "in 5 hours": how far `instant` is from `now`. */
+export const until = (locale: string, instant: string, now: string): string =>
+  away(locale, Date.parse(instant) - Date.parse(now), { numeric: "auto" });
 
 /**
  * The first formatter has the browser list all its languages: in Chromium that takes longer than anything else of a

@@ -1,7 +1,6 @@
 /** What the elements that show lists, tables and figures have in common. */
 export const lists = /* css */ `
   [part="card"] {
-    min-block-size: inherit;
     gap: 0.5em;
     container-type: inline-size;
   }
@@ -35,14 +34,12 @@ export const lists = /* css */ `
     min-block-size: 1.75em;
   }
   /* A direction of their own: a sign stays before its number on a page that runs the other way. */
-  data,
   strong,
   strong ~ span,
   [part="basis"] {
     unicode-bidi: plaintext;
   }
   time,
-  data,
   td {
     font-variant-numeric: tabular-nums;
     overflow-wrap: anywhere;

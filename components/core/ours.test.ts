@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { OURS } from "../../frontend_embed/build_steps/ours.mjs";
-import { en } from "../locales/en.ts";
+import en from "../locales/en.json" with { type: "json" };
 
 it("names that the build shortens are none of the platform's, of the wire's or of the texts'", () => {
   const taken = new Set<string>(Object.keys(en));

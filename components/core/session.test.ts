@@ -113,7 +113,7 @@ describe("one page", () => {
     const session = new Session("https://wide.test", () => fake.mint());
     const resources = keys.map((key) => session.watchTopic(balanceTopic(key), () => {}));
     await settle();
-    expect(resources.map(({ data }) => data?.creditType.key)).toEqual(keys);
+    expect(resources.map(({ data }) => data?.balance.creditType.key)).toEqual(keys);
     expect(fake.requests.length).toBe(2);
     for (const { query } of fake.requests) {
       expect(query.match(/\w+|[^\w\s,]/g)?.length).toBeLessThan(1_000);
@@ -138,7 +138,7 @@ describe("one page", () => {
       session.watchTopic(each as Topic<never>, () => {}),
     );
     await settle();
-    expect((balance?.data as FakeBalance | undefined)?.available).toBe("1500");
+    expect((balance?.data as { balance: FakeBalance } | undefined)?.balance.available).toBe("1500");
     expect(wrong?.error?.code).toBe("BAD_REQUEST");
     session.close();
     undo();

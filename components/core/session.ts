@@ -1,20 +1,24 @@
+import { newest } from "../balance/topic.ts";
 import { type Fault, fromFault, ScripError } from "./errors.ts";
 import { type Answer, request } from "./graphql.ts";
 import { Live } from "./live.ts";
 import { type FetchToken, Tokens } from "./tokens.ts";
 import { inTurn } from "./turns.ts";
 
+export type Args = Record<string, readonly [type: string, value: unknown]>;
+
 /** What an element shows: where it is read, the subscription that keeps it fresh, or both. */
-export interface Topic<T> {
+// biome-ignore lint/suspicious/noExplicitAny: topics of all types share one list, each element knows its own
+export interface Topic<T = any> {
   /** A field of the query's root, arguments as `$name`: `customer{balance(creditType:$creditType){…}}`. */
   asked?: string;
   /** A field of the subscription's root. Its first answer is the present state, unless it is silent. */
   pushed?: string;
   isSilent?: boolean;
-  args: Record<string, readonly [type: string, value: unknown]>;
-  /** What is known now that `next` has come, whichever way; nothing where there is no such thing. */
+  args?: Args;
+  /** What is known now that `next` has come, whichever way; nothing where there is no such thing. `newest` when left out. */
   // biome-ignore lint/suspicious/noExplicitAny: it comes as the wire brings it
-  merge(next: any, shown: T | undefined): T | null | undefined;
+  merge?(next: any, shown: T | undefined): T | null | undefined;
 }
 
 /** The shared state of one topic: however many elements show it, it is read once. */
@@ -45,8 +49,8 @@ const change = (resource: AnyResource, change: Partial<AnyResource>): void => {
 
 /** Something has come; the topic knows whether it is newer than what is there. */
 export const receive = (resource: AnyResource, next: unknown, fault?: Fault): void => {
-  const { topic } = resource;
-  const data = next && topic.merge(next, resource.data);
+  const { merge = newest } = resource.topic;
+  const data = next && merge(next, resource.data);
   if (data) change(resource, { data, error: undefined, confirmed_ms: Date.now() });
   else change(resource, { error: fault ? fromFault(fault) : new ScripError("NOT_FOUND", "no data") });
 };
@@ -191,7 +195,7 @@ export function compose(batch: AnyResource[], field: (topic: Topic<unknown>, ind
   const variables: Record<string, unknown> = {};
   const declared: string[] = [];
   const fields = batch.map(({ topic }, index) => {
-    for (const [name, [type, value]] of Object.entries(topic.args)) {
+    for (const [name, [type, value]] of Object.entries(topic.args ?? {})) {
       variables[name + index] = value;
       declared.push(`$${name}${index}:${type}`);
     }

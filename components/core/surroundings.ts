@@ -1,12 +1,9 @@
 /** The nearest of an element and its ancestors that matches, through shadow roots. */
 export function nearest<E extends Element = HTMLElement>(start: Element, selector: string): E | undefined {
-  for (let node: Element | undefined = start; node; ) {
-    const found = node.closest<E>(selector);
-    if (found) return found;
-    const root = node.getRootNode();
-    node = root instanceof ShadowRoot ? root.host : undefined;
-  }
-  return undefined;
+  const found = start.closest<E>(selector);
+  if (found) return found;
+  const { host } = start.getRootNode() as ShadowRoot;
+  return host && nearest(host, selector);
 }
 
 /** Elements that want to know when their provider, language or direction changes. */

@@ -31,6 +31,7 @@ export const theme = /* css */ `
     border-radius: var(--scrip-radius, 0.75em);
     background-color: var(--scrip-color-surface, transparent);
     box-shadow: var(--scrip-shadow, none);
+    min-block-size: inherit;
   }
   .top,
   [part="stale"] {
@@ -46,7 +47,9 @@ export const theme = /* css */ `
   [part="heading"] {
     color: var(--_muted);
   }
-  :is([part="low"], [part="loss"], [part="stale"]) {
+  [part="low"],
+  [part="loss"],
+  [part="stale"] {
     color: var(--_warning);
   }
   [part="stale"] {
@@ -60,6 +63,11 @@ export const theme = /* css */ `
     margin-inline-end: 0.5em;
     border: 1px solid;
     border-radius: 50%;
+  }
+  data {
+    unicode-bidi: plaintext;
+    font-variant-numeric: tabular-nums;
+    overflow-wrap: anywhere;
   }
   ul {
     padding: 0;

@@ -95,7 +95,7 @@ export class Tokens {
       });
       const { token, expiresAt }: Exclude<TokenAnswer, string> =
         typeof answer === "string" ? { token: answer } : answer;
-      if (!token) throw "none in the answer";
+      if (!token) throw "none";
       this.acceptToken(token, expiresAt);
       return token;
     } catch (error) {

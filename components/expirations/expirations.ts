@@ -1,12 +1,12 @@
+import type { Followed } from "../balance/topic.ts";
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { FOLLOWED, type Followed, FollowingElement, newest, skeleton } from "../core/following.ts";
+import { type Asked, FollowingElement, skeleton } from "../core/following.ts";
 import { day, until } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import { html, type Template } from "../core/render.ts";
-import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./expirations.styles.ts";
 
@@ -71,17 +71,13 @@ const ROWS = 3;
  * @cssproperty --scrip-shadow - Shadow of the card.
  */
 export class ScripExpirations extends FollowingElement<Data> {
-  static override readonly observedAttributes = [...FollowingElement.observedAttributes, "credit-type", "within"];
   static override readonly css = theme + lists + styles;
 
-  protected override ownTopics(creditType: string): readonly [Topic<Data>] {
-    return [
-      {
-        asked: `customer{${FOLLOWED}expirations(creditType:$creditType,within:$within){amount expiresAt projectedLoss grant{id source}}}`,
-        args: { creditType: ["String!", creditType], within: ["String", this.#within] },
-        merge: newest,
-      },
-    ];
+  protected override asked(): Asked<Data> {
+    return {
+      fields: "expirations(creditType:$creditType,within:$within){amount expiresAt projectedLoss grant{id source}}",
+      args: { within: ["String", this.getAttribute("within") || "P90D"] },
+    };
   }
 
   protected override captionText(): string {
@@ -111,12 +107,8 @@ export class ScripExpirations extends FollowingElement<Data> {
     return html`<li part="item"><div class="row"><data part="amount" value=${amount}>${this.inCredits(amount)}</data><time part="when" datetime=${expiresAt}>${day(this.localeTag, expiresAt, now)}</time></div><div class="row small"><span><span part="source" class="muted">${this.word(
       grant.source,
     )}</span> ${
-      units(lost) ? html`<span part="loss">${fill(this.texts.unused, { a: this.inDigits(projectedLoss) })}</span>` : ""
+      units(lost) && html`<span part="loss">${fill(this.texts.unused, { a: this.inDigits(projectedLoss) })}</span>`
     }</span><span class="muted whole far">${until(this.localeTag, expiresAt, now)}</span></div></li>`;
-  }
-
-  get #within(): string {
-    return this.getAttribute("within") || "P90D";
   }
 }
 

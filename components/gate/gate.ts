@@ -1,8 +1,8 @@
-import { type Balance, balanceTopic, isNewer } from "../balance/topic.ts";
+import { type Balance, balanceTopic, type Followed, newest } from "../balance/topic.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
 import { ScripError } from "../core/errors.ts";
-import { type Followed, FollowingElement } from "../core/following.ts";
+import { FollowingElement } from "../core/following.ts";
 import type { Messages } from "../core/messages.ts";
 import { html, type Template } from "../core/render.ts";
 import type { Resource, Topic } from "../core/session.ts";
@@ -44,12 +44,6 @@ export interface GateEvents extends CommonEvents {
  * @cssproperty --scrip-color-muted - The reason.
  */
 export class ScripGate extends FollowingElement<Decision> {
-  static override readonly observedAttributes = [
-    ...FollowingElement.observedAttributes,
-    "feature",
-    "quantity",
-    "on-error",
-  ];
   static override readonly css = styles;
 
   #told = "";
@@ -57,7 +51,7 @@ export class ScripGate extends FollowingElement<Decision> {
   /** The last answer, and the question that it was for. */
   #last: { of: unknown; data: Decision } | undefined;
 
-  protected override topics(): readonly [Topic<Decision>, ...Topic<never>[]] | ScripError {
+  protected override topics(): Topic[] | ScripError {
     const feature = this.getAttribute("feature");
     if (!feature) return new ScripError("CONFIG", "no feature");
     const creditType = (this.resources[0] as Resource<Decision> | undefined)?.data?.balance.creditType.key;
@@ -65,44 +59,33 @@ export class ScripGate extends FollowingElement<Decision> {
       {
         asked: `check(input:$input){...on Decision{allowed wouldBlock mode reason{code}balance{creditType{key name unitSingular unitPlural scale}available version asOf}}}`,
         args: { input: ["SpendInput!", { feature, quantity: this.getAttribute("quantity") || "1" }] },
-        // Of two answers for one balance the later one counts: the policy may be another.
-        merge: (next: Decision, shown) =>
-          shown && next.balance && isNewer(shown.balance as Balance, next.balance as Balance)
-            ? shown
-            : next.balance && next,
+        // A refusal has no balance, and is no answer.
+        merge: (next: Decision, shown: Decision | undefined) => next.balance && newest(next, shown),
       },
-      ...([
-        {
-          asked: "customer{enforcement(feature:$feature){failurePolicy}}",
-          args: { feature: ["String", feature] },
-          merge: ({ enforcement }: Record<string, unknown>) => enforcement,
-        },
-        {
-          pushed: "policy:enforcementChanged{mode failurePolicy overdraftLimit}",
-          isSilent: true,
-          args: {},
-          merge: ({ policy }: Record<string, unknown>) => policy,
-        },
-      ] as never[]),
-      ...((creditType ? [balanceTopic(creditType)] : []) as never[]),
+      {
+        asked: "customer{enforcement(feature:$feature){failurePolicy}}",
+        args: { feature: ["String", feature] },
+      },
+      { pushed: "policy:enforcementChanged{mode failurePolicy overdraftLimit}", isSilent: true },
+      ...(creditType ? [balanceTopic(creditType)] : []),
     ];
   }
 
-  protected override get balanceResource(): Resource<Balance> | undefined {
-    return this.resources[3] as Resource<Balance> | undefined;
+  protected override get balanceResource(): Resource<{ balance: Balance }> | undefined {
+    return this.resources[3] as Resource<{ balance: Balance }> | undefined;
   }
 
   /** The first push is the present state, and no news. */
   override requestUpdate(): void {
     super.requestUpdate();
-    const [own, , pushed] = this.resources ?? [];
+    const [own, , pushed] = this.resources;
     const policy = pushed?.data ? JSON.stringify(pushed.data) : "";
     if (own && policy && this.#policy && policy !== this.#policy) this.pageSession?.readAnew(own);
     this.#policy = policy || this.#policy;
   }
 
   /** Nobody asks: the credit type is the decision's, so all topics are above. */
-  protected override ownTopics(): never {
+  protected override asked(): never {
     return undefined as never;
   }
 
@@ -141,17 +124,17 @@ export class ScripGate extends FollowingElement<Decision> {
         ? html`<slot name="loading"><div class="wait"><slot name="allowed"></slot></div></slot>`
         : allowed
           ? html`<slot name="allowed"></slot>${
-              data?.mode === "SOFT" && data.wouldBlock
-                ? html`<slot name="warning"><p part="warning">${sentence}</p></slot>`
-                : ""
+              data?.mode === "SOFT" &&
+              data.wouldBlock &&
+              html`<slot name="warning"><p part="warning">${sentence}</p></slot>`
             }`
           : html`<slot name="blocked"><p part="reason">${sentence}</p></slot>`
     }</div>`;
   }
 
   get #opensOnError(): boolean {
-    const { failurePolicy } = (this.resources[1]?.data ?? {}) as { failurePolicy?: string };
-    return (this.getAttribute("on-error") ?? (failurePolicy === "FAIL_OPEN" ? "open" : "")) === "open";
+    const policy = this.resources[1]?.data as { enforcement: { failurePolicy: string } | null } | undefined;
+    return /open$/i.test(this.getAttribute("on-error") ?? policy?.enforcement?.failurePolicy ?? "");
   }
 
   #tell(allowed: boolean, reason: string | null): void {

@@ -1,13 +1,12 @@
 import type { Entry } from "./entries.ts";
 
-/** Where a spreadsheet would begin to calculate; their wide twins too, which some take for the same. */
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
-const NUMBER = /^-?\d+(\.\d+)?$/;
+/** Where a spreadsheet would begin to calculate, but for numbers; their wide twins too, which some take for the same. */
+const FORMULA = /^(?!-\d+(\.\d+)?$)[=+\-@\t\r\n＝＋－＠]/;
 
 /** One cell. A text that looks like a formula gets an apostrophe before it and stays a text; numbers stay numbers. */
 export function cell(value: unknown): string {
   const text = `${value ?? ""}`;
-  const safe = FORMULA.test(text) && !NUMBER.test(text) ? `'${text}` : text;
+  const safe = FORMULA.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

@@ -1,5 +1,4 @@
-import { isNewer } from "../balance/topic.ts";
-import type { Followed } from "../core/following.ts";
+import { type Followed, isNewer } from "../balance/topic.ts";
 
 export interface Dispute {
   id: string;
@@ -50,14 +49,14 @@ export interface News extends Partial<Followed> {
   dispute?: Dispute & { entries: { id: string }[] };
 }
 
-const latest = (next: Dispute | null, shown: Dispute | null): Dispute | null =>
+const latest = (next: Dispute | null, shown: Dispute | null | undefined): Dispute | null =>
   shown && next?.id === shown.id && next.timeline.length < shown.timeline.length ? shown : next;
 
 /** Each entry once, whichever way it came and in whatever order. */
 function union(next: Entry[], shown: Entry[]): Entry[] {
   const byId = new Map(shown.map((entry) => [entry.id, entry]));
   for (const entry of next) {
-    byId.set(entry.id, { ...entry, dispute: latest(entry.dispute, byId.get(entry.id)?.dispute ?? null) });
+    byId.set(entry.id, { ...entry, dispute: latest(entry.dispute, byId.get(entry.id)?.dispute) });
   }
   return [...byId.values()].sort((a, b) => b.sequence - a.sequence);
 }
@@ -72,7 +71,7 @@ export function merged(kinds: string[] | null, news: News, shown: Ledger | undef
     // The two are read side by side. A page from a moment before is as old as its newest entry: what lies between is still to come.
     const newest = kinds ? undefined : entries[0]?.sequence;
     if (newest && newest < balance.version) balance.version = newest;
-    if (shown && !isNewer(balance as never, shown.balance as never)) return shown;
+    if (shown && !isNewer(balance, shown.balance)) return shown;
     // Nothing in common: more has happened than a page holds, and what lies between is not known.
     return shown && entries.some(({ id }) => shown.entries.some((known) => known.id === id))
       ? { ...shown, balance, entries: union(entries, shown.entries) }
@@ -81,8 +80,7 @@ export function merged(kinds: string[] | null, news: News, shown: Ledger | undef
   if (!shown) return shown;
   if (older) return { ...shown, entries: union(entries, shown.entries), pageInfo: older.pageInfo };
   if (dispute) {
-    const ids = dispute.entries.map(({ id }) => id);
-    const moved = shown.entries.filter(({ id }) => ids.includes(id));
+    const moved = shown.entries.filter(({ id }) => dispute.entries.some((each) => each.id === id));
     return {
       ...shown,
       entries: union(

@@ -1,12 +1,12 @@
 import { units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { FOLLOWED, FollowingElement, skeleton } from "../core/following.ts";
+import { type Asked, FollowingElement, skeleton } from "../core/following.ts";
 import { day, moment, number } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill, type Messages } from "../core/messages.ts";
 import { html, render, type Template } from "../core/render.ts";
-import { type Resource, receive, type Topic } from "../core/session.ts";
+import { type Args, type Resource, receive } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { csv } from "./csv.ts";
 import { ENTRY, type Entry, type Ledger, merged, type News } from "./entries.ts";
@@ -19,14 +19,6 @@ export interface LedgerEvents extends CommonEvents {
 
 type Form = "" | "asking" | "sending" | "failed";
 
-/** What can be chosen to be shown, and the kinds that are meant. */
-const FILTERS: Record<string, string> = {
-  spent: "BURN SETTLE",
-  added: "GRANT UNEXPIRE",
-  ended: "EXPIRE VOID CLAWBACK",
-  aside: "HOLD RELEASE LAPSE",
-  corrected: "REVERSE REALLOCATE ADJUST",
-};
 const PAGE = "{edges{node" + ENTRY + "}pageInfo{hasNextPage endCursor}}";
 const PAGE_MAX = 100;
 const EXPORTED_AT_ONCE = 500;
@@ -81,16 +73,9 @@ const EXPORTED_AT_ONCE = 500;
  * @cssproperty --scrip-shadow - Shadow of the card.
  */
 export class ScripLedger extends FollowingElement<Ledger> {
-  static override readonly observedAttributes = [
-    ...FollowingElement.observedAttributes,
-    "credit-type",
-    "page-size",
-    "kinds",
-    "live",
-    "disputable",
-  ];
   static override readonly css = theme + lists + styles;
 
+  /** The kinds that were chosen; "" for all that the page wants. */
   #filter = "";
   /** The entry whose details are open; whether it is being disputed, and what came of the try. */
   #open = "";
@@ -103,24 +88,24 @@ export class ScripLedger extends FollowingElement<Ledger> {
   /** The last of what was pushed, by its topic: nothing is taken twice. */
   #taken: unknown[] = [];
 
-  protected override ownTopics(creditType: string): readonly [Topic<Ledger>, ...Topic<never>[]] {
+  protected override asked(creditType: string): Asked<Ledger> {
     const kinds = this.#kinds;
-    const own: Topic<Ledger> = {
-      asked: `customer{${FOLLOWED}ledger(filter:$filter,first:$first)${PAGE}}`,
-      args: { creditType: ["String!", creditType], ...this.#page(creditType) },
-      merge: (next: News, shown) => merged(kinds, next, shown),
-    };
-    if (!this.hasAttribute("live")) return [own];
     const pushed = {
       pushed: `entry:ledgerEntryAdded(creditType:$creditType)${ENTRY}`,
-      args: { creditType: ["String!", creditType] },
+      args: { creditType: ["String!", creditType] } as const,
+      isSilent: true,
     };
-    const disputes = { pushed: "dispute:disputeUpdated{id status timeline{at}entries{id}}", args: {} };
-    return [own, ...([pushed, disputes].map((topic) => ({ ...topic, isSilent: true, merge: asItComes })) as never[])];
+    const disputes = { pushed: "dispute:disputeUpdated{id status timeline{at}entries{id}}", isSilent: true };
+    return {
+      fields: `ledger(filter:$filter,first:$first)${PAGE}`,
+      args: this.#page(creditType),
+      merge: (next: News, shown) => merged(kinds, next, shown),
+      besides: this.isFollowing ? [pushed, disputes] : [],
+    };
   }
 
-  #page(creditType: string): Topic<Ledger>["args"] {
-    const first = Math.min(PAGE_MAX, Math.max(1, Number.parseInt(this.getAttribute("page-size") ?? "", 10) || 20));
+  #page(creditType: string): Args {
+    const first = Math.min(PAGE_MAX, Math.max(1, Number(this.getAttribute("page-size")) || 20));
     return { filter: ["LedgerFilter", { creditType, kinds: this.#kinds }], first: ["Int", first] };
   }
 
@@ -139,7 +124,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
   }
 
   override requestUpdate(): void {
-    const [own, , ...pushed] = this.resources ?? [];
+    const [own, , ...pushed] = this.resources;
     pushed.forEach(({ data }, index) => {
       if (!own?.data || !data || this.#taken[index] === data) return;
       this.#taken[index] = data;
@@ -154,10 +139,11 @@ export class ScripLedger extends FollowingElement<Ledger> {
     }: Event) => {
       this.#filter = (target as HTMLSelectElement).value;
       this.requestUpdate();
-    }}><option value="">${this.texts.all}</option>${Object.keys(FILTERS)
-      .filter((name) => this.#among(name).length)
+    }}><option value="">${this.texts.all}</option>${Object.keys(this.texts)
+      // Kinds that are looked for together, by their names.
+      .filter((kinds) => / /.test(kinds) && this.#among(kinds).length)
       .map(
-        (name) => html`<option value=${name} ?selected=${name === this.#filter}>${this.word(name)}</option>`,
+        (kinds) => html`<option value=${kinds} ?selected=${kinds === this.#filter}>${this.word(kinds)}</option>`,
       )}</select><button part="export" ?disabled=${this.#busy === "export"} @click=${() => this.#export()}>${this.texts.exportCsv}</button></span>`;
   }
 
@@ -168,10 +154,9 @@ export class ScripLedger extends FollowingElement<Ledger> {
         ? this.#table(data)
         : html`<slot name="empty"><p class="muted">${this.texts.noEntries}</p></slot>`
     }${
-      data.pageInfo.hasNextPage
-        ? html`<button part="more" class="small" ?disabled=${!!this.#busy} @click=${() => this.#more(data)}>${this.texts.loadMore}</button>`
-        : ""
-    }</div>${notice || (this.#failed ? html`<p part="stale" role="alert">${this.texts.failed}</p>` : "")}`;
+      data.pageInfo.hasNextPage &&
+      html`<button part="more" class="small" ?disabled=${!!this.#busy} @click=${() => this.#more(data)}>${this.texts.loadMore}</button>`
+    }</div>${notice || (this.#failed && html`<p part="stale" role="alert">${this.texts.failed}</p>`)}`;
   }
 
   /**
@@ -213,9 +198,9 @@ export class ScripLedger extends FollowingElement<Ledger> {
       this.requestUpdate();
     };
     return html`<tr part="row"><td><button class="title" aria-expanded=${isOpen} @click=${select}>${this.#title(entry)}</button>${
-      dispute ? html`<span part="dispute">${this.word(dispute.status)}</span>` : ""
+      dispute && html`<span part="dispute">${this.word(dispute.status)}</span>`
     }<p class="small muted"><bdi part="explanation" lang="en">${entry.explanation}</bdi></p><time class="small muted" datetime=${entry.occurredAt}>${this.#when(entry.occurredAt)}</time></td><td><data part="amount" value=${amount}>${this.#signed(entry)}</data><br><span class="small muted">${fill(this.texts.after, { a: this.inDigits(entry.balanceAfter) })}</span></td></tr>${
-      isOpen ? html`<tr part="details"><td colspan="2" class="small">${this.#details(entry, now)}</td></tr>` : ""
+      isOpen && html`<tr part="details"><td colspan="2" class="small">${this.#details(entry, now)}</td></tr>`
     }`;
   }
 
@@ -240,7 +225,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
       [texts.reported, late && this.#when(recordedAt)],
       [texts.returned, units(reversedAmount) && this.inDigits(reversedAmount)],
     ];
-    return html`<dl>${lines.map(([name, value]) => (value ? html`<dt>${name}</dt><dd>${value}</dd>` : ""))}</dl>${this.#contest(entry)}`;
+    return html`<dl>${lines.map(([name, value]) => value && html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>${this.#contest(entry)}`;
   }
 
   /** Usage alone can be disputed, and not while it is. */
@@ -254,7 +239,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     if (!this.#form) return html`<button @click=${turn("asking")}>${this.texts.notMine}</button>`;
     const isSending = this.#form === "sending";
     return html`<form part="form" @submit=${(event: Event) => this.#dispute(event, id)}><label>${this.texts.why}<textarea name="reason" rows="2" maxlength="1000" required ?disabled=${isSending}></textarea></label><span class="tools"><button ?disabled=${isSending}>${this.texts.send}</button><button type="button" ?disabled=${isSending} @click=${turn("")}>${this.texts.cancel}</button></span>${
-      this.#form === "failed" ? html`<p role="alert">${this.texts.refused}</p>` : ""
+      this.#form === "failed" && html`<p role="alert">${this.texts.refused}</p>`
     }</form>`;
   }
 
@@ -274,7 +259,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
 
   /** A page of older entries, as the filter is now. */
   async #older(first: number, after: string | null): Promise<News["older"] | undefined> {
-    const creditType = this.getAttribute("credit-type") ?? "";
+    const creditType = this.getAttribute("credit-type") as string;
     const query = `query ScripOlder($filter:LedgerFilter,$first:Int,$after:String){customer{older:ledger(filter:$filter,first:$first,after:$after)${PAGE}}}`;
     const filter = this.#page(creditType)["filter"]?.[1];
     const { customer } = await this.ask<{ customer: News }>(query, { filter, first, after });
@@ -293,7 +278,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
 
   #more({ pageInfo }: Ledger): Promise<void> {
     const [own] = this.resources as Resource<Ledger>[];
-    const first = own?.topic.args["first"]?.[1] as number;
+    const first = own?.topic.args?.["first"]?.[1] as number;
     return this.#work("more", async () => {
       const older = await this.#older(first, pageInfo.endCursor);
       if (older && own) receive(own, { older });
@@ -303,7 +288,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
 
   /** Everything that the filter lets through, however much is on the screen. */
   #export(): void {
-    const creditType = this.getAttribute("credit-type") ?? "";
+    const creditType = this.getAttribute("credit-type") as string;
     if (!this.propose<LedgerEvents, "scrip-export">("scrip-export", { creditType, kinds: this.#kinds })) return;
     this.#work("export", async () => {
       const entries: Entry[] = [];
@@ -340,14 +325,17 @@ export class ScripLedger extends FollowingElement<Ledger> {
     return moment(this.localeTag, instant, { dateStyle: "medium", timeStyle: "short" });
   }
 
-  #among(filter: string): string[] {
-    const wanted = this.getAttribute("kinds")?.match(/\w+/g);
-    const kinds = FILTERS[filter]?.split(" ") ?? [];
-    return wanted ? kinds.filter((kind) => wanted.includes(kind)) : kinds;
+  /** The kinds that the page wants; null for all. */
+  get #wanted(): string[] | null {
+    return this.getAttribute("kinds")?.match(/\w+/g) ?? null;
+  }
+
+  #among(kinds: string): string[] {
+    return kinds.split(" ").filter((kind) => this.#wanted?.includes(kind) ?? true);
   }
 
   get #kinds(): string[] | null {
-    return this.#filter ? this.#among(this.#filter) : (this.getAttribute("kinds")?.match(/\w+/g) ?? null);
+    return this.#filter ? this.#among(this.#filter) : this.#wanted;
   }
 }
 
@@ -358,8 +346,6 @@ interface Row {
   texts?: Messages;
   isOpen?: boolean;
 }
-
-const asItComes = (next: News): News => next;
 
 export const defineLedger = (): void => define("scrip-ledger", ScripLedger);
 

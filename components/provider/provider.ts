@@ -61,7 +61,7 @@ export class ScripProvider extends HTMLElement {
     // The page's own script may come after this one, and set the property then.
     while (!url && !this.fetchToken) {
       await new Promise((resolve) => setTimeout(resolve, 50));
-      if (request.signal.aborted || !this.isConnected) throw "neither token-url nor fetchToken";
+      if (request.signal.aborted || !this.isConnected) throw "no token-url";
     }
     if (this.fetchToken) return this.fetchToken(request);
     const response = await fetch(url ?? "", {

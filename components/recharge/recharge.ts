@@ -1,14 +1,15 @@
+import { type Followed, newest } from "../balance/topic.ts";
 import { actions } from "../core/actions.styles.ts";
 import { text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { FOLLOWED, type Followed, FollowingElement, newest, skeleton } from "../core/following.ts";
+import { type Asked, FollowingElement, skeleton } from "../core/following.ts";
 import { type Money, moment, price } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import { PaymentPage } from "../core/payment_page.ts";
 import { html, type Template } from "../core/render.ts";
-import { type Resource, receive, type Topic } from "../core/session.ts";
+import { type Resource, receive } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./recharge.styles.ts";
 
@@ -21,7 +22,7 @@ interface Rule {
   bundle: { key: string };
   monthlyCap: Money;
   spentThisMonth: Money;
-  attempts: { id: string; status: string; createdAt: string; price: Money; failure: string | null }[];
+  attempts: { status: string; createdAt: string; price: Money; failure: string | null }[];
 }
 
 interface Data extends Followed {
@@ -48,8 +49,17 @@ export interface RechargeEvents extends CommonEvents {
 }
 
 const RULE =
-  "{enabled threshold target suspendedReason paymentMethod bundle{key}monthlyCap{amount currency}spentThisMonth{amount currency}attempts(first:$attempts){id status createdAt price{amount currency}failure}}";
+  "{enabled threshold target suspendedReason paymentMethod bundle{key}monthlyCap{amount currency}spentThisMonth{amount currency}attempts(first:$attempts){status createdAt price{amount currency}failure}}";
 const ATTEMPTS = 3;
+
+/** Its fields, as they stand in the form. */
+interface Form {
+  enabled?: string;
+  threshold: string;
+  bundle: string;
+  target: string;
+  cap: string;
+}
 
 type Step = "" | "saving" | "saved" | "failed";
 
@@ -95,23 +105,21 @@ type Step = "" | "saving" | "saved" | "failed";
  * @cssproperty --scrip-shadow - Shadow of the card.
  */
 export class ScripRecharge extends FollowingElement<Data> {
-  static override readonly observedAttributes = [...FollowingElement.observedAttributes, "credit-type"];
   static override readonly css = theme + lists + actions + styles;
 
   #step: Step = "";
   /** What the server said against it. */
   #against = "";
 
-  protected override ownTopics(creditType: string): readonly [Topic<Data>, ...Topic<never>[]] {
-    return [
-      {
-        asked: `customer{${FOLLOWED}recharge(creditType:$creditType)${RULE}bundles(creditType:$creditType){key name price{amount currency}}}`,
-        args: { creditType: ["String!", creditType], attempts: ["Int", ATTEMPTS] },
-        merge: (next: Data | { rule: Rule }, shown) =>
-          "rule" in next ? shown && { ...shown, recharge: next.rule } : newest(next, shown),
-      },
-      ...(SURROUNDING as unknown as Topic<never>[]),
-    ];
+  protected override asked(): Asked<Data> {
+    return {
+      fields: `recharge(creditType:$creditType)${RULE}bundles(creditType:$creditType){key name price{amount currency}}`,
+      args: { attempts: ["Int", ATTEMPTS] },
+      merge: (next: Data | { rule: Rule }, shown) =>
+        "rule" in next ? shown && { ...shown, recharge: next.rule } : newest(next, shown),
+      // What may be done, and what can be paid with: roots of their own, so that a no to one is no to it alone.
+      besides: [{ asked: "viewer{scopes}" }, { asked: "customer{paymentMethods{id label expires isDefault}}" }],
+    };
   }
 
   protected override captionText(): string {
@@ -124,7 +132,7 @@ export class ScripRecharge extends FollowingElement<Data> {
   }
 
   get #mayChange(): boolean {
-    return !!(this.resources[2]?.data as string[] | undefined)?.includes("recharge:manage");
+    return !!(this.resources[2]?.data as { scopes: string[] | null } | undefined)?.scopes?.includes("recharge:manage");
   }
 
   protected override body(data: Data | undefined, notice: unknown): unknown {
@@ -132,7 +140,7 @@ export class ScripRecharge extends FollowingElement<Data> {
     const { recharge, bundles } = data;
     if (!recharge && !bundles[0])
       return html`<slot name="empty"><p class="muted">${this.texts.nothingOnSale}</p></slot>${notice}`;
-    return html`${notice || this.#standing(recharge)}${this.#form(data)}<div class="fill"></div>${recharge?.attempts[0] ? this.#attempts(recharge) : ""}`;
+    return html`${notice || this.#standing(recharge)}${this.#form(data)}<div class="fill"></div>${recharge?.attempts[0] && this.#attempts(recharge)}`;
   }
 
   #standing(rule: Rule | null): Template {
@@ -166,29 +174,25 @@ export class ScripRecharge extends FollowingElement<Data> {
       true,
       "0.01",
     )}${this.#method(recharge)}${
-      this.#mayChange
-        ? html`<div class="wide row"><button part="action">${this.texts.save}</button><span class="small" role=${
-            this.#step === "failed" ? "alert" : "presentation"
-          }>${
-            this.#step === "saved"
-              ? this.texts.saved
-              : this.#step === "failed"
-                ? html`${this.texts.refused} <bdi lang="en">${this.#against}</bdi>`
-                : ""
-          }</span></div>`
-        : ""
+      this.#mayChange &&
+      html`<div class="wide row"><button part="action">${this.texts.save}</button><span class="small" role=${
+        this.#step === "failed" ? "alert" : "none"
+      }>${
+        this.#step === "saved"
+          ? this.texts.saved
+          : this.#step === "failed" && html`${this.texts.refused} <bdi lang="en">${this.#against}</bdi>`
+      }</span></div>`
     }</fieldset></form>`;
   }
 
   #method(rule: Rule | null): Template {
-    const known = (this.resources[3]?.data ?? []) as Method[];
+    const known = (this.resources[3]?.data as { paymentMethods: Method[] | null } | undefined)?.paymentMethods ?? [];
     const paying = known.find(({ id }) => id === rule?.paymentMethod) ?? known.find(({ isDefault }) => isDefault);
     return html`<div part="method" class="wide row small"><span class="muted">${this.texts.method}</span><bdi>${
       paying ? [paying.label, paying.expires].filter(Boolean).join(" · ") : (rule?.paymentMethod ?? this.texts.noMethod)
     }</bdi>${
-      this.#mayChange
-        ? html`<button type="button" aria-label=${`${this.texts.addMethod}: ${this.texts.method}`} @click=${() => this.#add()}>${this.texts.addMethod}</button>`
-        : ""
+      this.#mayChange &&
+      html`<button type="button" aria-label=${`${this.texts.addMethod}: ${this.texts.method}`} @click=${() => this.#add()}>${this.texts.addMethod}</button>`
     }</div>`;
   }
 
@@ -197,7 +201,7 @@ export class ScripRecharge extends FollowingElement<Data> {
       ({ createdAt, price: sum, status, failure }) =>
         html`<li class="row"><time datetime=${createdAt}>${moment(this.localeTag, createdAt, { dateStyle: "medium" })}</time><span>${price(this.localeTag, sum)} · ${this.word(
           status,
-        )}${failure ? html` · <bdi lang="en">${failure}</bdi>` : ""}</span></li>`,
+        )}${failure && html` · <bdi lang="en">${failure}</bdi>`}</span></li>`,
     )}</ul></div>`;
   }
 
@@ -206,17 +210,15 @@ export class ScripRecharge extends FollowingElement<Data> {
     const [own] = this.resources as [Resource<Data>?];
     if (!own?.data || this.#step === "saving") return;
     const form = event.target as HTMLFormElement;
-    const given = new FormData(form);
-    const said = (name: string): string => `${given.get(name) ?? ""}`;
+    const { enabled, threshold, bundle, target, cap } = Object.fromEntries(new FormData(form)) as unknown as Form;
     const { recharge, bundles } = own.data;
-    const bundle = said("bundle");
     const currency = recharge?.monthlyCap.currency ?? bundles.find(({ key }) => key === bundle)?.price.currency ?? "";
     const change = {
-      enabled: given.has("enabled"),
-      threshold: said("threshold"),
+      enabled: !!enabled,
+      threshold,
       bundle,
-      target: said("target") || null,
-      monthlyCap: { amount: said("cap"), currency },
+      target: target || null,
+      monthlyCap: { amount: cap, currency },
     };
     if (!this.propose<RechargeEvents, "scrip-recharge-change">("scrip-recharge-change", change)) return;
     this.#turn("saving");
@@ -257,16 +259,6 @@ export class ScripRecharge extends FollowingElement<Data> {
     addEventListener("focus", () => this.pageSession?.retryNow(), { once: true });
   }
 }
-
-/** What may be done, and what can be paid with: roots of their own, so that a no to one is no to it alone. */
-const SURROUNDING = [
-  { asked: "viewer{scopes}", args: {}, merge: ({ scopes }: { scopes: string[] }) => scopes },
-  {
-    asked: "customer{paymentMethods{id label expires isDefault}}",
-    args: {},
-    merge: ({ paymentMethods }: { paymentMethods: Method[] }) => paymentMethods,
-  },
-];
 
 export const defineRecharge = (): void => define("scrip-recharge", ScripRecharge);
 

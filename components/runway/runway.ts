@@ -1,11 +1,11 @@
+import type { Followed } from "../balance/topic.ts";
 import { floor, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
-import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
+import { type Asked, bones, FollowingElement } from "../core/following.ts";
 import { day, type Money, price, until } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import { html, type Template } from "../core/render.ts";
-import type { Topic } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { styles } from "./runway.styles.ts";
 
@@ -60,17 +60,13 @@ interface Data extends Followed {
  * @cssproperty --scrip-shadow - Shadow of the card.
  */
 export class ScripRunway extends FollowingElement<Data> {
-  static override readonly observedAttributes = [...FollowingElement.observedAttributes, "credit-type"];
   static override readonly css = theme + lists + styles;
 
-  protected override ownTopics(creditType: string): readonly [Topic<Data>] {
-    return [
-      {
-        asked: `customer{${FOLLOWED}runway(creditType:$creditType){dailyBurn runsOutAt projectedExpiryLoss basis suggestedBundle{name credits bonus price{amount currency}}}}`,
-        args: { creditType: ["String!", creditType] },
-        merge: newest,
-      },
-    ];
+  protected override asked(): Asked<Data> {
+    return {
+      fields:
+        "runway(creditType:$creditType){dailyBurn runsOutAt projectedExpiryLoss basis suggestedBundle{name credits bonus price{amount currency}}}",
+    };
   }
 
   protected override captionText(): string {
@@ -88,14 +84,13 @@ export class ScripRunway extends FollowingElement<Data> {
     const { asOf } = data.balance;
     const isIdle = !units(dailyBurn);
     const answer = html`<p class="row"><span part="date">${runsOutAt ? html`<time datetime=${runsOutAt}>${this.#headlineOf(data)}</time>` : this.#headlineOf(data)}</span><span class="small muted">${
-      runsOutAt && runsOutAt > asOf ? until(this.localeTag, runsOutAt, asOf) : ""
+      runsOutAt && runsOutAt > asOf && until(this.localeTag, runsOutAt, asOf)
     }</span></p>`;
     return html`<div>${isIdle ? html`<slot name="empty">${answer}</slot>` : answer}<p class="small muted"><span part="basis">${
-      isIdle ? "" : [fill(this.texts.daily, { a: this.inCredits(dailyBurn) }), " · "]
+      !isIdle && [fill(this.texts.daily, { a: this.inCredits(dailyBurn) }), " · "]
     }<bdi lang="en">${basis}</bdi></span></p>${
-      units(floor(projectedExpiryLoss, this.decimals))
-        ? html`<p class="small"><span part="loss">${fill(this.texts.unused, { a: this.inCredits(projectedExpiryLoss) })}</span></p>`
-        : ""
+      units(floor(projectedExpiryLoss, this.decimals)) &&
+      html`<p class="small"><span part="loss">${fill(this.texts.unused, { a: this.inCredits(projectedExpiryLoss) })}</span></p>`
     }</div><div class="fill"></div>${notice || this.#suggestion(data)}`;
   }
 

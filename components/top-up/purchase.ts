@@ -14,7 +14,7 @@ const place = (creditType: string): string => `scrip-top-up ${creditType}`;
 /** The purchase that has no definite answer yet. */
 export function recall(creditType: string): Purchase | undefined {
   try {
-    return JSON.parse(sessionStorage.getItem(place(creditType)) ?? "") ?? undefined;
+    return JSON.parse(sessionStorage[place(creditType)]) ?? undefined;
   } catch {
     return undefined; // where a page may not keep anything, a reload forgets
   }
@@ -22,8 +22,8 @@ export function recall(creditType: string): Purchase | undefined {
 
 export function remember(creditType: string, purchase?: Purchase): void {
   try {
-    if (purchase) sessionStorage.setItem(place(creditType), JSON.stringify(purchase));
-    else sessionStorage.removeItem(place(creditType));
+    if (purchase) sessionStorage[place(creditType)] = JSON.stringify(purchase);
+    else delete sessionStorage[place(creditType)];
   } catch {}
 }
 

@@ -1,16 +1,17 @@
+import type { Followed } from "../balance/topic.ts";
 import { actions } from "../core/actions.styles.ts";
 import { text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
+import { lasting } from "../core/duration.ts";
 import type { CommonEvents } from "../core/element.ts";
-import { FOLLOWED, type Followed, FollowingElement, newest, skeleton } from "../core/following.ts";
+import { type Asked, FollowingElement, skeleton } from "../core/following.ts";
 import { type Money, price } from "../core/intl.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import { PaymentPage } from "../core/payment_page.ts";
 import { html, type Template } from "../core/render.ts";
-import { type Resource, receive, type Topic } from "../core/session.ts";
+import { type Resource, receive } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
-import { lasting } from "./lasting.ts";
 import { declined, type Purchase, purchaseOf, recall, remember, returned } from "./purchase.ts";
 import { styles } from "./top-up.styles.ts";
 
@@ -97,12 +98,6 @@ const ROWS = 3;
  * @cssproperty --scrip-shadow - Shadow of the card.
  */
 export class ScripTopUp extends FollowingElement<Data> {
-  static override readonly observedAttributes = [
-    ...FollowingElement.observedAttributes,
-    "credit-type",
-    "bundles",
-    "return-url",
-  ];
   static override readonly css = theme + lists + actions + styles;
 
   /** Whose purchase is followed, and its id. */
@@ -115,7 +110,7 @@ export class ScripTopUp extends FollowingElement<Data> {
   #bundle: Bundle | undefined;
   #refusal = "";
 
-  protected override ownTopics(creditType: string): readonly [Topic<Data>, ...Topic<never>[]] {
+  protected override asked(creditType: string): Asked<Data> {
     if (creditType !== this.#creditType) {
       this.#creditType = creditType;
       const kept = recall(creditType);
@@ -123,25 +118,21 @@ export class ScripTopUp extends FollowingElement<Data> {
       this.#id = this.#isOurs ? kept?.id : returned();
       this.#topUp = this.#bundle = undefined;
     }
-    const args = { creditType: ["String!", creditType] } as const;
-    const own: Topic<Data> = {
-      asked: `customer{${FOLLOWED}bundles(creditType:$creditType){key name credits bonus price{amount currency}expiresAfter available}}`,
-      args,
-      merge: newest,
-    };
     const suggestion = {
       asked: "customer{runway(creditType:$creditType){suggestedBundle{key}}}",
-      args,
-      merge: ({ runway }: { runway: unknown }) => runway,
+      args: { creditType: ["String!", creditType] } as const,
     };
     const topUp = {
       asked: `topUp(id:$id)${TOP_UP}`,
       pushed: `topUp:topUpUpdated(id:$id)${TOP_UP}`,
       isSilent: true,
-      args: { id: ["ID!", this.#id] },
+      args: { id: ["ID!", this.#id] } as const,
       merge: latest,
     };
-    return [own, ...(([suggestion, this.#id && topUp] as never[]).filter(Boolean) as never[])];
+    return {
+      fields: "bundles(creditType:$creditType){key name credits bonus price{amount currency}expiresAfter available}",
+      besides: this.#id ? [suggestion, topUp] : [suggestion],
+    };
   }
 
   protected override captionText(): string {
@@ -150,7 +141,7 @@ export class ScripTopUp extends FollowingElement<Data> {
 
   override requestUpdate(): void {
     super.requestUpdate();
-    const { data, error } = (this.resources?.[3] ?? {}) as Partial<Resource<TopUp>>;
+    const { data, error } = (this.resources[3] ?? {}) as Partial<Resource<TopUp>>;
     if (data && data.id === this.#id && data !== this.#topUp) this.#moved(data);
     // Another customer's, or one that is long gone.
     else if (error && !error.retryable) this.#forget();
@@ -177,7 +168,7 @@ export class ScripTopUp extends FollowingElement<Data> {
         this.emit<TopUpEvents, "scrip-top-up-done">("scrip-top-up-done", { id, bundle: bundle.key, credits });
       }
     }
-    if (status !== "FAILED" && this.resources[0]?.data) this.say([this.#sentence(topUp)].flat().join(""));
+    if (status !== "FAILED" && this.resources[0]?.data) this.say(this.#sentence(topUp).join(""));
   }
 
   #failed(code: string): void {
@@ -275,15 +266,14 @@ export class ScripTopUp extends FollowingElement<Data> {
     // In units of 10⁻¹² again, so as exact as anybody can read.
     const one = (units(bundle.price.amount) * 10n ** 12n) / (units(bundle.credits) + units(bundle.bonus));
     const single = price(localeTag, { ...bundle.price, amount: text(one) }, { maximumSignificantDigits: 3 });
-    const isSuggested =
-      (this.resources[2]?.data as { suggestedBundle?: { key: string } } | undefined)?.suggestedBundle?.key ===
-      bundle.key;
+    const suggested = this.resources[2]?.data as { runway: { suggestedBundle?: { key: string } } | null } | undefined;
+    const isSuggested = suggested?.runway?.suggestedBundle?.key === bundle.key;
     return html`<li part="bundle" class="row"><div><strong>${bundle.name}</strong> ${
-      isSuggested ? html`<span part="suggested">${this.texts.suggested}</span>` : ""
+      isSuggested && html`<span part="suggested">${this.texts.suggested}</span>`
     }<p class="small muted">${a}${
-      units(bundle.bonus) ? [" ", ...fill(this.texts.bonus, { a: this.inDigits(bundle.bonus) })] : ""
+      units(bundle.bonus) && [" ", ...fill(this.texts.bonus, { a: this.inDigits(bundle.bonus) })]
     }<br>${fill(this.texts.each, { p: single })}${
-      bundle.expiresAfter ? [" · ", ...fill(this.texts.lasts, { t: lasting(localeTag, bundle.expiresAfter) })] : ""
+      bundle.expiresAfter && [" · ", ...fill(this.texts.lasts, { t: lasting(localeTag, bundle.expiresAfter) })]
     }</p></div><button part="action" aria-disabled=${this.#isBusy} aria-label=${fill(this.texts.suggestion, {
       b: bundle.name,
       a,
@@ -292,25 +282,18 @@ export class ScripTopUp extends FollowingElement<Data> {
   }
 
   /** What is being told, in one line. */
-  #sentence({ status, credits }: TopUp): unknown {
-    const { available = "0" } = (this.resources[1]?.data ?? {}) as { available?: string };
-    const done = fill(this.texts.bought, { a: this.inCredits(credits), b: this.inDigits(available) });
-    const told = {
-      PENDING: this.texts.paying,
-      REQUIRES_ACTION: this.texts.confirming,
-      CANCELED: this.texts.canceled,
-      FAILED: this.texts.payFailed,
-      SUCCEEDED: done,
-    };
-    return told[status as keyof typeof told] ?? this.word(status);
+  #sentence({ status, credits }: TopUp): unknown[] {
+    const { available = "0" } = this.balanceResource?.data?.balance ?? {};
+    const told = this.texts[`TOP_UP_${status}` as "TOP_UP_PENDING"] ?? this.word(status);
+    return fill(told, { a: this.inCredits(credits), b: this.inDigits(available) });
   }
 
   #status(bundles: Bundle[]): unknown {
     const topUp = this.#topUp;
     const again = (bundle: Bundle | undefined) =>
-      bundle ? html`<button @click=${() => this.#buy(bundle)}>${this.texts.retry}</button>` : "";
+      bundle && html`<button @click=${() => this.#buy(bundle)}>${this.texts.retry}</button>`;
     if (this.#refusal)
-      return html`<span role="alert" class="bad">${this.#refusal === "PAYMENT_FAILED" ? this.texts.payFailed : this.texts.notStarted}</span>${again(this.#bundle)}`;
+      return html`<span role="alert" class="bad">${this.#refusal === "PAYMENT_FAILED" ? this.texts.TOP_UP_FAILED : this.texts.notStarted}</span>${again(this.#bundle)}`;
     if (this.#bundle) return this.texts.starting;
     if (!topUp) {
       // It was here already, from an element before this one.
@@ -318,14 +301,13 @@ export class ScripTopUp extends FollowingElement<Data> {
       return this.#id ? "…" : "";
     }
     if (topUp.status === "FAILED")
-      return html`<span role="alert" class="bad">${this.texts.payFailed}${
-        topUp.failure ? html`: <bdi lang="en">${topUp.failure}</bdi>` : ""
+      return html`<span role="alert" class="bad">${this.texts.TOP_UP_FAILED}${
+        topUp.failure && html`: <bdi lang="en">${topUp.failure}</bdi>`
       }</span>${again(bundles.find(({ key }) => key === topUp.bundle.key))}`;
     if (!OPEN.test(topUp.status)) return html`<strong>${this.#sentence(topUp)}</strong>`;
     return html`<span>${this.#sentence(topUp)}</span><span class="tools">${
-      /^https?:/.test(topUp.checkoutUrl ?? "")
-        ? html`<a href=${topUp.checkoutUrl} target="_blank" rel="noopener">${this.texts.payPage}</a>`
-        : ""
+      /^https?:/.test(topUp.checkoutUrl ?? "") &&
+      html`<a href=${topUp.checkoutUrl} target="_blank">${this.texts.payPage}</a>`
     }<button @click=${() => this.#cancel()}>${this.texts.cancel}</button></span>`;
   }
 }

@@ -1,4 +1,5 @@
-import { formatter, moment, span } from "../core/intl.ts";
+import { hoursOf } from "../core/duration.ts";
+import { formatter, moment } from "../core/intl.ts";
 
 export type Interval = "hour" | "day" | "week";
 
@@ -11,12 +12,6 @@ export interface Span {
 /** More bars than that are no bars any more; the server would also say no at some point. */
 const BARS_MAX = 400;
 const HOURS: Record<Interval, number> = { hour: 1, day: 24, week: 168 };
-const HOURS_OF_UNIT: Record<string, number> = { D: 24, W: 168, M: 720, Y: 8760 };
-
-function hoursOf(range: string): number {
-  const [, days = "", unit = "", hours = ""] = /^P(?:(\d+)([DWMY])|T(\d+)H)$/.exec(range) ?? [];
-  return Number(hours) || Number(days) * (HOURS_OF_UNIT[unit] ?? 0);
-}
 
 /**
  * From where to where, in whole hours, days or weeks of the visitor's place, the present one included;
@@ -42,23 +37,17 @@ export function spanOf(interval: Interval, range: string, now?: string): Span | 
   return { interval, from: from.toISOString(), to: to.toISOString() };
 }
 
-const OFFERED: Record<Interval, string[]> = {
+/** The second of them is shown until somebody chooses. */
+export const OFFERED: Record<Interval, string[]> = {
   hour: ["P1D", "P2D", "P7D"],
   day: ["P7D", "P30D", "P90D"],
   week: ["P4W", "P13W", "P52W"],
 };
 
-/** The periods to choose from, the present one among them, each in words of a language. */
-export function spansFor(interval: Interval, chosen: string): { range: string; label(locale: string): string }[] {
+/** The periods to choose from, the present one among them. */
+export function spansFor(interval: Interval, chosen: string): string[] {
   const ranges = OFFERED[interval];
-  const all = ranges.includes(chosen) ? ranges : [...ranges, chosen].sort((a, b) => hoursOf(a) - hoursOf(b));
-  return all.map((range) => ({
-    range,
-    label(locale) {
-      const unit = range.endsWith("W") ? "week" : "day";
-      return span(locale, hoursOf(range) / HOURS[unit], unit);
-    },
-  }));
+  return ranges.includes(chosen) ? ranges : [...ranges, chosen].sort((a, b) => hoursOf(a) - hoursOf(b));
 }
 
 /** "Sat, Jan 9", "Jan 9, 14:00", "Jan 4 – 10": an hour, a day or a week. */

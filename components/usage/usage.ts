@@ -1,15 +1,17 @@
+import type { Followed } from "../balance/topic.ts";
 import { text, units } from "../core/decimal.ts";
 import { define } from "../core/define.ts";
+import { lasting } from "../core/duration.ts";
 import type { CommonEvents } from "../core/element.ts";
 import { ScripError } from "../core/errors.ts";
-import { bones, FOLLOWED, type Followed, FollowingElement, newest } from "../core/following.ts";
+import { type Asked, bones, FollowingElement } from "../core/following.ts";
 import { lists } from "../core/lists.styles.ts";
 import { fill } from "../core/messages.ts";
 import { html, type Template } from "../core/render.ts";
-import type { Resource, Topic } from "../core/session.ts";
+import type { Args, Resource } from "../core/session.ts";
 import { theme } from "../core/theme.styles.ts";
 import { type Bucket, bucketsOf, type Group } from "./groups.ts";
-import { type Interval, labelOf, type Span, spanOf, spansFor, timeZone } from "./span.ts";
+import { type Interval, labelOf, OFFERED, type Span, spanOf, spansFor, timeZone } from "./span.ts";
 import { styles } from "./usage.styles.ts";
 
 interface Point {
@@ -24,8 +26,15 @@ interface Data extends Followed {
   runway: { dailyBurn: string };
 }
 
-/** Keys and names, of features or of members. */
-type Names = Map<string, string>;
+interface Name {
+  key: string;
+  name: string;
+}
+/** Features or members. */
+interface Named {
+  features?: Name[];
+  members?: { edges: { node: Name }[] };
+}
 
 export interface UsageEvents extends CommonEvents {
   /** `range` as the attribute writes it. */
@@ -82,14 +91,6 @@ const HIGH = 1000n;
  * @cssproperty --scrip-shadow - Shadow of the card.
  */
 export class ScripUsage extends FollowingElement<Data> {
-  static override readonly observedAttributes = [
-    ...FollowingElement.observedAttributes,
-    "credit-type",
-    "interval",
-    "range",
-    "group-by",
-    "view",
-  ];
   static override readonly css = theme + lists + styles;
 
   /** What somebody chose in place of the attributes. */
@@ -106,26 +107,33 @@ export class ScripUsage extends FollowingElement<Data> {
     super.attributeChangedCallback();
   }
 
-  protected override ownTopics(creditType: string): readonly [Topic<Data>, ...Topic<never>[]] | ScripError {
-    const { resources } = this;
+  protected override asked(): Asked<Data> | ScripError {
     const groupBy = this.#groupBy;
     // The server's clock where it is known: a test workspace has another day.
-    const { asOf } = (resources[1] as Resource<Followed["balance"]> | undefined)?.data ?? {};
-    const span = this.#span(asOf);
+    const span = this.#span(this.balanceResource?.data?.balance.asOf);
     if (!span) return new ScripError("CONFIG", "no such range");
-    const args: Topic<Data>["args"] = {
-      creditType: ["String!", creditType],
+    const args: Args = {
       from: ["DateTime!", span.from],
       to: ["DateTime!", span.to],
       interval: ["Interval!", span.interval.toUpperCase()],
       timezone: ["String", timeZone()],
     };
     const usage = "usage(creditType:$creditType,from:$from,to:$to,interval:$interval,timezone:$timezone";
-    const sum = `${FOLLOWED}${usage}){total points{start end amount}}runway(creditType:$creditType){dailyBurn}`;
-    if (!groupBy) return [{ asked: `customer{${sum}}`, args, merge: newest }];
-    const groups = `groups:${usage},groupBy:$groupBy){points{start group amount}}`;
-    const own = { asked: `customer{${sum}${groups}}`, args: { ...args, groupBy: ["UsageGroup!", groupBy] as const } };
-    return [{ ...own, merge: newest }, groupBy === "FEATURE" ? FEATURES : MEMBERS];
+    const fields = `${usage}){total points{start end amount}}runway(creditType:$creditType){dailyBurn}`;
+    if (!groupBy) return { fields, args };
+    return {
+      fields: `${fields}groups:${usage},groupBy:$groupBy){points{start group amount}}`,
+      args: { ...args, groupBy: ["UsageGroup!", groupBy] },
+      // Series know groups by their keys; people know them by their names.
+      besides: [
+        {
+          asked:
+            groupBy === "FEATURE"
+              ? "catalog{features{key name}}"
+              : "customer{members(first:500){edges{node{key name}}}}",
+        },
+      ],
+    };
   }
 
   protected override captionText(): string {
@@ -138,8 +146,7 @@ export class ScripUsage extends FollowingElement<Data> {
       this.#interval,
       chosen,
     ).map(
-      (each) =>
-        html`<option value=${each.range} ?selected=${each.range === chosen}>${each.label(this.localeTag)}</option>`,
+      (each) => html`<option value=${each} ?selected=${each === chosen}>${lasting(this.localeTag, each)}</option>`,
     )}</select><button part="toggle" aria-pressed=${this.#showsTable} @click=${() => {
       this.#isTable = !this.#showsTable;
       this.#pointed = undefined;
@@ -239,12 +246,13 @@ export class ScripUsage extends FollowingElement<Data> {
 
   #move(event: KeyboardEvent, from: number): void {
     const isMirrored = (this.tree.firstElementChild as HTMLElement).dir === "rtl";
-    const last = this.#buckets.length - 1;
     const forward = isMirrored ? -1 : 1;
-    const to = { ArrowRight: from + forward, ArrowLeft: from - forward, Home: 0, End: last }[event.key];
+    const to = { ArrowRight: from + forward, ArrowLeft: from - forward, Home: 0, End: this.#buckets.length - 1 }[
+      event.key
+    ];
     if (to === undefined) return;
     event.preventDefault();
-    this.tree.querySelectorAll<SVGElement>("[part=bar]")[Math.max(0, Math.min(last, to))]?.focus();
+    this.tree.querySelectorAll<SVGElement>("[part=bar]")[to]?.focus();
   }
 
   #axis(): Template {
@@ -273,8 +281,10 @@ export class ScripUsage extends FollowingElement<Data> {
       )}</tbody></table></div>`;
   }
 
-  #names(): Names {
-    return (this.resources[2] as Resource<Names> | undefined)?.data ?? new Map();
+  #names(): Map<string, string> {
+    const { features, members } = (this.resources[2] as Resource<Named> | undefined)?.data ?? {};
+    const all = features ?? members?.edges.map(({ node }) => node) ?? [];
+    return new Map(all.map(({ key, name }) => [key, name]));
   }
 
   get #groupBy(): string {
@@ -287,28 +297,13 @@ export class ScripUsage extends FollowingElement<Data> {
   }
 
   get #chosen(): string {
-    return this.#range ?? (this.getAttribute("range") || { hour: "P2D", day: "P30D", week: "P13W" }[this.#interval]);
+    return this.#range ?? (this.getAttribute("range") || OFFERED[this.#interval]?.[1] || "");
   }
 
   #span(now?: string): Span | undefined {
     return spanOf(this.#interval, this.#chosen, now);
   }
 }
-
-const named = (nodes: { key: string; name: string }[]): Names => new Map(nodes.map(({ key, name }) => [key, name]));
-
-/** Series know groups by their keys; people know them by their names. */
-const FEATURES = {
-  asked: "catalog{features{key name}}",
-  args: {},
-  merge: ({ features }: { features: { key: string; name: string }[] }) => named(features),
-} as unknown as Topic<never>;
-const MEMBERS = {
-  asked: "customer{members(first:500){edges{node{key name}}}}",
-  args: {},
-  merge: ({ members }: { members: { edges: { node: { key: string; name: string } }[] } }) =>
-    named(members.edges.map(({ node }) => node)),
-} as unknown as Topic<never>;
 
 export const defineUsage = (): void => define("scrip-usage", ScripUsage);
 

@@ -4,14 +4,15 @@ import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { minify } from "terser";
 import { ALL, apart } from "./apart.mjs";
+import { fitting, piecesOf, TEXTS_FROM, withOwners, written } from "./arrange.mjs";
 import { OURS } from "./ours.mjs";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const { version: VERSION } = JSON.parse(await readFile(`${ROOT}/package.json`, "utf8"));
 
-const EMBED = "frontend_embed/embed.ts";
+export const EMBED = "frontend_embed/embed.ts";
 
-/** Style sheets are strings to esbuild; it minifies them when told what they are. Names of our own variables, `--_accent`, are for readers. */
+/** Style sheets are strings to esbuild; it minifies them when told what they are. */
 const cssLiterals = (sheets) => ({
   name: "css-literals",
   setup({ onLoad }) {
@@ -20,26 +21,27 @@ const cssLiterals = (sheets) => ({
       const literal = /\/\* css \*\/ `([^`]*)`/.exec(source);
       if (!literal) throw new Error(`${path} has no /* css */ literal`);
       const { code } = await transform(literal[1], { loader: "css", minify: true, charset: "utf8" });
-      const sheet = code.trim().replace(/--_(\w)\w+(: )?/g, (_, letter, set) => `--_${letter}${set ? ":" : ""}`);
+      const sheet = code.trim().replace(/(--_\w+): /g, "$1:");
       sheets.push(sheet);
       return { contents: source.replace(literal[0], () => JSON.stringify(sheet)), loader: "ts" };
     });
   },
 });
 
-/** The English texts as one string, so that their names are written once and without what a language has around them. */
-const englishTexts = (texts) => ({
-  name: "english-texts",
+const english = JSON.parse(await readFile(`${ROOT}/components/locales/en.json`, "utf8"));
+/** What texts are called that are found by their places, in the order in which all files have them: names of the wire come behind. */
+const NAMES = Object.keys(english).filter((name) => !/^[A-Z]/.test(name));
+
+/** The few texts of the script as one string: where they stand says which they are. */
+const firstTexts = (texts) => ({
+  name: "first-texts",
   setup({ onLoad }) {
-    onLoad({ filter: /locales\/en\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const lines = [...source.matchAll(/^ {2}(\w+): "([^;"]*)",$/gm)];
-      if (lines.length !== source.match(/^ {2}/gm).length)
-        throw new Error(`${path}: one text a line, without a semicolon`);
-      const english = lines.map(([, name, text]) => `${name} ${text}`).join(";");
-      texts.push(english);
-      const read = `Object.fromEntries(${JSON.stringify(english)}.split(";").map((text) => text.split(/ (.*)/)))`;
-      return { contents: `export const en = ${read};` };
+    onLoad({ filter: /locales\/first\.ts$/ }, async ({ path }) => {
+      const names = (await readFile(path, "utf8")).match(/(?<=first = \{)[^}]*/)[0].match(/\w+/g);
+      if (`${names}` !== `${NAMES.slice(0, names.length)}`) throw new Error(`${path}: not the first of en.json`);
+      const first = names.map((name) => english[name]).join(";");
+      texts.push(first);
+      return { contents: `export const first = ${JSON.stringify(first)}.split(";");` };
     });
   },
 });
@@ -63,16 +65,18 @@ async function join(entry, isFinal) {
     legalComments: "none",
     minifySyntax: isFinal,
     define: { SCRIP_VERSION: JSON.stringify(VERSION), SCRIP_TEXTS: isFinal ? ALL : "undefined" },
-    plugins: isFinal ? [cssLiterals(texts), englishTexts(texts)] : [cssLiterals(texts)],
+    plugins: isFinal ? [cssLiterals(texts), firstTexts(texts)] : [cssLiterals(texts)],
   });
-  return { code: outputFiles[0].text, texts: texts.sort() };
+  // Names of our own variables, `--_accent`, are for readers.
+  const [code, ...shortened] = [outputFiles[0].text, ...texts].map((text) => text.replace(/(?<=--_\w)\w+/g, ""));
+  return isFinal ? { code, texts: shortened.sort() } : { code: outputFiles[0].text };
 }
 
 const MANGLED = new RegExp(`^(${OURS.join("|")})$`);
 
-async function squeeze(code) {
+async function squeeze(code, texts) {
   const options = { minify: true, format: "esm", target: "es2022", charset: "utf8", mangleProps: MANGLED };
-  const { code: shortened } = await transform(code, options);
+  const { code: shortened, mangleCache: ours } = await transform(withOwners(code), { ...options, mangleCache: {} });
   const { code: squeezed } = await minify(shortened, {
     module: true,
     toplevel: true,
@@ -88,7 +92,7 @@ async function squeeze(code) {
     },
     format: { comments: false },
   });
-  return squeezed;
+  return { ...piecesOf(squeezed, ours, texts), texts, ours };
 }
 
 /** Where there is no DOM the script can be imported, and does nothing. */
@@ -100,10 +104,16 @@ const SERVER_SIDE = "const HTMLElement=globalThis.HTMLElement??class{};";
  * @returns {Promise<string>}
  */
 export async function bundle({ entry, minified = true }) {
-  const { code, texts } = await join(entry, minified);
-  if (!minified) return code;
-  const { code: rest, head } = apart(code, texts);
-  return head + (await squeeze(SERVER_SIDE + rest));
+  if (!minified) return (await join(entry, false)).code;
+  const found = await inPieces({ entry });
+  return written(found, fitting(found));
+}
+
+/** What can be arranged. */
+export async function inPieces({ entry }) {
+  const { code, texts: wanted } = await join(entry, true);
+  const { code: rest, texts } = apart(code, wanted, NAMES, TEXTS_FROM);
+  return squeeze(SERVER_SIDE + rest, texts);
 }
 
 /** The script that is shipped, and the same for pages without modules. */

@@ -16,6 +16,17 @@ import { typings } from "./typings.mjs";
 export const DIST = `${ROOT}/frontend_embed/dist`;
 const COMPRESSED = /\.(js|json|css|html|svg)$/;
 
+/**
+ * The texts of a language as they are sent. All have the order of the English ones, which a test sees to, so only these
+ * have names, for `registerLocale`; of the others those that names of the wire are looked up in.
+ */
+function sent(name, texts) {
+  const isOfTheWire = ([key]) => /^[A-Z]/.test(key);
+  const all = Object.entries(texts);
+  const first = all.filter((each) => !isOfTheWire(each)).map(([, text]) => text);
+  return JSON.stringify(name === "en.json" ? [texts] : [first, Object.fromEntries(all.filter(isOfTheWire))]);
+}
+
 /** The files of this version, by name; the same sources give the same bytes everywhere. */
 export async function contents() {
   const description = await describe();
@@ -27,10 +38,8 @@ export async function contents() {
     ...(await testing()),
   };
   for (const name of (await readdir(`${ROOT}/components/locales`)).sort()) {
-    if (!name.endsWith(".json")) continue;
-    // In the order of the English ones, which a test sees to: so their names need not be sent.
-    const texts = JSON.parse(await readFile(`${ROOT}/components/locales/${name}`, "utf8"));
-    files[`locales/${name}`] = JSON.stringify(Object.values(texts));
+    if (name.endsWith(".json"))
+      files[`locales/${name}`] = sent(name, JSON.parse(await readFile(`${ROOT}/components/locales/${name}`, "utf8")));
   }
   return Object.fromEntries(Object.entries(files).map(([name, text]) => [name, Buffer.from(text)]));
 }

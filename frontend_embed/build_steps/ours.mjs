@@ -4,10 +4,10 @@
  * the bundle, so a test compares them with all names of the platform.
  */
 export const OURS = `
-  acceptToken announce args arrived ask asked balanceResource baseUrl beside captionText confirmed_ms css decimals declared emit
-  failures fields follow headline inCredits inDigits isBeside isFollowing isOpen isSilent isSvg listeners localeTag merge onClosed
-  onDown onError onRenewed onSettled openStream ownTopics parts pageSession probe propose pushed readAnew renew
-  requestUpdate resources retryNow say scripSession seen_ms shortened strings texts tokens topic topics totalUnits tree unwatch
+  acceptToken announce args arrived ask asked asked_ms balanceResource baseUrl beside besides captionText confirmed_ms css decimals declared emit
+  failures fields follow hasFailed headline inCredits inDigits isBeside isFollowing isOpen isSilent isSvg isWordy listeners localeTag merge onClosed
+  onDown onError onRenewed onSettled openOrClose openStream ownTopics parts pageSession probe propose pushed readAnew renew
+  requestUpdate resources retryNow say scripSession seen_ms shortened spoken strings texts tokens topic topics totalUnits tree unwatch
   wake watchTopic whole word
 `
   .trim()

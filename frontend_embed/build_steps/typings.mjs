@@ -12,8 +12,10 @@ const unique = (events) => [...new Map(events.map((event) => [event.name, event]
 async function plain(elements, exported) {
   const tokens = await readFile(`${ROOT}/components/core/tokens.ts`, "utf8");
   const shared = tokens.match(/^export type .*;$/gm).join("\n");
-  const english = await readFile(`${ROOT}/components/locales/en.ts`, "utf8");
-  const keys = [...english.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => `  ${key}: string;\n`).join("");
+  const english = JSON.parse(await readFile(`${ROOT}/components/locales/en.json`, "utf8"));
+  const keys = Object.keys(english)
+    .map((key) => `  ${quote(key)}: string;\n`)
+    .join("");
   const events = unique(elements.flatMap((element) => element.events));
   return `/** Types of the Scrip embed. Written by the build: don't edit. */
 ${shared}

@@ -45,7 +45,7 @@ function hosting({ version, files }) {
       }[name],
       files[name].integrity,
     ]),
-    [`/embed/${version}/locales/{ar,de,es,fr,ja}.json`, "Texts; data, no code. English is in the script", ""],
+    [`/embed/${version}/locales/{ar,de,en,es,fr,ja}.json`, "Texts; data, no code", ""],
     [`/embed/${version}/types/{embed,react,vue,testing,testing_server}.d.ts`, "Typings", ""],
     ["/embed/manifest.json", "The current version, sizes and hashes of all of these", ""],
   ];

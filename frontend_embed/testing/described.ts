@@ -38,7 +38,7 @@ export function describeDescription(
 ): void {
   describe("custom-elements.json", () => {
     it("names the attributes that are observed", () => {
-      expect(names(described_as(tag).attributes)).toEqual([...element.observedAttributes].sort());
+      expect(element.observedAttributes).toEqual(expect.arrayContaining(names(described_as(tag).attributes)));
     });
 
     it("names the parts and slots that there are", async () => {

@@ -1,3 +1,4 @@
+import en from "../../components/locales/en.json" with { type: "json" };
 import type { FakeScrip } from "./fake_scrip.ts";
 
 /** Texts by language, as objects or as `locales/{language}.json` has them. */
@@ -13,8 +14,8 @@ const places = new Map<string, Place>();
 let takeAway = (): void => {};
 
 /**
- * Puts a fake in place of the network for one endpoint, in this page: its GraphQL and its socket. Scripts still come
- * from there, and so do languages, unless they are given. Everything else goes where it went before. Returns the way
+ * Puts a fake in place of the network for one endpoint, in this page: its GraphQL, its socket and English. Scripts still
+ * come from there, and so do other languages, unless they are given. Everything else goes where it went before. Returns the way
  * back.
  */
 export function install(fake: FakeScrip, endpoint: string, locales?: Locales): () => void {
@@ -44,9 +45,10 @@ function intercept(): () => void {
       return Response.json(await body, { status });
     }
     const language = /locales\/(\w+)\.json$/.exec(`${file}`)?.[1];
-    if (!language || !locales) return realFetch(input, init);
-    return language in locales
-      ? Response.json(Object.values((await locales[language]) as object))
+    const texts = await (locales?.[`${language}`] ?? (language === "en" ? en : undefined));
+    if (!language || !(locales || texts)) return realFetch(input, init);
+    return texts
+      ? Response.json(Array.isArray(texts) ? texts : [texts])
       : Response.json({ detail: "Not Found" }, { status: 404 });
   };
   globalThis.WebSocket = new Proxy(RealWebSocket, {
@@ -85,8 +87,8 @@ class FakeSocket {
   }
 
   send(text: string): void {
-    if (this.readyState !== 1) throw new DOMException("not open", "InvalidStateError");
-    if (this.#peer) this.#fake.receive(this.#peer, text);
+    if (this.readyState === 0) throw new DOMException("not open", "InvalidStateError");
+    if (this.readyState === 1 && this.#peer) this.#fake.receive(this.#peer, text);
   }
 
   close(code = 1005): void {

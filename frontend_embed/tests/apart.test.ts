@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { apart } from "../build_steps/apart.mjs";
 
 /** What the array holds, and the code that is left. */
-const sorted = (code: string, texts: string[] = []): { all: string[]; code: string } => {
-  const { code: rest, head } = apart(code, texts);
-  return { all: new Function(`${head}return $`)() as string[], code: rest };
+const sorted = (code: string, wanted: string[] = []): { all: string[]; code: string } => {
+  const { code: rest, texts } = apart(code, wanted);
+  return { all: texts, code: rest };
 };
 
 describe("what is taken out of the code", () => {
@@ -26,9 +26,24 @@ describe("what is taken out of the code", () => {
     expect(code).toBe('const css = $[1], other = "red", b = html(0,other);');
   });
 
+  it("style sheets without their names where these are read once", () => {
+    const { code } = sorted('var a = ":host{}"; var b = "p{}"; f(a + b, b);', [":host{}", "p{}"]);
+    expect(code).toBe(" var b = $[1]; f($[0] + b, b);");
+  });
+
   it("what the sources do where nothing is taken out", () => {
     expect(sorted("const a = (s) => $ ? $[s] : s.join();").code).toBe("const a = (s) => $[s];");
   });
+});
+
+it("texts of a language are found by their places, whatever holds them; nothing else is", () => {
+  const names = ["retry", "low"];
+  const { code } = apart(
+    "this.texts.low + texts.retry + texts2.low + texts.length + texts[name] + data.low",
+    [],
+    names,
+  );
+  expect(code).toBe("this.texts[1] + texts[0] + texts2[1] + texts.length + texts[name] + data.low");
 });
 
 it("a name that becomes a letter may not be in quotes too, where it would stay as it is", () => {

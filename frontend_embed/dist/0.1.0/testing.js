@@ -580,6 +580,132 @@ function fakeScrip(options = {}) {
 }
 var defined = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== void 0));
 
+// components/locales/en.json
+var en_default = {
+  loading: "Loading…",
+  retry: "Try again",
+  failed: "This can’t be shown right now",
+  stale: "Not up to date",
+  offline: "Offline",
+  updated: "updated {t}",
+  low: "Low",
+  held: "{a} held",
+  expiring: "{a} expiring {d}",
+  never: "{a} without expiry",
+  more: "{n} more",
+  empty: "No {u} yet",
+  balance: "{h}: {a} available",
+  expirations: "Expiring",
+  unused: "{a} likely unused",
+  nothingExpires: "Nothing expires soon",
+  runway: "How long it lasts",
+  until: "Until {d}",
+  endless: "No end in sight",
+  usedUp: "Used up",
+  daily: "{a} a day",
+  suggestion: "{b}: {a} for {p}",
+  usage: "Usage",
+  used: "{a} used",
+  range: "Period",
+  table: "Table",
+  chart: "Bar chart",
+  when: "When",
+  amount: "Amount",
+  noUsage: "Nothing used in this period",
+  others: "Other",
+  ledger: "Activity",
+  filter: "Show",
+  all: "Everything",
+  entry: "Entry",
+  after: "Balance {a}",
+  noEntries: "Nothing to show yet",
+  loadMore: "Load more",
+  exportCsv: "Export CSV",
+  quantity: "Quantity",
+  rate: "Rate",
+  rateOf: "{a} each · {c}, version {v}",
+  from: "From",
+  overdraft: "Overdraft",
+  by: "By",
+  reported: "Reported",
+  returned: "Given back",
+  notMine: "This is not mine",
+  why: "What is wrong with it?",
+  send: "Send",
+  cancel: "Cancel",
+  refused: "This could not be sent",
+  blocked: "Not available right now",
+  buy: "Buy credits",
+  recharge: "Auto-recharge",
+  bonus: "+ {a} bonus",
+  each: "{p} each",
+  lasts: "valid for {t}",
+  suggested: "Suggested",
+  nothingOnSale: "Nothing is on sale right now",
+  starting: "Starting the payment…",
+  payPage: "Open the payment page",
+  notStarted: "The payment could not be started",
+  auto: "Recharge automatically",
+  below: "When below",
+  bundle: "Buy",
+  target: "Up to (optional)",
+  cap: "At most per month",
+  save: "Save",
+  saved: "Saved",
+  spentOf: "{p} of {c} spent this month",
+  method: "Payment method",
+  addMethod: "Add",
+  noMethod: "None yet",
+  suspended: "Stopped",
+  attempts: "Attempts",
+  PURCHASE: "Bought",
+  RECHARGE: "Auto-recharge",
+  PLAN: "Plan",
+  TRIAL: "Trial",
+  PROMOTION: "Promotion",
+  MANUAL: "Granted",
+  REFUND: "Refund",
+  ROLLOVER: "Rolled over",
+  ADJUSTMENT: "Correction",
+  GRANT: "Credits added",
+  BURN: "Used",
+  HOLD: "Set aside",
+  SETTLE: "Used",
+  RELEASE: "Free again",
+  LAPSE: "Free again",
+  EXPIRE: "Expired",
+  UNEXPIRE: "Expiry undone",
+  REALLOCATE: "Late usage",
+  VOID: "Withdrawn",
+  REVERSE: "Given back",
+  CLAWBACK: "Taken back",
+  ADJUST: "Correction",
+  OPEN: "Disputed",
+  INVESTIGATING: "Being looked into",
+  UPHELD: "Dispute upheld",
+  REJECTED: "Dispute rejected",
+  WITHDRAWN: "Dispute withdrawn",
+  INSUFFICIENT_CREDITS: "Not enough credits",
+  LIMIT_REACHED: "Limit reached",
+  PENDING: "Pending",
+  REQUIRES_ACTION: "Confirmation needed",
+  SUCCEEDED: "Paid",
+  FAILED: "Failed",
+  CANCELED: "Canceled",
+  REFUNDED: "Refunded",
+  DISPUTED: "Contested",
+  TOP_UP_PENDING: "Waiting for your payment",
+  TOP_UP_REQUIRES_ACTION: "Your bank wants you to confirm this payment",
+  TOP_UP_SUCCEEDED: "{a} added · {b} available",
+  TOP_UP_FAILED: "The payment failed",
+  TOP_UP_CANCELED: "Canceled, nothing was charged",
+  "BURN SETTLE": "Used",
+  "GRANT UNEXPIRE": "Added",
+  "EXPIRE VOID CLAWBACK": "Ended",
+  "HOLD RELEASE LAPSE": "Set aside",
+  "REVERSE REALLOCATE ADJUST": "Corrected"
+};
+
 // frontend_embed/testing/install.ts
 var places = /* @__PURE__ */ new Map();
 var takeAway = () => {
@@ -610,8 +736,9 @@ function intercept() {
       return Response.json(await body, { status });
     }
     const language = /locales\/(\w+)\.json$/.exec(`${file}`)?.[1];
-    if (!language || !locales) return realFetch(input, init);
-    return language in locales ? Response.json(Object.values(await locales[language])) : Response.json({ detail: "Not Found" }, { status: 404 });
+    const texts = await (locales?.[`${language}`] ?? (language === "en" ? en_default : void 0));
+    if (!language || !(locales || texts)) return realFetch(input, init);
+    return texts ? Response.json(Array.isArray(texts) ? texts : [texts]) : Response.json({ detail: "Not Found" }, { status: 404 });
   };
   globalThis.WebSocket = new Proxy(RealWebSocket, {
     construct: (real, [url, protocol]) => {
@@ -645,8 +772,8 @@ var FakeSocket = class {
     });
   }
   send(text2) {
-    if (this.readyState !== 1) throw new DOMException("not open", "InvalidStateError");
-    if (this.#peer) this.#fake.receive(this.#peer, text2);
+    if (this.readyState === 0) throw new DOMException("not open", "InvalidStateError");
+    if (this.readyState === 1 && this.#peer) this.#fake.receive(this.#peer, text2);
   }
   close(code = 1005) {
     if (this.#peer) this.#fake.peers.delete(this.#peer);

@@ -387,8 +387,8 @@ declare function fakeScrip(options?: FakeScripOptions): FakeScrip;
 /** Texts by language, as objects or as `locales/{language}.json` has them. */
 type Locales = Record<string, unknown>;
 /**
- * Puts a fake in place of the network for one endpoint, in this page: its GraphQL and its socket. Scripts still come
- * from there, and so do languages, unless they are given. Everything else goes where it went before. Returns the way
+ * Puts a fake in place of the network for one endpoint, in this page: its GraphQL, its socket and English. Scripts still
+ * come from there, and so do other languages, unless they are given. Everything else goes where it went before. Returns the way
  * back.
  */
 declare function install(fake: FakeScrip, endpoint: string, locales?: Locales): () => void;
