@@ -5,7 +5,8 @@ minutes behind Stripe's clock, as the `Date` of its answers tells it: an event m
 it bears. A slice that holds very much is cut shorter, so that whoever dies often comes forward too.
 
 Each page of a slice is acted upon as it comes, newest first, and kept as told: who dies in between has less to do next time.
-That order does no harm. What an order is looked at for has all happened before, so its older events need no look of their own.
+That order does no harm. What an order is looked at for has all happened before: its events until then, by Stripe's clock, need
+no look of their own.
 
 What has been done only the database knows: one that a standby has taken over may lack the last seconds, and then they are done
 again. All that a process remembers is whose an event is.
@@ -51,13 +52,15 @@ class _Full(Exception):
 @dataclass
 class _Round:
     """One reading of the list. `claimed`: workspace → how far it has been read; `held_at`: when we last said it is ours.
-    `their_now`: Stripe's clock. `failed`: what was not answered; the point in time stays before the first of it."""
+    `their_now`: Stripe's clock. `looked`: when an order was last looked at, by that clock. `failed`: what was not answered;
+    the point in time stays before the first of it."""
 
     claimed: dict[int, datetime]
     held_at: datetime
     their_now: datetime
     new: int = 0
     pages: int = 0
+    looked: dict[Ours, datetime] = field(default_factory=dict)
     failed: list[BaseException] = field(default_factory=list)
 
 
@@ -131,16 +134,16 @@ class EventList:
         return claimed
 
     async def _slice(self, this: _Round, since: datetime, until: datetime | None, *, most: int) -> None:
-        """All of a slice, each order looked at once however many events name it. Raises `_Full` after `most` pages."""
-        this.pages, looked = 0, set[Ours]()
+        """All of a slice. Raises `_Full` after `most` pages."""
+        this.pages = 0
         async for events in self._pages(this, since, until, most):
-            this.new = this.new + await self._act(this, events, looked)
+            this.new = this.new + await self._act(this, events)
             if len(this.failed) >= _UNANSWERED:
                 return
             await self._hold_in_time(this)
 
-    async def _act(self, this: _Round, events: list[Json], looked: set[Ours]) -> int:
-        """Some events, of which more than one may name an order. Adds to `looked`; how many were new."""
+    async def _act(self, this: _Round, events: list[Json]) -> int:
+        """Some events, newest first, of which more than one may name an order; how many were new."""
         fresh = await self._fresh(this.claimed, events)
         turn = asyncio.Semaphore(AT_ONCE)
 
@@ -156,19 +159,23 @@ class EventList:
             self._remember({event["id"]: None if ours is None else ours.workspace_id})
             return ours
 
-        concerned: dict[Ours, list[tuple[str, str]]] = {}
+        concerned: dict[Ours, list[Json]] = {}
         for event, ours in zip(fresh, await asyncio.gather(*map(whose, fresh)), strict=True):
             if ours is not None and ours.workspace_id in this.claimed:
-                concerned.setdefault(ours, []).append((event["id"], event["type"]))
+                concerned.setdefault(ours, []).append(event)
 
-        async def see_to(ours: Ours, told: list[tuple[str, str]]) -> None:
+        async def see_to(ours: Ours, named: list[Json]) -> None:
+            newest = named[0]
             async with turn:
                 if len(this.failed) >= _UNANSWERED:
                     return
                 try:
-                    if ours not in looked:
-                        await self._look(ours, told[0][0])
-                        looked.add(ours)
+                    seen_at = this.looked.get(ours)
+                    if seen_at is None or newest["created"] >= int(seen_at.timestamp()):
+                        their_now = this.their_now
+                        await self._look(ours, newest["id"])
+                        this.looked[ours] = their_now
+                    told = [(event["id"], event["type"]) for event in named]
                     await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
                     await self._hold_in_time(this)
                 except Exception as error:  # raised by whoever reads, once the others are done  # noqa: BLE001
@@ -235,7 +242,7 @@ class EventList:
             item = event["data"]["object"]
             kept = {name: item.get(name) for name in ("id", "object", "metadata", "payment_intent", "customer")}
             data = {"object": kept, "previous_attributes": event["data"].get("previous_attributes")}
-            yield {"id": event["id"], "type": event["type"], "account": event.get("account"), "data": data}
+            yield {**{name: event.get(name) for name in ("id", "type", "created", "account")}, "data": data}
 
     def _remember(self, workspaces: Mapping[str, int | None]) -> None:
         self._workspace_of.update(workspaces)

@@ -61,8 +61,35 @@ async def test_days_of_being_away_are_read_in_order_slice_by_slice(shop):
 async def test_more_than_a_page_is_read_to_its_end(shop, pages_of_ten):
     for number in range(1, 16):
         await shop.pay("top_1_1" if number < 15 else "top_1_2")
+    shop.fake.advance(5)
+    shop.now += timedelta(seconds=5)
     assert await shop.events.read() == 15
     assert shop.looking.looked == [(1, 2), (1, 1)]
+
+
+async def test_an_order_of_many_slices_is_looked_at_once_for_all_that_had_happened_by_then(shop):
+    await shop.events.read()
+    for _ in range(5):
+        await shop.pay("top_1_1")
+        shop.fake.advance(5 * 3600)
+        shop.now += timedelta(hours=5)
+    assert await shop.read_later() == 5
+    assert shop.looking.looked == [(1, 1)]
+
+
+async def test_what_happens_to_an_order_while_it_is_looked_at_is_looked_at_in_a_later_slice(shop):
+    await shop.events.read()
+    await shop.pay("top_1_1")
+    shop.fake.advance(5 * 3600)
+    shop.now += timedelta(hours=5)
+
+    async def meanwhile() -> None:
+        shop.looking.takes = lambda: asyncio.sleep(0)
+        await shop.pay("top_1_1")
+
+    shop.looking.takes = meanwhile
+    assert await shop.read_later() == 2
+    assert shop.looking.looked == [(1, 1), (1, 1)]
 
 
 async def test_who_dies_over_a_long_list_has_done_its_pages_for_good(shop, pages_of_ten):
