@@ -39,6 +39,7 @@ LEAST = timedelta(minutes=1)  # the first slice, and the one that is read to its
 SLICE = timedelta(hours=1)  # slices become longer while there is little in them, up to this
 FULL = 50  # pages of Stripe's after which a longer slice is cut: some seconds
 AT_ONCE = 8  # of the questions that one process asks at once, so that buyers need not wait for it
+NEVER = datetime.min.replace(tzinfo=UTC)
 _TOGETHER = 100  # events acted upon together: a page of Stripe's
 _PAGES = 100_000  # of one slice; beyond any shop's hour
 _UNANSWERED = 20  # questions of one round: Stripe is down, and the rest is read in the next one
@@ -52,8 +53,8 @@ class _Full(Exception):
 @dataclass
 class _Round:
     """One reading of the list. `claimed`: workspace → how far it has been read; `held_at`: when we last said it is ours.
-    `their_now`: Stripe's clock. `looked`: when an order was last looked at, by that clock. `failed`: what was not answered;
-    the point in time stays before the first of it."""
+    `their_now`: Stripe's clock. `looked`: when an order was last looked at, by that clock; `covered`: those of which all that is
+    left of the slice is older than the look. `failed`: what was not answered; the point in time stays before the first of it."""
 
     claimed: dict[int, datetime]
     held_at: datetime
@@ -61,6 +62,7 @@ class _Round:
     new: int = 0
     pages: int = 0
     looked: dict[Ours, datetime] = field(default_factory=dict)
+    covered: set[Ours] = field(default_factory=set)
     failed: list[BaseException] = field(default_factory=list)
 
 
@@ -135,7 +137,7 @@ class EventList:
 
     async def _slice(self, this: _Round, since: datetime, until: datetime | None, *, most: int) -> None:
         """All of a slice. Raises `_Full` after `most` pages."""
-        this.pages = 0
+        this.pages, this.covered = 0, set()
         async for events in self._pages(this, since, until, most):
             this.new = this.new + await self._act(this, events)
             if len(this.failed) >= _UNANSWERED:
@@ -170,11 +172,12 @@ class EventList:
                 if len(this.failed) >= _UNANSWERED:
                     return
                 try:
-                    seen_at = this.looked.get(ours)
-                    if seen_at is None or newest["created"] >= int(seen_at.timestamp()):
-                        their_now = this.their_now
+                    happened_at = datetime.fromtimestamp(newest["created"], UTC)
+                    # Within one second it is not known which was first.
+                    if ours not in this.covered and happened_at >= this.looked.get(ours, NEVER):
                         await self._look(ours, newest["id"])
-                        this.looked[ours] = their_now
+                        this.looked[ours] = this.their_now
+                    this.covered.add(ours)
                     told = [(event["id"], event["type"]) for event in named]
                     await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
                     await self._hold_in_time(this)

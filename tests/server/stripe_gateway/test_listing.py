@@ -61,8 +61,6 @@ async def test_days_of_being_away_are_read_in_order_slice_by_slice(shop):
 async def test_more_than_a_page_is_read_to_its_end(shop, pages_of_ten):
     for number in range(1, 16):
         await shop.pay("top_1_1" if number < 15 else "top_1_2")
-    shop.fake.advance(5)
-    shop.now += timedelta(seconds=5)
     assert await shop.events.read() == 15
     assert shop.looking.looked == [(1, 2), (1, 1)]
 
