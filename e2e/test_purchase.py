@@ -182,7 +182,7 @@ async def test_an_answer_that_was_lost_and_a_reload_buy_once(shop: Shop):
     """The purchase was started, and the page never heard of it."""
 
     async def lose(route: Any) -> None:
-        if "ScripTopUp" in (route.request.post_data or ""):
+        if "mutation startTopUp" in (route.request.post_data or ""):
             await route.fetch()
             await route.abort()
         else:

@@ -91,7 +91,7 @@ export class ScripBalance extends ScripElement<Data> {
       }
     }
     if (isLow && !(previous && this.#wasLow)) {
-      this.emit<BalanceEvents>("scrip-balance-low", { available, low: this.#low, version });
+      this.emit<BalanceEvents>("scrip-balance-low", { available, low: this.getAttribute("low") as string, version });
     }
     this.#wasLow = isLow;
   }
@@ -156,13 +156,9 @@ export class ScripBalance extends ScripElement<Data> {
       : fill(this.texts.never, { a: this.inDigits(amount) });
   }
 
-  get #low(): string {
-    return this.getAttribute("low") ?? "";
-  }
-
   #isLow({ balance }: Data): boolean {
     try {
-      return units(balance.available) < units(this.#low);
+      return units(balance.available) < units(this.getAttribute("low") as string);
     } catch {
       return false; // `low` is the host's, and may be anything
     }

@@ -1,4 +1,4 @@
-import { span } from "./intl.ts";
+import { formatter } from "./intl.ts";
 
 const UNITS: Record<string, [unit: string, hours: number]> = {
   H: ["hour", 1],
@@ -24,5 +24,7 @@ export function hoursOf(duration: string): number {
 /** "1 year"; what is none as it is written. */
 export function lasting(locale: string, duration: string): string {
   const [count, unit] = parts(duration);
-  return unit ? span(locale, Number(count), unit) : duration;
+  return unit
+    ? formatter("NumberFormat", locale, { style: "unit", unit, unitDisplay: "long" }).format(Number(count))
+    : duration;
 }

@@ -253,7 +253,7 @@ export abstract class ScripElement<T extends Followed> extends HTMLElement {
   }
 
   #stale(error: ScripError): Template {
-    const t = ago(this.localeTag, Date.now() - (this.resources[0]?.confirmed_ms ?? 0));
+    const t = ago(this.localeTag, (this.resources[0]?.confirmed_ms ?? 0) - Date.now());
     return html`<span part="stale"><span>${this.#problem(error)} · ${fill(this.texts.updated, { t })}</span>${this.#retry(error, "↻")}</span>`;
   }
 

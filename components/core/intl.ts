@@ -47,10 +47,6 @@ export const price = (locale: string, { amount, currency }: Money, options?: Int
     formatter("NumberFormat", locale, { style: "currency", currency, ...options }).format(amount as `${number}`),
   );
 
-/** "3 days" */
-export const span = (locale: string, amount: number, unit: string): string =>
-  formatter("NumberFormat", locale, { style: "unit", unit, unitDisplay: "long" }).format(amount);
-
 /** A day or a moment. */
 export const moment = (locale: string, instant: string, options: Intl.DateTimeFormatOptions): string =>
   formatter("DateTimeFormat", locale, options).format(new Date(instant));
@@ -75,8 +71,8 @@ function away(locale: string, span_ms: number, options: Intl.RelativeTimeFormatO
   return formatter("RelativeTimeFormat", locale, options).format(Math.trunc(span_ms / unit_ms) || -1, unit);
 }
 
-/** "5 min. ago" */
-export const ago = (locale: string, elapsed_ms: number): string => away(locale, -elapsed_ms, { style: "short" });
+/** "5 min. ago", for a negative number. */
+export const ago = (locale: string, before_ms: number): string => away(locale, before_ms, { style: "short" });
 
 /** "in 3 days", "tomorrow", "in 5 hours": how far `instant` is from `now`. */
 export const until = (locale: string, instant: string, now: string): string =>

@@ -18,8 +18,6 @@ export const html = (strings: TemplateStringsArray, ...values: unknown[]): Templ
 const PLACE = "~";
 /** The markup of all templates: the build takes them out, and leaves their numbers for `strings`. */
 declare const SCRIP_TEXTS: readonly string[] | undefined;
-const textOf = (strings: TemplateStringsArray): string =>
-  SCRIP_TEXTS ? (SCRIP_TEXTS[strings as never] as string) : strings.join(PLACE);
 /** Takes as many values as it has places. */
 type Fill = (values: unknown[]) => void;
 /** Which node of the template, counted in the order of the document, and which of its attributes. */
@@ -46,7 +44,8 @@ function prepare(strings: TemplateStringsArray): [DocumentFragment, Spot[]] {
   let known = read.get(strings);
   if (known) return known;
   // Outside of tags a place is a child's, and needs a node; within one it is an attribute's.
-  const markup = textOf(strings).replace(/(?<=(^|>)[^<]*)~/g, "<!--~-->");
+  const text = SCRIP_TEXTS ? (SCRIP_TEXTS[strings as never] as string) : strings.join(PLACE);
+  const markup = text.replace(/(?<=(^|>)[^<]*)~/g, "<!--~-->");
   const isSvg = /^<(g|rect)/.test(markup);
   const whole = isSvg ? `<svg>${markup}</svg>` : markup;
   const template = document.createElement("template");

@@ -250,7 +250,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
     this.#form = "sending";
     this.requestUpdate();
     const query =
-      "mutation ScripDispute($entries:[ID!]!,$reason:String!){openDispute(entries:$entries,reason:$reason){...on DisputeOk{dispute{id status timeline{at}entries{id}}}}}";
+      "mutation openDispute($entries:[ID!]!,$reason:String!){openDispute(entries:$entries,reason:$reason){...on DisputeOk{dispute{id status timeline{at}entries{id}}}}}";
     const { openDispute } = await this.ask<{ openDispute: News }>(query, { entries: [id], reason });
     if (openDispute?.dispute && this.resources[0]) receive(this.resources[0], openDispute);
     this.#form = openDispute?.dispute ? "" : "failed";
@@ -260,7 +260,7 @@ export class ScripLedger extends FollowingElement<Ledger> {
   /** A page of older entries, as the filter is now. */
   async #older(first: number, after: string | null): Promise<News["older"] | undefined> {
     const creditType = this.getAttribute("credit-type") as string;
-    const query = `query ScripOlder($filter:LedgerFilter,$first:Int,$after:String){customer{older:ledger(filter:$filter,first:$first,after:$after)${PAGE}}}`;
+    const query = `query older($filter:LedgerFilter,$first:Int,$after:String){customer{older:ledger(filter:$filter,first:$first,after:$after)${PAGE}}}`;
     const filter = this.#page(creditType)["filter"]?.[1];
     const { customer } = await this.ask<{ customer: News }>(query, { filter, first, after });
     return customer?.older;

@@ -222,7 +222,7 @@ export class ScripRecharge extends FollowingElement<Data> {
     };
     if (!this.propose<RechargeEvents, "scrip-recharge-change">("scrip-recharge-change", change)) return;
     this.#turn("saving");
-    const query = `mutation ScripRecharge($input:RechargeInput!,$attempts:Int){setRecharge(input:$input){...on RechargeOk{rule${RULE}}...on Refusal{message}}}`;
+    const query = `mutation setRecharge($input:RechargeInput!,$attempts:Int){setRecharge(input:$input){...on RechargeOk{rule${RULE}}...on Refusal{message}}}`;
     const creditType = this.getAttribute("credit-type");
     const { setRecharge } = await this.ask<{ setRecharge: { rule?: Rule; message?: string } }>(query, {
       input: { creditType, ...change },
@@ -247,7 +247,7 @@ export class ScripRecharge extends FollowingElement<Data> {
   async #add(): Promise<void> {
     const page = new PaymentPage(this.texts.starting);
     const query =
-      "mutation ScripSetup($returnUrl:String){setupPaymentMethod(returnUrl:$returnUrl){...on PaymentSetupOk{url}...on Refusal{message}}}";
+      "mutation setupPaymentMethod($returnUrl:String){setupPaymentMethod(returnUrl:$returnUrl){...on PaymentSetupOk{url}...on Refusal{message}}}";
     // In a tab of its own it need not lead anywhere.
     const { setupPaymentMethod } = await this.ask<{ setupPaymentMethod: { url?: string; message?: string } }>(query, {
       returnUrl: page.isBeside ? undefined : location.href,

@@ -216,7 +216,7 @@ export class ScripTopUp extends FollowingElement<Data> {
   }
 
   async #start(bundle: string, purchase: Purchase): Promise<{ topUp?: TopUp; code: string }> {
-    const query = `mutation ScripTopUp($input:TopUpInput!){startTopUp(input:$input){...on TopUpOk{topUp${TOP_UP}}...on Refusal{code}...on InvalidInput{field}}}`;
+    const query = `mutation startTopUp($input:TopUpInput!){startTopUp(input:$input){...on TopUpOk{topUp${TOP_UP}}...on Refusal{code}...on InvalidInput{field}}}`;
     const { key, returnUrl, replaces } = purchase;
     const { startTopUp } = await this.ask<{ startTopUp: { topUp?: TopUp; code?: string; field?: string } }>(query, {
       input: { bundle, returnUrl, replaces, idempotencyKey: key },
@@ -233,7 +233,7 @@ export class ScripTopUp extends FollowingElement<Data> {
   }
 
   async #cancel(): Promise<void> {
-    const query = `mutation ScripCancelTopUp($id:ID!){cancelTopUp(id:$id){...on TopUpOk{topUp${TOP_UP}}}}`;
+    const query = `mutation cancelTopUp($id:ID!){cancelTopUp(id:$id){...on TopUpOk{topUp${TOP_UP}}}}`;
     const { cancelTopUp } = await this.ask<{ cancelTopUp: { topUp?: TopUp } }>(query, { id: this.#id });
     const resource = this.resources[3];
     if (!resource) return;

@@ -15,7 +15,7 @@ const BALANCE = 11_000;
 const ALL = 20_000;
 const LOCALE = 1_500;
 /** Holds the promise that is missed where it is, so that it can't get worse. */
-const ALL_HELD = 20_065;
+const ALL_HELD = 20_030;
 
 /** @returns {Promise<{what: string, build: string, promised: number, held: number, raw: number, gzip: number, brotli: number}[]>} */
 export async function measure(files) {
