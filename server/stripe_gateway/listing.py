@@ -35,11 +35,12 @@ FIRST = timedelta(days=3)  # how far back a workspace begins: as long as Stripe 
 KEPT = timedelta(days=30)  # what Stripe lists at most
 SETTLES = timedelta(minutes=5)  # after that, by Stripe's clock, an instant has all its events in the list
 UNDATED = timedelta(minutes=10)  # how far Stripe's clock may be behind ours where an answer bears no `Date`
+APART = timedelta(minutes=1)  # the clocks of Stripe's own machines: whose says when it answered, whose when it happened
 LEAST = timedelta(minutes=1)  # the first slice, and the one that is read to its end whatever it holds
 SLICE = timedelta(hours=1)  # slices become longer while there is little in them, up to this
 FULL = 50  # pages of Stripe's after which a longer slice is cut: some seconds
 AT_ONCE = 8  # of the questions that one process asks at once, so that buyers need not wait for it
-NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.min.replace(tzinfo=UTC) + APART
 _TOGETHER = 100  # events acted upon together: a page of Stripe's
 _PAGES = 100_000  # of one slice; beyond any shop's hour
 _UNANSWERED = 20  # questions of one round: Stripe is down, and the rest is read in the next one
@@ -173,8 +174,8 @@ class EventList:
                     return
                 try:
                     happened_at = datetime.fromtimestamp(newest["created"], UTC)
-                    # Within one second it is not known which was first.
-                    if ours not in this.covered and happened_at >= this.looked.get(ours, NEVER):
+                    # Of what is closer together it is not known which was first.
+                    if ours not in this.covered and happened_at >= this.looked.get(ours, NEVER) - APART:
                         await self._look(ours, newest["id"])
                         this.looked[ours] = this.their_now
                     this.covered.add(ours)
