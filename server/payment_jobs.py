@@ -8,9 +8,10 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from credits.db import Database, is_unavailable
 from credits.recharge.provider import ProviderRefused, ProviderUnavailable
@@ -22,8 +23,9 @@ from server import metrics
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 8  # looks of one process: they must not take the connections that burns need, nor the turns of who buys
-_TAKEN = 50  # looks claimed together: what a claim's minute is enough for
 _UNANSWERED = 5  # in a row: the provider is down, and whoever is left is asked in the next round
+
+_Round: TypeAlias = Callable[[], Awaitable[Any]]
 
 
 class Looking(Protocol):
@@ -42,7 +44,8 @@ class Listing(Protocol):
 
 
 class Reconciler:
-    """Asks, round after round. One per process. `events` is there where a provider has such a list."""
+    """Asks, round after round: about what is due, and for the list. One per process. `events` is there where a provider has
+    such a list."""
 
     def __init__(
         self,
@@ -54,14 +57,23 @@ class Reconciler:
         real_now: Callable[[], datetime],
         refuse_writes: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._database, self._cashier, self._events = database, cashier, events
+        self._database, self._cashier = database, cashier
         self._every_s, self._real_now, self._refuse_writes = every.total_seconds(), real_now, refuse_writes
-        self._ended_at = time.monotonic()
-        metrics.PAYMENTS_RECONCILED_AGE_S.set_function(lambda: time.monotonic() - self._ended_at)
+        began = time.monotonic()
+        self._ended_at: dict[_Round, float] = dict.fromkeys(
+            [self.looks, *([] if events is None else [events.read])], began
+        )
+        metrics.PAYMENTS_RECONCILED_AGE_S.set_function(lambda: time.monotonic() - min(self._ended_at.values()))
 
     async def run(self) -> None:
-        """For ever; soon and often at first, for what has happened while nobody was there: the list may be claimed for a while
-        yet by whoever died."""
+        """For ever. Neither waits for the other: while a provider is slow, looks may last longer than a process lives."""
+        async with asyncio.TaskGroup() as both:
+            for one_round in self._ended_at:
+                both.create_task(self._again_and_again(one_round))
+
+    async def _again_and_again(self, one_round: _Round) -> None:
+        """Soon and often at first, for what has happened while nobody was there: the list may be claimed for a while yet by
+        whoever died."""
         first = [0.4, 0.3, random.uniform(0.0, 0.2)]  # noqa: S311 -- no secret
         while True:
             # Processes that were started together do not ask together.
@@ -70,42 +82,49 @@ class Reconciler:
             if self._refuse_writes():
                 continue
             try:
-                await self.round()
-                self._ended_at = time.monotonic()
+                await one_round()
+                self._ended_at[one_round] = time.monotonic()
             except Exception as error:
                 if isinstance(error, ProviderUnavailable) or is_unavailable(error):
                     logger.warning("payments wait to be reconciled: %s", error)
                 else:
                     logger.exception("payments could not be reconciled; the next round tries again")
 
-    async def round(self) -> None:
-        """One round: what is due of every workspace, then the provider's list. Raises what the list raises, after the looks."""
+    async def looks(self) -> None:
+        """One round of what is due, of every workspace. Raises what the store raises."""
         still_open = 0
         for workspace in await list_workspaces(self._database):
-            await self._looks(workspace)
-            waiting = await count_open(self._database, workspace.id)
-            still_open += waiting
+            await self._looks_of(workspace)
+            still_open += await count_open(self._database, workspace.id)
         metrics.TOP_UPS_OPEN.set(still_open)
-        if self._events is not None:
-            await self._events.read()
 
-    async def _looks(self, workspace: WorkspaceName) -> None:
-        unanswered = 0
-        turn = asyncio.Semaphore(AT_ONCE)
+    async def _looks_of(self, workspace: WorkspaceName) -> None:
+        due: deque[Place] = deque()
+        claiming, is_last = asyncio.Lock(), False
+        unanswered, lost = 0, list[Exception]()
 
-        async def look(place: Place) -> None:
+        async def next_one() -> Place | None:
+            # No more are claimed than are looked at soon: whoever dies leaves them claimed.
+            nonlocal is_last
+            async with claiming:
+                if not due and not is_last:
+                    due.extend(await self._cashier.due(workspace.id, self._real_now(), AT_ONCE))
+                    is_last = len(due) < AT_ONCE
+                return due.popleft() if due else None
+
+        async def look_at_them() -> None:
             nonlocal unanswered
-            async with turn:
-                if unanswered < _UNANSWERED:
-                    answered = await self._look(workspace, place)
-                    unanswered = 0 if answered else unanswered + 1
+            try:
+                while unanswered < _UNANSWERED and not lost and (place := await next_one()) is not None:
+                    unanswered = 0 if await self._look(workspace, place) else unanswered + 1
+            except Exception as error:  # raised once the others are done  # noqa: BLE001
+                lost.append(error)
 
-        while unanswered < _UNANSWERED:
-            due = await self._cashier.due(workspace.id, self._real_now(), _TAKEN)
-            await asyncio.gather(*map(look, due))
-            if len(due) < _TAKEN:
-                return
-        logger.warning("the payment provider of %r does not answer", workspace.name)
+        await asyncio.gather(*(look_at_them() for _ in range(AT_ONCE)))
+        if lost:
+            raise lost[0]
+        if unanswered >= _UNANSWERED:
+            logger.warning("the payment provider of %r does not answer", workspace.name)
 
     async def _look(self, workspace: WorkspaceName, place: Place) -> bool:
         """Whether there was an answer. What cannot be settled keeps no other from its own; its claim ends by itself."""

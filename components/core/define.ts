@@ -22,7 +22,7 @@ export function define(tag: string, element: CustomElementConstructor): void {
     registry.define(tag, element);
     return tag;
   };
-  if (first) console.warn(`${tag}: ${first.version} was here before ${VERSION}`);
+  if (first) console.warn(`${tag} ${VERSION}: ${first.version} came first`);
   // Of what draws nothing there is nothing to divide.
   else if ((element as { css?: string }).css && document.querySelector(tag)) inTurn(register);
   else register();

@@ -182,5 +182,5 @@ describe("a provider", () => {
 it("a second copy of the script leaves the first one in place, and says so", () => {
   const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
   define("scrip-balance", class extends HTMLElement {});
-  expect(warn.mock.calls[0]?.[0]).toMatch(/scrip-balance: \d+\.\d+\.\d+ was here before/);
+  expect(warn.mock.calls[0]?.[0]).toMatch(/scrip-balance \d+\.\d+\.\d+: \d+\.\d+\.\d+ came first/);
 });
