@@ -41,7 +41,7 @@ SLICE = timedelta(hours=1)  # slices become longer while there is little in them
 FULL = 50  # pages of Stripe's after which a longer slice is cut: some seconds
 AT_ONCE = 8  # of the questions that one process asks at once, so that buyers need not wait for it
 NEVER = datetime.min.replace(tzinfo=UTC) + APART
-_TOGETHER = 100  # events acted upon together: a page of Stripe's
+_TOGETHER = 500  # events acted upon together; after each so many, everybody waits for the slowest answer
 _PAGES = 100_000  # of one slice; beyond any shop's hour
 _UNANSWERED = 20  # questions of one round: Stripe is down, and the rest is read in the next one
 _REMEMBERED = 50_000  # events of which we know whose they are: the last minutes are read again and again
