@@ -6,12 +6,13 @@ An event is kept after what it made happen has been committed: who dies in betwe
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy import func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from credits.db import Database
 from credits.recharge.provider import ProviderName
 from credits.recharge.tables import payment_cursors, payment_events, top_ups
+from credits.recharge.top_ups import Place
 
 
 async def told_before(
@@ -44,6 +45,23 @@ async def keep_told(
     if rows:
         async with database.transaction(workspace_id) as connection:
             await connection.execute(insert(payment_events).on_conflict_do_nothing(), rows)
+
+
+async def credited_by(
+    database: Database, workspace_id: int, places: Collection[Place]
+) -> dict[Place, tuple[str | None, str | None]]:
+    """Those of these top-ups that have been paid and credited, and by what: session and payment, as the provider calls them.
+    Raises `Unavailable`."""
+    if not places:
+        return {}
+    wanted = select(top_ups.c.customer_id, top_ups.c.number, top_ups.c.session, top_ups.c.payment).where(
+        top_ups.c.workspace_id == workspace_id,
+        tuple_(top_ups.c.customer_id, top_ups.c.number).in_(places),
+        top_ups.c.grant_number.is_not(None),
+    )
+    async with database.transaction(workspace_id) as connection:
+        rows = await connection.execute(wanted)
+        return {(row.customer_id, row.number): (row.session, row.payment) for row in rows}
 
 
 async def count_open(database: Database, workspace_id: int) -> int:

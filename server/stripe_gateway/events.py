@@ -42,6 +42,8 @@ ALSO = (
     "charge.dispute.funds_withdrawn",
     "charge.dispute.funds_reinstated",
 )
+# What says of an order that it is paid by this session or payment intent, and nothing else.
+PAID = frozenset(("checkout.session.completed", "checkout.session.async_payment_succeeded", "payment_intent.succeeded"))
 ACTED = frozenset((*LISTED, *ALSO))
 
 

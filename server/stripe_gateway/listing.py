@@ -23,10 +23,10 @@ from stripe import StripeResponse
 
 from credits.db import Database, is_unavailable
 from credits.recharge.provider import ProviderUnavailable
-from credits.recharge.told import advance_list, claim_list, keep_told, told_before
+from credits.recharge.told import advance_list, claim_list, credited_by, keep_told, told_before
 from credits.workspaces import list_workspaces
 from server.stripe_gateway.asking import Asker, Json
-from server.stripe_gateway.events import LISTED, Ours
+from server.stripe_gateway.events import LISTED, PAID, Ours
 from server.stripe_gateway.telling import PROVIDER, Teller
 
 logger = logging.getLogger(__name__)
@@ -167,6 +167,8 @@ class EventList:
             if ours is not None and ours.workspace_id in this.claimed:
                 concerned.setdefault(ours, []).append(event)
 
+        known = await self._known(concerned)
+
         async def see_to(ours: Ours, named: list[Json]) -> None:
             newest = named[0]
             async with turn:
@@ -179,14 +181,39 @@ class EventList:
                         await self._look(ours, newest["id"])
                         this.looked[ours] = this.their_now
                     this.covered.add(ours)
-                    told = [(event["id"], event["type"]) for event in named]
-                    await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
+                    await self._keep(ours.workspace_id, named)
                     await self._hold_in_time(this)
                 except Exception as error:  # raised by whoever reads, once the others are done  # noqa: BLE001
                     this.failed.append(error)
 
-        await asyncio.gather(*(see_to(*each) for each in concerned.items()))
+        await asyncio.gather(*(see_to(ours, named) for ours, named in concerned.items() if ours not in known))
         return sum(map(len, concerned.values()))
+
+    async def _known(self, concerned: Mapping[Ours, list[Json]]) -> set[Ours]:
+        """Those of whom all that is told is that they are paid, by what we have credited them for: most of a good day. That is
+        kept, and needs no look. It is none either: what else is older in the slice is looked at."""
+        known: set[Ours] = set()
+        for workspace_id in {ours.workspace_id for ours in concerned}:
+            asked = {
+                ours.place: ours
+                for ours, named in concerned.items()
+                if ours.workspace_id == workspace_id
+                and ours.place is not None
+                and all(event["type"] in PAID for event in named)
+            }
+            events: list[Json] = []
+            for place, paid_by in (await credited_by(self._database, workspace_id, asked)).items():
+                named = concerned[asked[place]]
+                if all(event["data"]["object"]["id"] in paid_by for event in named):
+                    known.add(asked[place])
+                    events += named
+            if events:
+                await self._keep(workspace_id, events)
+        return known
+
+    async def _keep(self, workspace_id: int, events: list[Json]) -> None:
+        told = [(event["id"], event["type"]) for event in events]
+        await keep_told(self._database, workspace_id, PROVIDER, told, self._real_now())
 
     async def _fresh(self, workspaces: Mapping[int, datetime], events: list[Json]) -> list[Json]:
         """Those that these workspaces were not told before, and that may be theirs."""

@@ -15,6 +15,7 @@ from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotAllow
 from credits.ledger.entries import Kind
 from credits.recharge.cashier import Cashier
 from credits.recharge.provider import Method, ProviderUnavailable
+from credits.recharge.told import credited_by
 from credits.recharge.top_ups import PaymentFailed, TopUp, failed, place_of
 from tests.credits.recharge.bank import lost
 from tests.credits.recharge.counter import SOLD, Counter
@@ -41,6 +42,15 @@ async def test_what_is_paid_becomes_one_grant_with_its_sale_beside_it(counter: C
     assert await counter.till.available() == 2200
     assert place_of(paid.id) == paid.place
     await counter.till.check()
+
+
+async def test_what_is_credited_is_known_by_what_paid_for_it(counter: Counter):
+    paid, started = await counter.bought(), await counter.start()
+    database, workspace_id = counter.till.database, counter.till.workspace_id
+    asked = [paid.place, started.place, (1, 1)]
+    assert await credited_by(database, workspace_id, asked) == {paid.place: (paid.session, paid.payment)}
+    assert paid.session
+    assert await credited_by(database, workspace_id + 1, asked) == await credited_by(database, workspace_id, []) == {}
 
 
 async def test_the_grant_is_of_who_asked(counter: Counter):
