@@ -55,7 +55,11 @@ async def for_ever(job: Coroutine[Any, Any, None], name: str) -> AsyncIterator[N
     try:
         yield
     finally:
-        task.cancel()
+        while (
+            not task.done()
+        ):  # one cancellation may be lost: a ROLLBACK that fails meanwhile makes another error of it
+            task.cancel()
+            await asyncio.wait([task], timeout=1.0)
         with contextlib.suppress(asyncio.CancelledError):
             await task
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 from credits.db import Database, is_unavailable
 from credits.recharge.provider import ProviderRefused, ProviderUnavailable
@@ -22,7 +22,7 @@ from server import metrics
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 8  # looks of one process: they must not take the connections that burns need, nor the turns of who buys
+AT_ONCE = 10  # questions of one process that nobody waits for: with those of webhooks fewer than it asks Stripe at once
 _UNANSWERED = 5  # in a row: the provider is down, and whoever is left is asked in the next round
 
 _Round: TypeAlias = Callable[[], Awaitable[Any]]
@@ -45,7 +45,7 @@ class Listing(Protocol):
 
 class Reconciler:
     """Asks, round after round: about what is due, and for the list. One per process. `events` is there where a provider has
-    such a list."""
+    such a list, `turn` is what both take turns by, so that buyers need not wait for them."""
 
     def __init__(
         self,
@@ -55,10 +55,12 @@ class Reconciler:
         *,
         every: timedelta,
         real_now: Callable[[], datetime],
+        turn: asyncio.Semaphore,
         refuse_writes: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database, self._cashier = database, cashier
-        self._every_s, self._real_now, self._refuse_writes = every.total_seconds(), real_now, refuse_writes
+        self._every_s, self._real_now, self._turn = every.total_seconds(), real_now, turn
+        self._refuse_writes = refuse_writes
         began = time.monotonic()
         self._ended_at: dict[_Round, float] = dict.fromkeys(
             [self.looks, *([] if events is None else [events.read])], began
@@ -75,7 +77,8 @@ class Reconciler:
         """Soon and often at first, for what has happened while nobody was there: the list may be claimed for a while yet by
         whoever died."""
         first = [0.4, 0.3, random.uniform(0.0, 0.2)]  # noqa: S311 -- no secret
-        while True:
+        is_ending = cast("asyncio.Task[None]", asyncio.current_task()).cancelling
+        while not is_ending():  # a cancellation may come out of a database that is ending, too, as that one's error
             # Processes that were started together do not ask together.
             pause = first.pop() if first else random.uniform(0.8, 1.1)  # noqa: S311 -- no secret
             await asyncio.sleep(self._every_s * pause)
@@ -116,7 +119,9 @@ class Reconciler:
             nonlocal unanswered
             try:
                 while unanswered < _UNANSWERED and not lost and (place := await next_one()) is not None:
-                    unanswered = 0 if await self._look(workspace, place) else unanswered + 1
+                    async with self._turn:
+                        answered = await self._look(workspace, place)
+                    unanswered = 0 if answered else unanswered + 1
             except Exception as error:  # raised once the others are done  # noqa: BLE001
                 lost.append(error)
 

@@ -3,11 +3,12 @@
 An event is kept after what it made happen has been committed: who dies in between is told again, and does it again.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from credits.db import Database
 from credits.recharge.provider import ProviderName
@@ -38,30 +39,50 @@ async def keep_told(
     real_now: datetime,
 ) -> None:
     """Keeps events (id, type): the first of two stays. Raises `Unavailable`."""
+    async with database.transaction(workspace_id) as connection:
+        await _keep(connection, workspace_id, provider, events, real_now)
+
+
+async def _keep(
+    connection: AsyncConnection,
+    workspace_id: int,
+    provider: ProviderName,
+    events: Iterable[tuple[str, str]],
+    real_now: datetime,
+) -> None:
     rows = [
         {"workspace_id": workspace_id, "provider": provider, "id": event, "type": kind, "received_at": real_now}
-        for event, kind in events
+        for event, kind in sorted(events)  # two processes meet in the same order
     ]
     if rows:
-        async with database.transaction(workspace_id) as connection:
-            await connection.execute(insert(payment_events).on_conflict_do_nothing(), rows)
+        await connection.execute(insert(payment_events).on_conflict_do_nothing(), rows)
 
 
-async def credited_by(
-    database: Database, workspace_id: int, places: Collection[Place]
-) -> dict[Place, tuple[str | None, str | None]]:
-    """Those of these top-ups that have been paid and credited, and by what: session and payment, as the provider calls them.
-    Raises `Unavailable`."""
-    if not places:
-        return {}
+async def keep_credited(
+    database: Database,
+    workspace_id: int,
+    provider: ProviderName,
+    told: Mapping[Place, Sequence[tuple[str, str, str]]],
+    real_now: datetime,
+) -> set[Place]:
+    """Of top-ups that events say are paid, (id, type, session or payment) each, those that have been credited for just that;
+    their events are kept, in one transaction: no database that lacks the credit says so. Raises `Unavailable`."""
+    if not told:
+        return set()
     wanted = select(top_ups.c.customer_id, top_ups.c.number, top_ups.c.session, top_ups.c.payment).where(
         top_ups.c.workspace_id == workspace_id,
-        tuple_(top_ups.c.customer_id, top_ups.c.number).in_(places),
+        tuple_(top_ups.c.customer_id, top_ups.c.number).in_(told),
         top_ups.c.grant_number.is_not(None),
     )
     async with database.transaction(workspace_id) as connection:
-        rows = await connection.execute(wanted)
-        return {(row.customer_id, row.number): (row.session, row.payment) for row in rows}
+        credited = {
+            (row.customer_id, row.number)
+            for row in await connection.execute(wanted)
+            if all(paid_by in (row.session, row.payment) for *_, paid_by in told[row.customer_id, row.number])
+        }
+        events = [(event, kind) for place in credited for event, kind, _ in told[place]]
+        await _keep(connection, workspace_id, provider, events, real_now)
+    return credited
 
 
 async def count_open(database: Database, workspace_id: int) -> int:

@@ -23,7 +23,7 @@ from stripe import StripeResponse
 
 from credits.db import Database, is_unavailable
 from credits.recharge.provider import ProviderUnavailable
-from credits.recharge.told import advance_list, claim_list, credited_by, keep_told, told_before
+from credits.recharge.told import advance_list, claim_list, keep_credited, keep_told, told_before
 from credits.workspaces import list_workspaces
 from server.stripe_gateway.asking import Asker, Json
 from server.stripe_gateway.events import LISTED, PAID, Ours
@@ -39,9 +39,9 @@ APART = timedelta(minutes=1)  # the clocks of Stripe's own machines: whose says 
 LEAST = timedelta(minutes=1)  # the first slice, and the one that is read to its end whatever it holds
 SLICE = timedelta(hours=1)  # slices become longer while there is little in them, up to this
 FULL = 50  # pages of Stripe's after which a longer slice is cut: some seconds
-AT_ONCE = 8  # of the questions that one process asks at once, so that buyers need not wait for it
 NEVER = datetime.min.replace(tzinfo=UTC) + APART
 _TOGETHER = 500  # events acted upon together; after each so many, everybody waits for the slowest answer
+_TOGETHER_S = 5.0  # or what has come after so long
 _PAGES = 100_000  # of one slice; beyond any shop's hour
 _UNANSWERED = 20  # questions of one round: Stripe is down, and the rest is read in the next one
 _REMEMBERED = 50_000  # events of which we know whose they are: the last minutes are read again and again
@@ -71,10 +71,18 @@ class EventList:
     """Reads the list for every workspace that no other process is reading it for. One per process."""
 
     def __init__(
-        self, database: Database, asker: Asker, teller: Teller, *, every: timedelta, real_now: Callable[[], datetime]
+        self,
+        database: Database,
+        asker: Asker,
+        teller: Teller,
+        *,
+        every: timedelta,
+        real_now: Callable[[], datetime],
+        turn: asyncio.Semaphore,
     ) -> None:
+        """`turn`: what is asked takes one, so that buyers need not wait for it."""
         self._database, self._asker, self._teller = database, asker, teller
-        self._every, self._real_now = every, real_now
+        self._every, self._real_now, self._turn = every, real_now, turn
         self._workspace_of: dict[str, int | None] = {}  # an event's, which never changes; None: it is nobody's here
 
     async def read(self) -> int:
@@ -107,7 +115,7 @@ class EventList:
             if until is None:
                 break
         if this.failed:  # the others are done and kept; these slices are read again for those alone
-            raise this.failed[0]
+            raise next((error for error in this.failed if not isinstance(error, ProviderUnavailable)), this.failed[0])
         return this.new
 
     async def _hold_in_time(self, this: _Round) -> None:
@@ -148,15 +156,15 @@ class EventList:
     async def _act(self, this: _Round, events: list[Json]) -> int:
         """Some events, newest first, of which more than one may name an order; how many were new."""
         fresh = await self._fresh(this.claimed, events)
-        turn = asyncio.Semaphore(AT_ONCE)
 
         async def whose(event: Json) -> Ours | None:
-            async with turn:
+            async with self._turn:
                 if len(this.failed) >= _UNANSWERED:
                     return None
                 try:
                     ours = None if event.get("account") else await self._teller.whose(event)
-                except ProviderUnavailable as error:
+                    await self._hold_in_time(this)
+                except Exception as error:  # raised by whoever reads, once the others are done  # noqa: BLE001
                     this.failed.append(error)
                     return None
             self._remember({event["id"]: None if ours is None else ours.workspace_id})
@@ -171,7 +179,7 @@ class EventList:
 
         async def see_to(ours: Ours, named: list[Json]) -> None:
             newest = named[0]
-            async with turn:
+            async with self._turn:
                 if len(this.failed) >= _UNANSWERED:
                     return
                 try:
@@ -181,7 +189,8 @@ class EventList:
                         await self._look(ours, newest["id"])
                         this.looked[ours] = this.their_now
                     this.covered.add(ours)
-                    await self._keep(ours.workspace_id, named)
+                    told = [(event["id"], event["type"]) for event in named]
+                    await keep_told(self._database, ours.workspace_id, PROVIDER, told, self._real_now())
                     await self._hold_in_time(this)
                 except Exception as error:  # raised by whoever reads, once the others are done  # noqa: BLE001
                     this.failed.append(error)
@@ -194,26 +203,20 @@ class EventList:
         kept, and needs no look. It is none either: what else is older in the slice is looked at."""
         known: set[Ours] = set()
         for workspace_id in {ours.workspace_id for ours in concerned}:
-            asked = {
+            paid = {
                 ours.place: ours
                 for ours, named in concerned.items()
                 if ours.workspace_id == workspace_id
                 and ours.place is not None
                 and all(event["type"] in PAID for event in named)
             }
-            events: list[Json] = []
-            for place, paid_by in (await credited_by(self._database, workspace_id, asked)).items():
-                named = concerned[asked[place]]
-                if all(event["data"]["object"]["id"] in paid_by for event in named):
-                    known.add(asked[place])
-                    events += named
-            if events:
-                await self._keep(workspace_id, events)
+            told = {
+                place: [(event["id"], event["type"], event["data"]["object"]["id"]) for event in concerned[ours]]
+                for place, ours in paid.items()
+            }
+            kept = await keep_credited(self._database, workspace_id, PROVIDER, told, self._real_now())
+            known.update(paid[place] for place in kept)
         return known
-
-    async def _keep(self, workspace_id: int, events: list[Json]) -> None:
-        told = [(event["id"], event["type"]) for event in events]
-        await keep_told(self._database, workspace_id, PROVIDER, told, self._real_now())
 
     async def _fresh(self, workspaces: Mapping[int, datetime], events: list[Json]) -> list[Json]:
         """Those that these workspaces were not told before, and that may be theirs."""
@@ -244,11 +247,13 @@ class EventList:
         self, this: _Round, since: datetime, until: datetime | None, most: int
     ) -> AsyncIterator[list[Json]]:
         events: list[Json] = []
+        clock = asyncio.get_running_loop().time
+        began = clock()
         async for event in self._listed(this, since, until, most):
             events.append(event)
-            if len(events) == _TOGETHER:
+            if len(events) == _TOGETHER or clock() - began > _TOGETHER_S:
                 yield events
-                events = []
+                events, began = [], clock()
         if events:
             yield events
 
@@ -266,6 +271,7 @@ class EventList:
                 ours = self._real_now()
                 this.their_now = min(_date_of(answer) or ours - UNDATED, ours)
             this.pages += 1
+            await self._hold_in_time(this)
             return answer
 
         async for event in self._asker.pages(page, {"types": list(LISTED), "created": created}, most=_PAGES):

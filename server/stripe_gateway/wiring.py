@@ -1,5 +1,6 @@
 """Stripe put together for one process: the gateway from the settings, and what hears of its events."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from credits.db import Database
 from credits.posting.reader import Reader
 from credits.recharge.cashier import Cashier
 from server.clock import real_now
-from server.payment_jobs import Reconciler
+from server.payment_jobs import AT_ONCE, Reconciler
 from server.settings import Settings
 from server.stripe_gateway.asking import Asker
 from server.stripe_gateway.done_page import done_page
@@ -53,16 +54,16 @@ class Hearing:
         self._reader, self._cashier = reader, cashier
         self.teller: Teller | None = None
         events = None
-        every = settings.payments_every
+        every, turn = settings.payments_every, asyncio.Semaphore(AT_ONCE)
         if gateway is not None:
             self.teller = Teller(
                 database, cashier, gateway.asker, refresh=self._refresh, live=gateway.live, real_now=real_now
             )
-            events = EventList(database, gateway.asker, self.teller, every=every, real_now=real_now)
+            events = EventList(database, gateway.asker, self.teller, every=every, real_now=real_now, turn=turn)
             if not settings.stripe_webhook_secret:
                 logger.warning("SCRIP_STRIPE_WEBHOOK_SECRET is not set: payments are seen only when Stripe is asked")
         self.reconciler = Reconciler(
-            database, cashier, events, every=every, real_now=real_now, refuse_writes=refuse_writes
+            database, cashier, events, every=every, real_now=real_now, turn=turn, refuse_writes=refuse_writes
         )
 
     async def _refresh(self, workspace_id: int, customer_id: int) -> None:

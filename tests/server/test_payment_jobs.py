@@ -50,7 +50,9 @@ class Till:
 
 
 def reconciler(database: Database, till: Till) -> Reconciler:
-    return Reconciler(database, till, None, every=timedelta(seconds=20), real_now=lambda: NOW)  # type: ignore[arg-type]
+    return Reconciler(
+        database, till, None, every=timedelta(seconds=20), real_now=lambda: NOW, turn=asyncio.Semaphore(AT_ONCE)
+    )  # type: ignore[arg-type]
 
 
 async def test_all_that_is_due_is_looked_at_in_every_workspace(database):
@@ -94,7 +96,9 @@ async def test_looks_that_last_keep_nobody_from_the_providers_list_and_claim_few
     await ensure_workspace(database, "a", test_mode=True, now=NOW)
     till, events = Till(200), List()
     till.answers.clear()
-    asking = Reconciler(database, till, events, every=timedelta(milliseconds=50), real_now=lambda: NOW)  # type: ignore[arg-type]
+    asking = Reconciler(
+        database, till, events, every=timedelta(milliseconds=50), real_now=lambda: NOW, turn=asyncio.Semaphore(AT_ONCE)
+    )  # type: ignore[arg-type]
     running = asyncio.create_task(asking.run())
     try:
         async with asyncio.timeout(10):

@@ -15,7 +15,7 @@ from credits.errors import Conflict, IdempotencyConflict, InvalidInput, NotAllow
 from credits.ledger.entries import Kind
 from credits.recharge.cashier import Cashier
 from credits.recharge.provider import Method, ProviderUnavailable
-from credits.recharge.told import credited_by
+from credits.recharge.told import keep_credited, told_before
 from credits.recharge.top_ups import PaymentFailed, TopUp, failed, place_of
 from tests.credits.recharge.bank import lost
 from tests.credits.recharge.counter import SOLD, Counter
@@ -44,13 +44,21 @@ async def test_what_is_paid_becomes_one_grant_with_its_sale_beside_it(counter: C
     await counter.till.check()
 
 
-async def test_what_is_credited_is_known_by_what_paid_for_it(counter: Counter):
-    paid, started = await counter.bought(), await counter.start()
+async def test_events_of_what_is_credited_for_that_payment_are_kept_and_no_others(counter: Counter):
+    paid, other, started = await counter.bought(), await counter.bought(), await counter.start()
     database, workspace_id = counter.till.database, counter.till.workspace_id
-    asked = [paid.place, started.place, (1, 1)]
-    assert await credited_by(database, workspace_id, asked) == {paid.place: (paid.session, paid.payment)}
     assert paid.session
-    assert await credited_by(database, workspace_id + 1, asked) == await credited_by(database, workspace_id, []) == {}
+    told = {
+        paid.place: [("evt_1", "a", paid.session), ("evt_2", "b", paid.session)],
+        other.place: [("evt_3", "a", other.session or ""), ("evt_4", "b", paid.session)],
+        started.place: [("evt_5", "a", started.session or "")],
+        (1, 1): [("evt_6", "a", paid.session)],
+    }
+    assert await keep_credited(database, workspace_id + 1, "stripe", told, counter.real[0]) == set()
+    assert await keep_credited(database, workspace_id, "stripe", {}, counter.real[0]) == set()
+    assert await keep_credited(database, workspace_id, "stripe", told, counter.real[0]) == {paid.place}
+    asked = [f"evt_{number}" for number in range(1, 7)]
+    assert await told_before(database, workspace_id, "stripe", asked) == {"evt_1", "evt_2"}
 
 
 async def test_the_grant_is_of_who_asked(counter: Counter):

@@ -61,6 +61,7 @@ class Shop:
             real_now=lambda: self.now,  # type: ignore[arg-type]
         )
         self.database = database
+        self.turn = asyncio.Semaphore(8)
         self.restart()
 
     def restart(self) -> None:
@@ -68,7 +69,7 @@ class Shop:
         self.events = self.another()
 
     def another(self) -> EventList:
-        return EventList(self.database, self.asker, self.teller, every=EVERY, real_now=lambda: self.now)
+        return EventList(self.database, self.asker, self.teller, every=EVERY, real_now=lambda: self.now, turn=self.turn)
 
     async def pay(self, order: str, **metadata: str) -> Any:
         named = {

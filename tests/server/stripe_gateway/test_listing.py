@@ -10,7 +10,7 @@ import pytest
 
 from credits.errors import Unavailable
 from credits.recharge.provider import ProviderUnavailable
-from credits.recharge.told import advance_list, claim_list, count_open, keep_told, told_before
+from credits.recharge.told import claim_list, count_open, keep_told, told_before
 from credits.recharge.top_ups import public_id
 from credits.workspaces import ensure_workspace
 from server.stripe_gateway.listing import FIRST
@@ -113,7 +113,8 @@ async def test_who_dies_over_a_long_list_has_done_its_pages_for_good(shop, pages
 
 async def test_where_stripe_is_down_the_rest_of_a_long_list_is_left_for_later(shop, pages_of_ten, monkeypatch):
     monkeypatch.setattr("server.stripe_gateway.listing._UNANSWERED", 3)
-    monkeypatch.setattr("server.stripe_gateway.listing.AT_ONCE", 2)
+    shop.turn = asyncio.Semaphore(2)
+    shop.restart()
     for number in range(1, 13):
         await shop.pay(public_id((1, number)))
         shop.looking.fails[(1, number)] = ProviderUnavailable("not now")
@@ -208,17 +209,6 @@ async def test_what_is_nobodys_here_is_passed_over(shop):
     assert shop.fake.counters()["calls"]["payment_intents.retrieve"] == calls  # it is remembered
 
 
-async def test_one_process_reads_at_a_time_and_another_goes_on_where_it_died(database, workspace):
-    first = await claim_list(database, workspace, "stripe", NOW, every=EVERY, first="100")
-    assert first == "100"
-    assert await claim_list(database, workspace, "stripe", NOW + timedelta(seconds=19), every=EVERY, first="0") is None
-    await advance_list(database, workspace, "stripe", "200", NOW + timedelta(seconds=10))
-    assert await claim_list(database, workspace, "stripe", NOW + timedelta(seconds=29), every=EVERY, first="0") is None
-    assert await claim_list(database, workspace, "stripe", NOW + timedelta(seconds=30), every=EVERY, first="0") == "200"
-    # A clock that was an hour ahead, and has been put right, stops nobody.
-    assert await claim_list(database, workspace, "stripe", NOW - timedelta(hours=1), every=EVERY, first="0") == "200"
-
-
 async def test_an_event_is_told_once_for_ever_and_by_workspace(database, workspace):
     other = (await ensure_workspace(database, "other", test_mode=True, now=NOW)).id
     await keep_told(database, workspace, "stripe", [("evt_1", "a"), ("evt_2", "b")], NOW)
@@ -241,62 +231,24 @@ async def test_what_a_database_that_was_set_back_has_lost_is_acted_upon_again(sh
     assert shop.looking.looked == [(1, 1), (1, 1)]
 
 
-async def test_nobody_else_begins_while_looks_take_long(shop, monkeypatch):
-    monkeypatch.setattr("server.stripe_gateway.listing.AT_ONCE", 1)
-    for number in range(1, 6):
-        await shop.pay(f"top_1_{number}")
-    other, begun = shop.another(), []
-
-    async def meanwhile() -> None:
-        shop.now += EVERY / 2
-        begun.append(await other.read())
-
-    shop.looking.takes = meanwhile
-    assert await shop.events.read() == 5
-    assert begun == [0] * 5
-    assert shop.looking.asked == 5
-
-
-async def test_nobody_else_begins_while_pages_are_read_of_which_nothing_is_new(shop, monkeypatch):
-    monkeypatch.setattr("server.stripe_gateway.asking._PAGE", 2)
-    monkeypatch.setattr("server.stripe_gateway.listing._TOGETHER", 2)
-    for number in range(1, 7):
-        await shop.pay(f"top_1_{number}")
+async def test_what_comes_slowly_is_acted_upon_before_there_is_much_of_it(shop, pages_of_ten, monkeypatch):
+    """Whoever dies over slow pages has done some of them."""
+    monkeypatch.setattr("server.stripe_gateway.listing._TOGETHER", 1_000)
+    monkeypatch.setattr("server.stripe_gateway.listing._TOGETHER_S", 0.05)
     await shop.events.read()
-    shop.now += EVERY
-    pages, events, other = Pages(shop), shop.asker.events, shop.another()
+    for number in range(1, 31):
+        await shop.pay(f"top_1_{number}")
+    pages = Pages(shop)
+    events, pages.left = shop.asker.events, 2
 
     async def slowly(asked: Any) -> Any:
-        shop.now += EVERY / 2
-        if len(pages.asked) < 3:
-            assert await other.read() == 0
+        await asyncio.sleep(0.1)
         return await events(asked)
 
     shop.asker.events = slowly
-    assert await shop.events.read() == 0
-    assert len(pages.asked) == 3
-
-
-async def test_a_slower_process_with_an_older_beginning_makes_nobody_miss_anything(shop):
-    """Both have the list, because the first was so slow that its claim has lapsed."""
-    await shop.events.read()
-    shop.fake.advance(3600)
-    shop.now += timedelta(hours=1)
-    await shop.pay("top_1_1")
-    shop.looking.stops_at, slow = (1, 1), shop.another()
-    reading = asyncio.create_task(slow.read())
-    await shop.looking.stopped.wait()
-    shop.looking.stops_at = None
-    shop.fake.advance(3600)
-    shop.now += timedelta(hours=1)
-    await shop.pay("top_1_2")
-    assert await shop.events.read() == 2
-    shop.looking.goes_on.set()
-    await reading
-    await shop.pay("top_1_3")
-    assert await shop.read_later() == 1
-    assert await shop.read_later() == 0
-    assert shop.looking.looked == [(1, 1), (1, 2), (1, 1), (1, 3)]
+    with pytest.raises(KilledError):
+        await shop.read_later()
+    assert len(shop.looking.looked) >= 10
 
 
 async def test_workspaces_that_were_read_up_to_different_instants_each_get_all_of_theirs(shop, database):

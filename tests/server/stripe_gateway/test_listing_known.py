@@ -2,16 +2,25 @@
 
 import pytest
 
+from credits.recharge.told import keep_told
+
 
 @pytest.fixture
 def credited(monkeypatch):
     """What has been credited here, and for which session and payment."""
     orders = {}
 
-    async def credited_by(_database, workspace_id, places):
-        return {place: paid_by for place, paid_by in orders.items() if place in places}
+    async def keep_credited(database, workspace_id, provider, told, real_now):
+        known = {
+            place
+            for place, events in told.items()
+            if place in orders and all(paid_by in orders[place] for *_, paid_by in events)
+        }
+        events = [(event, kind) for place in known for event, kind, _ in told[place]]
+        await keep_told(database, workspace_id, provider, events, real_now)
+        return known
 
-    monkeypatch.setattr("server.stripe_gateway.listing.credited_by", credited_by)
+    monkeypatch.setattr("server.stripe_gateway.listing.keep_credited", keep_credited)
     return orders
 
 
