@@ -98,7 +98,8 @@ class Reconciler:
         still_open = 0
         for workspace in await list_workspaces(self._database):
             await self._looks_of(workspace)
-            still_open += await count_open(self._database, workspace.id)
+            waiting = await count_open(self._database, workspace.id)
+            still_open += waiting
         metrics.TOP_UPS_OPEN.set(still_open)
 
     async def _looks_of(self, workspace: WorkspaceName) -> None:
