@@ -18,7 +18,7 @@ from server.bench.run import Run
 OF_COPY = AtLeast(0.25)
 A_SECOND = AtLeast(10_000)
 SIZES = (1_000, 10_000)
-CLIENTS = 6  # as many as keep the server busy: some taken apart, one decided, one committed, and the others on their way
+CLIENTS = 6  # enough to keep the server busy: some are taken apart, one decided, one committed, others on their way
 ENTRIES = 80_000  # of one round
 _PATIENCE_S = 600.0
 _ROLE = "scrip_app"  # as which the server writes
