@@ -4,7 +4,7 @@ The list is read from a point in time on, in slices, the oldest first; that poin
 minutes behind Stripe's clock, as the `Date` of its answers tells it: an event may be listed a little after the instant that
 it bears. A slice that holds very much is cut shorter, so that whoever dies often comes forward too.
 
-Each page of a slice is acted upon as it comes, newest first, and kept as told: who dies in between has less to do next time.
+A few pages of a slice are acted upon together, newest first, and kept as told: who dies in between has less to do next time.
 That order does no harm. What an order is looked at for has all happened before: its events until then, by Stripe's clock, need
 no look of their own.
 
@@ -148,10 +148,10 @@ class EventList:
         """All of a slice. Raises `_Full` after `most` pages."""
         this.pages, this.covered = 0, set()
         async for events in self._pages(this, since, until, most):
-            this.new = this.new + await self._act(this, events)
+            new = await self._act(this, events)
+            this.new += new
             if len(this.failed) >= _UNANSWERED:
                 return
-            await self._hold_in_time(this)
 
     async def _act(self, this: _Round, events: list[Json]) -> int:
         """Some events, newest first, of which more than one may name an order; how many were new."""
@@ -200,7 +200,7 @@ class EventList:
 
     async def _known(self, concerned: Mapping[Ours, list[Json]]) -> set[Ours]:
         """Those of whom all that is told is that they are paid, by what we have credited them for: most of a good day. That is
-        kept, and needs no look. It is none either: what else is older in the slice is looked at."""
+        kept without a look; and as nobody has looked, what else is told of them by older pages is looked at."""
         known: set[Ours] = set()
         for workspace_id in {ours.workspace_id for ours in concerned}:
             paid = {

@@ -5,10 +5,11 @@ balances and answers must be the model's. Sequences must respect real time, and 
 `SCRIP_SEED` replays the same draws.
 """
 
+import asyncio
 import copy
 import os
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -41,10 +42,24 @@ async def play(world, seed: int) -> tuple[History, dict[Account, Pages]]:
     clients = [await world.client() for _ in range(CLIENTS)]
     await run_clients(traffic, clients, STEPS)
     await traffic.history.resolve([client])
+    await end_quietly(traffic, client)
     pages = await read_accounts(client, accounts)
     for each in clients:
         each.wire.drop()
     return traffic.history, pages
+
+
+async def end_quietly(traffic: Traffic, client: Client) -> None:
+    """Two grants for each account that end while nobody burns, and one more, which finds them ended: how often a grant has
+    something left when it ends depends on how busy the machine is."""
+    for life in (timedelta(seconds=1), timedelta(seconds=1), None):
+        if life is None:
+            await asyncio.sleep(1.2)
+        for customer, credit_type in traffic.accounts:
+            ends = {} if life is None else {"expiresAt": (datetime.now(UTC) + life).isoformat()}
+            key = f"end.{len(traffic.history.operations)}"
+            fields = {"customer": customer, "creditType": credit_type, "amount": "16", "idempotencyKey": key, **ends}
+            await traffic.history.perform(client, customer, credit_type, "grantCredits", **fields)
 
 
 def check_all(pages: dict[Account, Pages], history: History) -> Counter[str]:
@@ -70,8 +85,7 @@ async def test_what_sixteen_clients_did_is_what_the_model_says(world):
     print(history.tally())
     kinds = check_all(pages, history)
     assert set(kinds) == {"GRANT", "BURN", "HOLD", "SETTLE", "RELEASE", "LAPSE", "EXPIRE"}, kinds
-    # Least often a grant has something left when it ends: 19 to 28 times on a machine of its own, 8 times on a busy one.
-    assert min(kinds.values()) > STEPS // 100, f"the traffic does not reach enough: {kinds}"
+    assert min(kinds.values()) > STEPS // 40, f"the traffic does not reach enough: {kinds}"
     assert "unknown" not in " ".join(history.tally()), history.tally()
     check_the_checker(pages, history)
 

@@ -118,3 +118,19 @@ async def test_revenue_is_told_in_the_background_also_beside_what_cannot_be_but_
                 await asyncio.sleep(0.05)
     assert await tills[0].rows("SELECT * FROM revenue_lines") == []
     await broken.close()
+
+
+async def test_a_job_that_loses_a_cancellation_ends_all_the_same():
+    """A ROLLBACK that fails while a job is cancelled makes another error of it, which a loop takes for one of its own."""
+    lost: list[str] = []
+
+    async def job() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            lost.append("once")
+        await asyncio.sleep(60)
+
+    async with asyncio.timeout(10), jobs.for_ever(job(), "job"):
+        await asyncio.sleep(0)
+    assert lost == ["once"]
